@@ -1,0 +1,20 @@
+"""The nouns: frozen facts that capture makes and that accounting, telemetry and reports read."""
+
+from touchdown.records.agent import AgentRun as AgentRun
+from touchdown.records.call import Attempt as Attempt
+from touchdown.records.call import CallStart as CallStart
+from touchdown.records.call import ModelCall as ModelCall
+from touchdown.records.call import Output as Output
+from touchdown.records.call import ToolRequest as ToolRequest
+from touchdown.records.context import ContextShape as ContextShape
+from touchdown.records.context import Segment as Segment
+from touchdown.records.task import TaskRecord as TaskRecord
+from touchdown.records.tool import ToolCall as ToolCall
+from touchdown.records.usage import Completeness as Completeness
+from touchdown.records.usage import Usage as Usage
+from touchdown.records.verdict import CallVerdict as CallVerdict
+from touchdown.records.verdict import CostByClass as CostByClass
+from touchdown.records.verdict import Miss as Miss
+
+Record = ModelCall | ToolCall | AgentRun | TaskRecord
+"""What a sink may be given when something ended."""

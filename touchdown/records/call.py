@@ -1,0 +1,137 @@
+"""One request to a model, its attempts and its answer."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Literal
+
+from touchdown.records.context import ContextShape
+from touchdown.records.usage import Usage
+
+CallStatus = Literal["ok", "error", "cancelled", "closed_early", "not_read", "not_started"]
+"""How a call ended. ``closed_early``: the caller closed the stream before its end; ``not_read``: the
+answer was dropped unread; ``not_started``: a coroutine that was never awaited."""
+
+Scalar = str | int | float | bool
+"""A request parameter small enough to be an attribute."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One HTTP request that failed inside a model call and was sent again by the SDK.
+
+    Units: ``backoff_s`` seconds the SDK slept before the next attempt; ``retry_after_s`` what the
+    server asked for. ``status`` is ``None`` when no answer came (time-out, lost connection).
+    """
+
+    status: int | None
+    backoff_s: float
+    retry_after_s: float | None = None
+    error_type: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolRequest:
+    """One tool call that the model asked for. Units: ``argument_chars`` characters."""
+
+    call_id: str
+    name: str
+    argument_chars: int
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """The size of an answer by kind. Units: characters."""
+
+    text_chars: int = 0
+    reasoning_chars: int = 0
+    tool_requests: tuple[ToolRequest, ...] = ()
+
+    @property
+    def chars(self) -> int:
+        """All characters of the answer."""
+        return self.text_chars + self.reasoning_chars + sum(t.argument_chars for t in self.tool_requests)
+
+
+@dataclass(frozen=True, slots=True)
+class CallStart:
+    """The fact that a model call was sent. Units: ``sent_at_ns`` nanoseconds since the epoch."""
+
+    id: str
+    task_id: str
+    agent_id: str
+    provider: str
+    model: str
+    operation: str
+    sent_at_ns: int
+    host: str = ""
+    port: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCall:
+    """One request to a model with everything that is known of it once it ended.
+
+    Units: ``sent_at_ns`` nanoseconds since the epoch on this process's own steady clock;
+    ``first_chunk_ns`` and ``duration_ns`` nanoseconds after it.
+    """
+
+    id: str
+    task_id: str
+    agent_id: str
+    api: str
+    """``chat.completions``, ``responses``, ``embeddings`` or ``messages``."""
+    operation: str
+    """``chat`` or ``embeddings``: the operation name of the OpenTelemetry conventions."""
+    provider: str
+    """The conventions' provider name, e.g. ``openai``, ``anthropic``, ``azure.ai.openai``."""
+    vendor: str
+    """The vendor of the SDK that made the call."""
+    sent_at_ns: int
+    duration_ns: int
+    usage: Usage
+    context: ContextShape
+    host: str = ""
+    port: int | None = None
+    scope: str = ""
+    """Keyed digest of base URL and credential: whose prefix cache this is."""
+    model: str = ""
+    response_model: str = ""
+    response_id: str = ""
+    stream: bool = False
+    first_chunk_ns: int | None = None
+    chunks: int = 0
+    attempts: tuple[Attempt, ...] = ()
+    """Failed attempts that the SDK sent again, in order; the last attempt is the call itself."""
+    output: Output = Output()
+    finish_reasons: tuple[str, ...] = ()
+    status: CallStatus = "ok"
+    http_status: int | None = None
+    error_type: str | None = None
+    service_tier: str | None = None
+    speed: str | None = None
+    geography: str | None = None
+    batch: bool = False
+    reported_usd: Decimal | None = None
+    """What the provider's own answer says was charged, when it says so."""
+    request: Mapping[str, Scalar] = field(default_factory=dict)
+    """Small request parameters by their name in the API (``max_tokens``, ``temperature``, ...)."""
+    previous_response_id: str = ""
+    conversation: str = ""
+    trace_id: str = ""
+    span_id: str = ""
+
+    @property
+    def began_at_ns(self) -> int:
+        """When the answer began: its first chunk, or its end where it came in one piece."""
+        return self.sent_at_ns + (self.duration_ns if self.first_chunk_ns is None else self.first_chunk_ns)
+
+    @property
+    def ended_at_ns(self) -> int:
+        """When the call ended."""
+        return self.sent_at_ns + self.duration_ns
+
+    @property
+    def priced_model(self) -> str:
+        """The model to price: the one that answered, else the one that was asked for."""
+        return self.response_model or self.model

@@ -1,0 +1,36 @@
+"""One task: the user's goal, of which a cost is a cost."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+Outcome = Literal["useful", "useless", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRecord:
+    """One task, written when it opens (``duration_ns`` is ``None``) and again when it closes.
+
+    Units: times in nanoseconds. ``implicit`` marks the task of calls made outside any ``task()``.
+    """
+
+    id: str
+    name: str
+    started_at_ns: int
+    duration_ns: int | None = None
+    parent_id: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    user: str = ""
+    conversation: str = ""
+    outcome: Outcome = "unknown"
+    outcome_reason: str = ""
+    score: float | None = None
+    implicit: bool = False
+    error_type: str | None = None
+    trace_id: str = ""
+    span_id: str = ""
+
+    @property
+    def task_id(self) -> str:
+        """The task's own id: every record names its task the same way."""
+        return self.id

@@ -1,0 +1,35 @@
+"""One execution of a tool."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+ToolSource = Literal["decorator", "context", "integration"]
+Failure = Literal["raised", "protocol", "rule"]
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """One tool execution, seen by a decorator, an integration, or as a result in a context.
+
+    Units: ``output_chars`` characters of the result as text, ``None`` when it could not be measured;
+    times in nanoseconds, ``duration_ns`` is ``None`` for a call seen only in the context.
+    """
+
+    id: str
+    task_id: str
+    agent_id: str
+    name: str
+    started_at_ns: int
+    source: ToolSource = "decorator"
+    duration_ns: int | None = None
+    call_id: str | None = None
+    output_chars: int | None = None
+    result_digest: str = ""
+    argument_digest: str = ""
+    failed: bool = False
+    failure: Failure | None = None
+    error_type: str | None = None
+    read_only: bool = False
+    status: Literal["ok", "error", "cancelled", "closed_early", "not_started"] = "ok"
+    trace_id: str = ""
+    span_id: str = ""
