@@ -1,0 +1,184 @@
+"""The account of one task: what the ledger says, as frozen facts for reports and programs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from touchdown.records import Miss, TaskRecord
+from touchdown.records.verdict import Basis
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """The bill, split once: ``work_usd`` + the sum of ``taxes`` + ``unexplained_usd`` is ``total_usd`` exactly.
+
+    Units: US dollars. ``complete`` is false when something that may have cost money is not in the total.
+    """
+
+    total_usd: Decimal = Decimal(0)
+    work_usd: Decimal = Decimal(0)
+    taxes: Mapping[str, Decimal] = field(default_factory=dict)
+    unexplained_usd: Decimal = Decimal(0)
+    complete: bool = True
+    incomplete_reasons: Mapping[str, int] = field(default_factory=dict)
+    """Reason to number of calls, for everything that makes ``complete`` false."""
+    unexplained_reasons: Mapping[str, Decimal] = field(default_factory=dict)
+    memo: Mapping[str, Decimal | None] = field(default_factory=dict)
+    basis: Mapping[str, Basis] = field(default_factory=dict)
+    unpriced_calls: int = 0
+    reported_usd: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class UsageTotals:
+    """Sums of usage over calls; a class is ``None`` when no call reported it. Units: tokens."""
+
+    uncached_input: int | None = None
+    cache_read: int | None = None
+    cache_write: Mapping[str, int] | None = None
+    output: int | None = None
+    reasoning: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CallMiss:
+    """One cache miss and the call that paid for it."""
+
+    call_id: str
+    span_id: str
+    miss: Miss
+
+
+@dataclass(frozen=True, slots=True)
+class CacheTotals:
+    """Tokens that could have been read from the prefix cache, that were, and that were missed."""
+
+    reusable: int = 0
+    read: int = 0
+    missed: int = 0
+    misses: tuple[CallMiss, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ContextTotals:
+    """The largest context of the task in tokens and its make-up by segment kind; ``None`` when unknown."""
+
+    peak_tokens: int | None = None
+    by_kind: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelTotals:
+    """What one model of one provider was used for."""
+
+    provider: str
+    model: str
+    calls: int
+    usage: UsageTotals
+    total_usd: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class AgentTotals:
+    """One agent run: its own cost and the cost with its children."""
+
+    id: str
+    parent_id: str
+    name: str
+    own_usd: Decimal
+    total_usd: Decimal
+    model_calls: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ToolTotals:
+    """One tool by name.
+
+    Units: ``output_chars`` characters; ``output_tokens`` the share of the input its results took when
+    first read (estimated); ``first_read_usd`` what that reading cost, ``rent_usd`` what carrying the
+    results in later calls cost. ``None``: not known.
+    """
+
+    name: str
+    calls: int
+    failed: int
+    output_chars: int | None
+    output_tokens: int | None = None
+    first_read_usd: Decimal | None = None
+    rent_usd: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Where a tax was paid, why, and what would mend it. ``saves_usd`` is net of the mend's own cost."""
+
+    tax: str
+    usd: Decimal | None
+    tokens: int | None
+    why: str
+    basis: Basis
+    fix: str
+    seconds: float | None = None
+    spans: tuple[str, ...] = ()
+    saves_usd: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TaskAccount:
+    """Everything the accountant knows of one task, its child tasks counted in.
+
+    Units: ``wall_s`` seconds, so far for an open task; ``retry_backoff_s`` seconds slept by SDKs.
+    """
+
+    task: TaskRecord
+    open: bool = False
+    wall_s: float | None = None
+    model_calls: int = 0
+    tool_calls: int = 0
+    agents: int = 0
+    failed_calls: int = 0
+    attempts_retried: int = 0
+    retry_backoff_s: float = 0.0
+    usage: UsageTotals = UsageTotals()
+    money: Money = Money()
+    cache: CacheTotals = CacheTotals()
+    context: ContextTotals = ContextTotals()
+    models: tuple[ModelTotals, ...] = ()
+    agent_runs: tuple[AgentTotals, ...] = ()
+    tools: tuple[ToolTotals, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    policies: Mapping[str, str] = field(default_factory=dict)
+    """Name to version of every policy and of the price book (its date)."""
+    not_observable: Mapping[str, str] = field(default_factory=dict)
+    dropped_records: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class NameTotals:
+    """Root tasks of one name (or one tag's value)."""
+
+    tasks: int
+    useful: int
+    total_usd: Decimal
+    cost_per_useful_task_usd: Decimal | None
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """All root tasks so far. ``cost_per_useful_task_usd`` is null when none is known to be useful.
+
+    ``low_usd`` and ``high_usd`` bound it with the unknown outcomes counted as all useful and all useless.
+    """
+
+    tasks: int = 0
+    useful: int = 0
+    useless: int = 0
+    unknown: int = 0
+    total_usd: Decimal = Decimal(0)
+    complete: bool = True
+    cost_per_useful_task_usd: Decimal | None = None
+    low_usd: Decimal | None = None
+    high_usd: Decimal | None = None
+    known_share: Decimal | None = None
+    spent_on_useless_usd: Decimal = Decimal(0)
+    by_name: Mapping[str, NameTotals] = field(default_factory=dict)
