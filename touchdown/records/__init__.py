@@ -8,6 +8,7 @@ from touchdown.records.call import Output as Output
 from touchdown.records.call import ToolRequest as ToolRequest
 from touchdown.records.context import ContextShape as ContextShape
 from touchdown.records.context import Segment as Segment
+from touchdown.records.step import StepStart as StepStart
 from touchdown.records.task import TaskRecord as TaskRecord
 from touchdown.records.tool import ToolCall as ToolCall
 from touchdown.records.usage import Completeness as Completeness
@@ -17,4 +18,7 @@ from touchdown.records.verdict import CostByClass as CostByClass
 from touchdown.records.verdict import Miss as Miss
 
 Record = ModelCall | ToolCall | AgentRun | TaskRecord
-"""What a sink may be given when something ended."""
+"""What a sink is given when something ended."""
+
+Start = CallStart | StepStart | TaskRecord
+"""What a sink is given when something began; a task begins as its own record without a duration."""

@@ -66,6 +66,10 @@ class CallStart:
     sent_at_ns: int
     host: str = ""
     port: int | None = None
+    agent_name: str = ""
+    conversation: str = ""
+    adopt: bool = False
+    """The SDK makes a span of its own that the host configured: it is enriched, none is made beside it."""
 
 
 @dataclass(frozen=True, slots=True)

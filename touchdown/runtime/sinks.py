@@ -1,0 +1,58 @@
+"""Who is told what happened: one sink that folds records into accounts, and sinks that show them.
+
+Sinks fail alone: what one raises is logged once and never reaches the host or another sink.
+"""
+
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from touchdown.records import CallVerdict, Record, Start
+
+
+class Opened(Protocol):
+    """What a sink holds between the start and the end of one call, step or task (e.g. a span)."""
+
+    trace_id: str
+    """32 hex digits, or empty when nothing is sampled or sent."""
+    span_id: str
+    """16 hex digits, or empty."""
+
+    def activate(self) -> AbstractContextManager[object]:
+        """A context manager that makes this the parent of what begins inside it. Enterable again."""
+        ...
+
+    def close(self, record: Record, verdict: CallVerdict | None) -> None:
+        """Write the finished record; called once, behind the queue, in the order things ended."""
+        ...
+
+
+class Sink(Protocol):
+    """Told of starts in the caller's thread (quickly) and of ends behind the queue."""
+
+    def open(self, start: Start) -> Opened | None:
+        """Something began. ``None``: this sink has nothing to hold for it."""
+        ...
+
+    def current_trace_id(self) -> str:
+        """The trace that is current where the caller stands, or an empty string."""
+        ...
+
+    def flush(self, timeout_s: float) -> bool:
+        """Send what is held; true when all of it went out in time."""
+        ...
+
+    def shutdown(self, timeout_s: float) -> None:
+        """Flush and let go of what this sink itself made."""
+        ...
+
+
+class Accountant(Protocol):
+    """Folds finished records; the one sink that answers."""
+
+    def fold(self, record: Record) -> CallVerdict | None:
+        """Fold one record, behind the queue, in order."""
+        ...
+
+    def note_dropped(self, task_id: str) -> None:
+        """A record of this task was lost before it could be folded."""
+        ...
