@@ -1,6 +1,7 @@
 """The nouns: frozen facts that capture makes and that accounting, telemetry and reports read."""
 
 from touchdown.records.agent import AgentRun as AgentRun
+from touchdown.records.answer import AnswerView as AnswerView
 from touchdown.records.call import Attempt as Attempt
 from touchdown.records.call import CallStart as CallStart
 from touchdown.records.call import ModelCall as ModelCall

@@ -1,0 +1,76 @@
+"""Blocks: the pieces of a request in the provider's cache order, with their content, inside the process."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from touchdown.records.context import SegmentKind
+
+MEDIA_CHARS = 5_000
+"""What an image or document counts for when only its bytes are known: about 1,250 tokens (estimated)."""
+
+MEDIA_KEYS = frozenset({"data", "file_data", "image_url", "url"})
+
+
+@dataclass(slots=True)
+class Block:
+    """One piece of a request. ``content`` is never changed, kept only until the agent's next call."""
+
+    kind: SegmentKind
+    content: object
+    role: str = ""
+    call_id: str | None = None
+    tool_name: str | None = None
+    failed: bool = False
+    cache_life: str | None = None
+    result_text: object = None
+    """What a tool returned, as it stands in the request: a string or a list of text parts."""
+
+    def same_as(self, other: "Block") -> bool:
+        """Whether the model reads the same. Strings shared with the last call cost a pointer compare."""
+        return self.kind == other.kind and self.role == other.role and bool(self.content == other.content)
+
+
+@dataclass(slots=True)
+class RequestView:
+    """What a reader makes of a request body: its blocks and what else decides about caches."""
+
+    blocks: list[Block]
+    parameters: dict[str, object] = field(default_factory=dict)
+    """The parameters that invalidate caches, as sent."""
+    request: dict[str, str | int | float | bool] = field(default_factory=dict)
+    """Small parameters worth an attribute."""
+    caching: str | None = None
+    opaque: str | None = None
+    previous_response_id: str = ""
+    conversation: str = ""
+    problems: list[str] = field(default_factory=list)
+
+
+def count_chars(content: object) -> int:
+    """Characters of some JSON-like content as a model would read it, about. Media count ``MEDIA_CHARS``."""
+    if isinstance(content, str):
+        return len(content)
+    if isinstance(content, Mapping):
+        return sum(_chars_of_item(key, value) for key, value in content.items())
+    if isinstance(content, (list, tuple)):
+        return sum(count_chars(item) for item in content)
+    if content is None or isinstance(content, bool):
+        return 4
+    return len(str(content))
+
+
+def _chars_of_item(key: object, value: object) -> int:
+    if key in MEDIA_KEYS and isinstance(value, (str, bytes)) and len(value) > MEDIA_CHARS:
+        return MEDIA_CHARS
+    return len(str(key)) + count_chars(value)
+
+
+def result_text(content: object) -> str | None:
+    """The text of a tool result, a string or text parts; ``None`` when it is neither."""
+    if isinstance(content, str):
+        return content
+    if isinstance(content, Sequence):
+        parts = [part.get("text") for part in content if isinstance(part, Mapping)]
+        if parts and all(isinstance(part, str) for part in parts):
+            return "".join(str(part) for part in parts)
+    return None

@@ -1,0 +1,103 @@
+"""The tracker: turns the blocks of a call into a shape that says what is new since the call before."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import msgspec
+
+from touchdown.context.blocks import Block, RequestView, count_chars, result_text
+from touchdown.records import ContextShape, Segment
+
+KEYFRAME_EVERY = 50
+"""After this many calls of an agent a shape tells the whole context again."""
+
+_encode = msgspec.json.Encoder(enc_hook=repr, order="sorted").encode
+
+
+def digest(content: object, key: bytes) -> str:
+    """A keyed digest of JSON-like content: 16 hex digits, comparable only under the same key."""
+    data = content.encode("utf-8", "surrogatepass") if isinstance(content, str) else _encoded(content)
+    return hashlib.blake2b(data, digest_size=8, key=key).hexdigest()
+
+
+def _encoded(content: object) -> bytes:
+    try:
+        return _encode(content)
+    except Exception:
+        return repr(content).encode("utf-8", "surrogatepass")
+
+
+@dataclass(slots=True)
+class ContextTracker:
+    """Follows the context of one agent from call to call. Not thread-safe: used behind the queue only.
+
+    Keeps the last call's blocks (their strings are the host's own) until the next call or the task's end.
+    """
+
+    key: bytes
+    _blocks: list[Block] = field(default_factory=list)
+    _segments: list[Segment] = field(default_factory=list)
+    _predecessor: str | None = None
+    _sequence: int = 0
+
+    def shape(self, call_id: str, view: RequestView) -> ContextShape:
+        """The shape of this call's context against the agent's call before it."""
+        shared = self._common(view.blocks)
+        if len(self._segments) < shared:
+            shared = len(self._segments)
+        kept = self._segments[:shared]
+        new = [self._segment(block) for block in view.blocks[shared:]]
+        segments = kept + new
+        keyframe = self._predecessor is None or self._sequence % KEYFRAME_EVERY == 0
+        shape = ContextShape(
+            predecessor=None if keyframe else self._predecessor,
+            shared=0 if keyframe else shared,
+            new=tuple(segments) if keyframe else tuple(new),
+            sequence=self._sequence,
+            digest=_digest_all(segments, self.key),
+            chars=sum(segment.chars for segment in segments),
+            chars_by_kind=_chars_by_kind(segments),
+            parameters={name: digest(value, self.key) for name, value in view.parameters.items()},
+            opaque=view.opaque,
+            caching=view.caching,
+        )
+        self._blocks, self._segments = view.blocks, segments
+        self._predecessor = call_id
+        self._sequence += 1
+        return shape
+
+    def _common(self, blocks: Sequence[Block]) -> int:
+        shared = 0
+        for old, new in zip(self._blocks, blocks, strict=False):
+            if not old.same_as(new) or old.cache_life != new.cache_life or old.failed != new.failed:
+                break
+            shared += 1
+        return shared
+
+    def _segment(self, block: Block) -> Segment:
+        text = result_text(block.result_text) if block.kind == "tool_result" else None
+        return Segment(
+            kind=block.kind,
+            chars=count_chars(block.content),
+            digest=digest([block.kind, block.role, block.content], self.key),
+            role=block.role,
+            call_id=block.call_id,
+            tool_name=block.tool_name,
+            failed=block.failed,
+            cache_life=block.cache_life,
+            result_digest=digest(text, self.key) if text is not None else "",
+        )
+
+
+def _digest_all(segments: Sequence[Segment], key: bytes) -> str:
+    joined = "".join(segment.digest for segment in segments)
+    return hashlib.blake2b(joined.encode(), digest_size=8, key=key).hexdigest()
+
+
+def _chars_by_kind(segments: Sequence[Segment]) -> dict[str, int]:
+    counted: Counter[str] = Counter()
+    for segment in segments:
+        counted[segment.kind] += segment.chars
+    return dict(counted)

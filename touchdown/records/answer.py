@@ -1,0 +1,27 @@
+"""What a reader makes of one answer, before it is joined with its request into a model call."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from touchdown.records.call import Output
+from touchdown.records.usage import Usage
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerView:
+    """The facts of one answer. ``terminal`` is false for a background response that still runs."""
+
+    usage: Usage = Usage()
+    response_id: str = ""
+    model: str = ""
+    output: Output = Output()
+    finish_reasons: tuple[str, ...] = ()
+    service_tier: str | None = None
+    speed: str | None = None
+    geography: str | None = None
+    reported_usd: Decimal | None = None
+    terminal: bool = True
+    complete: bool = True
+    """False for a stream that ended before its last event."""
+    error_type: str | None = None
+    """An error the answer itself carries (a failed response)."""

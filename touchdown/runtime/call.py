@@ -1,0 +1,247 @@
+"""The observation of one model call: opened when it is sent, closed once, read behind the queue."""
+
+import threading
+import time
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from contextvars import ContextVar
+from dataclasses import dataclass, field, replace
+
+from touchdown.context.blocks import RequestView
+from touchdown.records import AnswerView, Attempt, CallStart, ModelCall, Usage
+from touchdown.records.call import CallStatus
+from touchdown.runtime.core import Runtime, activated, ids_of
+from touchdown.runtime.guard import failed
+from touchdown.runtime.identity import ANCHOR_NS
+from touchdown.runtime.place import Place
+from touchdown.runtime.raw import RawBody, read_raw
+from touchdown.runtime.reading import CallReader, StreamReader
+
+current_call: ContextVar["CallObservation | None"] = ContextVar("touchdown_call", default=None)
+"""The call that is being sent in this thread or task, for the hooks inside the SDK's ``request``."""
+
+
+@dataclass(slots=True)
+class Sent:
+    """What is known of a request from its first attempt on. Kept until the call is read."""
+
+    body: Mapping[str, object] = field(default_factory=dict)
+    base_url: str = ""
+    credential: str = ""
+    http_status: int | None = None
+
+
+class CallObservation:
+    """One model call between send and end. Every method is quick; none raises into the host.
+
+    ``finish`` and ``fail`` close it once, whoever comes first; the finished observation is the queue's
+    item and becomes a :class:`ModelCall` when it is delivered.
+    """
+
+    __slots__ = (
+        "__weakref__",
+        "_answer",
+        "_attempts",
+        "_end_ns",
+        "_error",
+        "_once",
+        "_opened",
+        "_runtime",
+        "_status",
+        "chunks",
+        "first_ns",
+        "is_stream",
+        "place",
+        "raw",
+        "reader",
+        "sent",
+        "start",
+        "stream",
+        "vendor",
+    )
+
+    def __init__(
+        self, runtime: Runtime, reader: CallReader, start: CallStart, place: Place, vendor: str
+    ) -> None:
+        self._runtime = runtime
+        self.reader = reader
+        self.start = start
+        self.place = place
+        self.vendor = vendor
+        self.sent = Sent()
+        self.stream: StreamReader | None = None
+        self.raw: RawBody | None = None
+        self.is_stream = False
+        self.first_ns: int | None = None
+        self.chunks = 0
+        self._attempts: tuple[Attempt, ...] = ()
+        self._answer: object = None
+        self._status: CallStatus = "ok"
+        self._error: str | None = None
+        self._end_ns = 0
+        self._once = threading.Lock()
+        self._opened = runtime.open(start)
+
+    # -- while it runs -------------------------------------------------------------------------
+
+    def activate(self) -> AbstractContextManager[object]:
+        """Make the call's span current, for what the SDK does inside ``request``."""
+        return activated(self._opened)
+
+    def retried(self, attempt: Attempt) -> None:
+        """The SDK sends the request again after this failed attempt."""
+        self._attempts += (attempt,)
+
+    def begin_stream(self) -> None:
+        """The answer is a stream of events that the host will read."""
+        self.is_stream = True
+        if self.stream is None:
+            self.stream = self.reader.new_stream()
+
+    def chunk(self, event: object) -> None:
+        """Look at one event of the stream."""
+        if self.first_ns is None:
+            self.first_ns = time.monotonic_ns()
+        self.chunks += 1
+        stream = self.stream
+        if stream is not None:
+            stream.chunk(event)
+
+    @property
+    def closed(self) -> bool:
+        """Whether the call has ended."""
+        return self._once.locked()
+
+    # -- its end ---------------------------------------------------------------------------------
+
+    def finish(self, answer: object = None, status: CallStatus = "ok") -> None:
+        """The call ended with this answer, or with what its stream told."""
+        if not self._once.acquire(blocking=False):
+            return
+        self._answer = answer
+        self._status = status
+        self._close()
+
+    def fail(self, error: BaseException) -> None:
+        """The call ended with an exception, a cancellation included."""
+        if not self._once.acquire(blocking=False):
+            return
+        self._error = qualified_name(error)
+        self._status = "error" if isinstance(error, Exception) else "cancelled"
+        status = getattr(error, "status_code", None)
+        if isinstance(status, int):
+            self.sent.http_status = status
+        self._close()
+
+    def _close(self) -> None:
+        self._end_ns = time.monotonic_ns()
+        self._runtime.delivery.put(self)
+        if self.start.adopt:
+            self._runtime.delivery.drain()
+
+    # -- behind the queue ---------------------------------------------------------------------
+
+    def deliver(self) -> None:
+        """Read the payloads and hand the record on."""
+        self._runtime.settle(self.record(), self._opened)
+
+    def drop(self) -> None:
+        """The queue was full."""
+        self._runtime.accountant.note_dropped(self.start.task_id)
+
+    def record(self) -> ModelCall:
+        """The finished record; what cannot be read is unknown in it, with the reason."""
+        view = self._read_request()
+        answer = self._read_answer()
+        return self._join(view, answer)
+
+    def _read_request(self) -> RequestView:
+        try:
+            return self.reader.read_request(self.sent.body)
+        except Exception:
+            failed("reader.request")
+            return RequestView([], opaque="request not readable")
+
+    def _read_answer(self) -> AnswerView:
+        try:
+            if self.stream is not None:
+                return self.stream.answer()
+            if self.raw is not None:
+                return read_raw(self.reader, self.raw)
+            if self._answer is not None:
+                return self.reader.read_answer(self._answer)
+            return AnswerView(complete=self._status == "ok")
+        except Exception:
+            failed("reader.answer")
+            return AnswerView(usage=Usage(problems=("answer not readable",)), complete=False)
+
+    def _join(self, view: RequestView, answer: AnswerView) -> ModelCall:
+        start, runtime = self.start, self._runtime
+        shape = runtime.tracker(self.place.task, start.agent_id).shape(start.id, view)
+        trace_id, span_id = ids_of(self._opened)
+        sent_ns = start.sent_at_ns
+        offset = ANCHOR_NS
+        status: CallStatus = self._status
+        if status == "ok" and not answer.complete and answer.error_type is None and self.is_stream:
+            status = "closed_early"
+        return ModelCall(
+            id=start.id,
+            task_id=start.task_id,
+            agent_id=start.agent_id,
+            api=self.reader.api,
+            operation=start.operation,
+            provider=start.provider,
+            vendor=self.vendor,
+            sent_at_ns=sent_ns,
+            duration_ns=max(0, self._end_ns + offset - sent_ns),
+            usage=_complete(answer, view, status),
+            context=shape,
+            host=start.host,
+            port=start.port,
+            scope=runtime.scope(self.sent.base_url, self.sent.credential),
+            model=start.model,
+            response_model=answer.model,
+            response_id=answer.response_id,
+            stream=self.is_stream,
+            first_chunk_ns=None if self.first_ns is None else self.first_ns + offset - sent_ns,
+            chunks=self.chunks,
+            attempts=self._attempts,
+            output=answer.output,
+            finish_reasons=answer.finish_reasons,
+            status="error" if answer.error_type and status == "ok" else status,
+            http_status=self.sent.http_status,
+            error_type=self._error or answer.error_type,
+            service_tier=answer.service_tier,
+            speed=answer.speed,
+            geography=answer.geography,
+            reported_usd=answer.reported_usd,
+            request=view.request,
+            previous_response_id=view.previous_response_id,
+            conversation=start.conversation or view.conversation,
+            trace_id=trace_id,
+            span_id=span_id,
+        )
+
+
+def _complete(answer: AnswerView, view: RequestView, status: CallStatus) -> Usage:
+    """The usage with everything that is wrong or missing said in it."""
+    problems = tuple(view.problems) + answer.usage.problems
+    if answer.usage.completeness == "none" and not answer.usage.problems:
+        problems += (_why_no_usage(view, status),)
+    return answer.usage if problems == answer.usage.problems else replace(answer.usage, problems=problems)
+
+
+def _why_no_usage(view: RequestView, status: CallStatus) -> str:
+    if status == "error":
+        return "the call failed"
+    if status in ("cancelled", "closed_early", "not_read"):
+        return "the stream was not read to its end"
+    if view.request.get("stream") and not view.request.get("include_usage", True):
+        return "the stream was asked for without usage (stream_options.include_usage)"
+    return "the answer reports no usage"
+
+
+def qualified_name(error: BaseException) -> str:
+    """The exception's class as the conventions want it: qualified, bare for builtins."""
+    kind = type(error)
+    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"

@@ -1,0 +1,245 @@
+"""The runtime: what every observation needs, made once by ``instrument()``."""
+
+import contextlib
+import hashlib
+import os
+import secrets
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from touchdown.context.tracker import ContextTracker
+from touchdown.records import CallVerdict, Record, Start, TaskRecord
+from touchdown.runtime.delivery import Delivery
+from touchdown.runtime.guard import failed
+from touchdown.runtime.identity import now_ns
+from touchdown.runtime.place import Place, TaskState, current_place, new_task
+from touchdown.runtime.sinks import Accountant, Opened, Sink
+
+IDLE_NS = 60 * 1_000_000_000
+"""A task of calls made outside any ``task()`` closes this long after its last record."""
+
+MAX_IMPLICIT = 10_000
+MAX_TRACKED_AGENTS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What ``instrument()`` was asked for and the capture side must know."""
+
+    stream_usage: bool = False
+    digest_key: bytes | None = None
+
+
+class Runtime:
+    """Sinks, delivery, the open tasks outside ``task()``, and the context of each agent."""
+
+    def __init__(self, accountant: Accountant, sinks: list[Sink], options: Options | None = None) -> None:
+        self.accountant = accountant
+        self.sinks = sinks
+        self.options = options or Options()
+        self.delivery = Delivery()
+        self.listeners: list[object] = []
+        self._implicit: OrderedDict[str, TaskState] = OrderedDict()
+        self._implicit_lock = threading.Lock()
+        self._trackers: OrderedDict[tuple[str, str], ContextTracker] = OrderedDict()
+        self._scope_key = self.options.digest_key or secrets.token_bytes(16)
+
+    # -- where the caller stands ------------------------------------------------------------
+
+    def place(self) -> Place:
+        """The current task and agent; outside any ``task()`` the local trace, else the process."""
+        here = current_place()
+        if here is not None and not here.task.closed:
+            return here
+        trace_id = ""
+        for sink in self.sinks:
+            try:
+                trace_id = trace_id or sink.current_trace_id()
+            except Exception:
+                failed("sink.current_trace_id")
+        task = self._implicit_task(trace_id)
+        return Place(task, task.id)
+
+    def _implicit_task(self, trace_id: str) -> TaskState:
+        key = trace_id or "process"
+        with self._implicit_lock:
+            task = self._implicit.get(key)
+            if task is None:
+                if len(self._implicit) >= MAX_IMPLICIT:
+                    key = "other"
+                    task = self._implicit.get(key)
+                if task is None:
+                    name = {"process": "process", "other": "other"}.get(key, f"trace {key[:8]}")
+                    task = new_task(name, implicit=True, digest_key=self.options.digest_key)
+                    self._implicit[key] = task
+                    self.deliver_record(task.record)
+            task.last_ns = now_ns()
+            return task
+
+    def close_idle(self, *, all_of_them: bool = False) -> None:
+        """Close the implicit tasks that have been quiet for a minute."""
+        now = now_ns()
+        with self._implicit_lock:
+            idle = [k for k, t in self._implicit.items() if all_of_them or now - t.last_ns > IDLE_NS]
+            tasks = [self._implicit.pop(key) for key in idle]
+        for task in tasks:
+            task.closed = True
+            self.deliver_record(
+                replace(task.record, duration_ns=max(0, task.last_ns - task.record.started_at_ns))
+            )
+
+    # -- sinks ---------------------------------------------------------------------------------
+
+    def open(self, start: Start) -> list[Opened]:
+        """Tell every sink that something began; what one raises is noted, the others are told."""
+        opened: list[Opened] = []
+        for sink in self.sinks:
+            try:
+                handle = sink.open(start)
+            except Exception:
+                failed("sink.open")
+                continue
+            if handle is not None:
+                opened.append(handle)
+        return opened
+
+    def settle(self, record: Record, opened: list[Opened]) -> CallVerdict | None:
+        """Fold a finished record and let every sink write it; behind the queue."""
+        verdict = None
+        try:
+            verdict = self.accountant.fold(record)
+        except Exception:
+            failed("accountant.fold")
+            self._note_dropped(record.task_id)
+        for handle in opened:
+            try:
+                handle.close(record, verdict)
+            except Exception:
+                failed("sink.close")
+        if isinstance(record, TaskRecord) and record.duration_ns is not None:
+            self._forget_task(record.id)
+        return verdict
+
+    def _note_dropped(self, task_id: str) -> None:
+        with contextlib.suppress(Exception):
+            self.accountant.note_dropped(task_id)
+
+    # -- records ------------------------------------------------------------------------------
+
+    def deliver_record(self, record: Record, opened: list[Opened] | None = None) -> None:
+        """Queue a record that is finished already."""
+        self.delivery.put(_Finished(self, record, opened or []))
+
+    def tracker(self, task: TaskState, agent_id: str) -> ContextTracker:
+        """The context of one agent; behind the queue only."""
+        key = (task.id, agent_id)
+        tracker = self._trackers.get(key)
+        if tracker is None:
+            if len(self._trackers) >= MAX_TRACKED_AGENTS:
+                self._trackers.popitem(last=False)
+            tracker = self._trackers[key] = ContextTracker(task.digest_key)
+        else:
+            self._trackers.move_to_end(key)
+        return tracker
+
+    def _forget_task(self, task_id: str) -> None:
+        for key in [key for key in self._trackers if key[0] == task_id]:
+            del self._trackers[key]
+
+    def scope(self, base_url: str, credential: str) -> str:
+        """Whose prefix cache a call uses: a keyed digest of base URL and credential."""
+        data = f"{base_url}\n{credential}".encode("utf-8", "surrogatepass")
+        return hashlib.blake2b(data, digest_size=8, key=self._scope_key).hexdigest()
+
+    # -- ends -----------------------------------------------------------------------------------
+
+    def flush(self, timeout_s: float = 5.0) -> bool:
+        """Deliver what is pending and let the sinks send what they hold."""
+        self.close_idle()
+        drained = self.delivery.drain(timeout_s)
+        for sink in self.sinks:
+            try:
+                drained = sink.flush(timeout_s) and drained
+            except Exception:
+                failed("sink.flush")
+                drained = False
+        return drained
+
+    def close(self, timeout_s: float = 2.0) -> None:
+        """End the implicit tasks, deliver everything, let the sinks go."""
+        deadline = now_ns() + int(timeout_s * 1e9)
+        self.close_idle(all_of_them=True)
+        self.delivery.close(timeout_s)
+        for sink in self.sinks:
+            try:
+                sink.shutdown(max(0.1, (deadline - now_ns()) / 1e9))
+            except Exception:
+                failed("sink.shutdown")
+
+    def after_fork(self) -> None:
+        """In a child: fresh locks; the parent keeps and ends its own tasks and calls."""
+        self._implicit_lock = threading.Lock()
+        self._implicit = OrderedDict()
+        self._trackers = OrderedDict()
+
+
+class _Finished:
+    """A finished record on its way to the sinks."""
+
+    __slots__ = ("_opened", "_record", "_runtime")
+
+    def __init__(self, runtime: Runtime, record: Record, opened: list[Opened]) -> None:
+        self._runtime, self._record, self._opened = runtime, record, opened
+
+    def deliver(self) -> None:
+        self._runtime.settle(self._record, self._opened)
+
+    def drop(self) -> None:
+        self._runtime._note_dropped(self._record.task_id)
+
+
+_active: Runtime | None = None
+
+
+def active() -> Runtime | None:
+    """The runtime that ``instrument()`` made, or ``None``."""
+    return _active
+
+
+def activate(runtime: Runtime | None) -> Runtime | None:
+    """Make this the active runtime; hands back the one before."""
+    global _active
+    before, _active = _active, runtime
+    return before
+
+
+@contextlib.contextmanager
+def activated(handles: list[Opened]) -> Iterator[None]:
+    """Make each opened handle the parent of what begins inside; a broken one is passed over."""
+    with contextlib.ExitStack() as stack:
+        for handle in handles:
+            try:
+                stack.enter_context(handle.activate())
+            except Exception:
+                failed("sink.activate")
+        yield
+
+
+def _after_fork() -> None:
+    if _active is not None:
+        _active.after_fork()
+
+
+os.register_at_fork(after_in_child=_after_fork)
+
+
+def ids_of(opened: list[Opened]) -> tuple[str, str]:
+    """Trace and span id of the first handle that has them."""
+    for handle in opened:
+        if handle.span_id:
+            return handle.trace_id, handle.span_id
+    return "", ""
+
+

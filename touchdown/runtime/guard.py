@@ -1,0 +1,72 @@
+"""The guard: nothing of ours raises into the host's code, and each place says so once."""
+
+import contextlib
+import functools
+import logging
+from collections.abc import Callable
+from types import TracebackType
+from typing import ParamSpec, TypeVar
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+logger = logging.getLogger("touchdown")
+_warned: set[str] = set()
+
+
+def warn_once(place: str, message: str, *args: object, exc_info: bool = False) -> None:
+    """Log one warning per place and process. Never raises, even when the host's logging does."""
+    if place in _warned:
+        return
+    _warned.add(place)
+    with contextlib.suppress(Exception):
+        logger.warning(message, *args, exc_info=exc_info)
+
+
+def forget_warnings() -> None:
+    """Warn again from here on: a fresh set-up must be able to say what is wrong with it."""
+    _warned.clear()
+
+
+def failed(place: str) -> None:
+    """Note that `place` raised, once; called inside an ``except`` block."""
+    warn_once(
+        f"guard:{place}", "touchdown: %s failed; the call is not affected", place, exc_info=True
+    )
+
+
+class Guard:
+    """A context manager that swallows our own ``Exception`` and notes it. Stateless, so it is shared."""
+
+    __slots__ = ("place",)
+
+    def __init__(self, place: str) -> None:
+        self.place = place
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
+    ) -> bool:
+        if kind is None or not issubclass(kind, Exception):
+            return False
+        failed(self.place)
+        return True
+
+
+def guarded(place: str) -> Callable[[Callable[P, R]], Callable[P, R | None]]:
+    """Make a function of ours hand back ``None`` instead of raising."""
+
+    def wrap(function: Callable[P, R]) -> Callable[P, R | None]:
+        @functools.wraps(function)
+        def call(*args: P.args, **kwargs: P.kwargs) -> R | None:
+            try:
+                return function(*args, **kwargs)
+            except Exception:
+                failed(place)
+                return None
+
+        return call
+
+    return wrap

@@ -1,0 +1,68 @@
+"""Where the caller stands: the current task and agent, carried by one context variable."""
+
+import secrets
+import threading
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+
+from touchdown.records import TaskRecord
+from touchdown.runtime.identity import new_id, now_ns
+from touchdown.runtime.sinks import Opened
+
+
+@dataclass(slots=True, eq=False)
+class TaskState:
+    """One open task. ``digest_key`` is drawn per root task and inherited by its children."""
+
+    record: TaskRecord
+    root_id: str
+    digest_key: bytes
+    opened: Opened | None = None
+    closed: bool = False
+    last_ns: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    @property
+    def id(self) -> str:
+        """The task's id."""
+        return self.record.id
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A task, and the agent inside it whose code runs now. The task's own id is its first agent's id."""
+
+    task: TaskState
+    agent_id: str
+    agent_name: str = ""
+    tool_id: str = ""
+
+
+_place: ContextVar[Place | None] = ContextVar("touchdown_place", default=None)
+current_place = _place.get
+set_place = _place.set
+reset_place = _place.reset
+
+
+def new_task(
+    name: str,
+    *,
+    parent: TaskState | None = None,
+    implicit: bool = False,
+    task_id: str | None = None,
+    digest_key: bytes | None = None,
+    **fields: object,
+) -> TaskState:
+    """Open a task; a child inherits its root and digest key."""
+    started = now_ns()
+    identity = task_id or new_id("task")
+    record = TaskRecord(
+        id=identity,
+        name=name,
+        started_at_ns=started,
+        parent_id=parent.id if parent else "",
+        implicit=implicit,
+        **fields,  # type: ignore[arg-type]
+    )
+    key = parent.digest_key if parent else (digest_key or secrets.token_bytes(16))
+    return TaskState(record, parent.root_id if parent else identity, key, last_ns=started)

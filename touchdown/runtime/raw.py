@@ -1,0 +1,64 @@
+"""Raw answers: bytes that the host reads itself, looked at behind the queue."""
+
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import msgspec
+
+from touchdown.records import AnswerView
+from touchdown.runtime.reading import CallReader
+
+KEEP_BYTES = 8 << 20
+"""A raw body longer than this is not kept: its usage is then unknown."""
+
+
+@dataclass(slots=True)
+class RawBody:
+    """The bytes of one answer as they came over the wire, up to ``KEEP_BYTES``."""
+
+    content_type: str = ""
+    encoding: str = ""
+    parts: list[bytes] = field(default_factory=list)
+    size: int = 0
+
+    def add(self, part: bytes) -> None:
+        """Keep one part, by reference; too long a body is let go of."""
+        self.size += len(part)
+        if self.size <= KEEP_BYTES:
+            self.parts.append(part)
+        else:
+            self.parts.clear()
+
+    def decoded(self) -> bytes | None:
+        """The body's text bytes; ``None`` when too long or in an encoding that is not read here."""
+        if self.size > KEEP_BYTES:
+            return None
+        data = b"".join(self.parts)
+        if self.encoding in ("", "identity"):
+            return data
+        if self.encoding in ("gzip", "deflate"):
+            return zlib.decompressobj(wbits=47).decompress(data)
+        return None
+
+
+def read_raw(reader: CallReader, body: RawBody) -> AnswerView:
+    """The facts of a raw answer, plain JSON or server-sent events; empty when it cannot be read."""
+    data = body.decoded()
+    if not data:
+        return AnswerView(complete=False)
+    if "event-stream" not in body.content_type:
+        return reader.read_answer(msgspec.json.decode(data))
+    stream = reader.new_stream()
+    for event in _events(data):
+        stream.chunk(event)
+    return stream.answer()
+
+
+def _events(data: bytes) -> Iterator[object]:
+    for line in data.splitlines():
+        if line.startswith(b"data:") and line[5:].strip() != b"[DONE]":
+            try:
+                yield msgspec.json.decode(line[5:])
+            except msgspec.DecodeError:
+                return  # a line cut in half by a broken connection
