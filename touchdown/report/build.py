@@ -1,0 +1,228 @@
+"""From accounts to the JSON envelope. Pure."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta, timezone
+from decimal import Decimal
+
+from touchdown.accounting.account import (
+    CacheTotals,
+    Money,
+    NameTotals,
+    Summary,
+    TaskAccount,
+    UsageTotals,
+)
+from touchdown.report.model import (
+    MoneyReport,
+    NameReport,
+    Report,
+    SummaryReport,
+    TaskReport,
+    TimeReport,
+)
+from touchdown.report.model_parts import (
+    AgentRunReport,
+    CacheReport,
+    ContextReport,
+    FindingReport,
+    MissReport,
+    ModelReport,
+    ToolReport,
+    UsageReport,
+    WhereReport,
+)
+from touchdown.report.observable import not_observable
+
+EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+
+
+def build_report(accounts: Sequence[TaskAccount], summary: Summary) -> Report:
+    """The envelope ``touchdown.report/1`` of these accounts."""
+    return Report(tasks=[_task(account) for account in accounts], summary=_summary(summary))
+
+
+def summary_of(account: TaskAccount) -> Summary:
+    """The summary of one task alone."""
+    task, money = account.task, account.money
+    useful, useless = task.outcome == "useful", task.outcome == "useless"
+    total = money.total_usd
+    cost = total if useful else None
+    return Summary(
+        tasks=1,
+        useful=int(useful),
+        useless=int(useless),
+        unknown=int(not (useful or useless)),
+        total_usd=total,
+        complete=money.complete,
+        cost_per_useful_task_usd=cost,
+        low_usd=None if useless else total,
+        high_usd=cost,
+        known_share=Decimal(int(useful or useless)) if total else None,
+        spent_on_useless_usd=total if useless else Decimal(0),
+        by_name={task.name: NameTotals(1, int(useful), total, cost)},
+    )
+
+
+def _task(account: TaskAccount) -> TaskReport:
+    task = account.task
+    return TaskReport(
+        id=task.id,
+        parent_id=task.parent_id or None,
+        name=task.name,
+        tags=dict(task.tags),
+        outcome=task.outcome,
+        started_at=_time(task.started_at_ns),
+        wall_s=account.wall_s,
+        model_calls=account.model_calls,
+        tool_calls=account.tool_calls,
+        agents=account.agents,
+        usage=_usage(account.usage),
+        money=_money(account.money),
+        time=_whole_time(account.wall_s),
+        cache=_cache(account.cache),
+        context=ContextReport(
+            peak_tokens=account.context.peak_tokens, by_kind=dict(account.context.by_kind)
+        ),
+        models=_models(account),
+        agent_runs=_agent_runs(account),
+        tools=_tools(account),
+        findings=_findings(account),
+        policies=dict(account.policies),
+        not_observable=not_observable(account),
+    )
+
+
+def _whole_time(wall_s: float | None) -> TimeReport:
+    return TimeReport(total_s=wall_s, work_s=None, taxes={}, unexplained_s=None, memo={}, basis={})
+
+
+def _money(money: Money) -> MoneyReport:
+    return MoneyReport(
+        total_usd=money.total_usd,
+        complete=money.complete,
+        work_usd=money.work_usd,
+        taxes=dict(money.taxes),
+        unexplained_usd=money.unexplained_usd,
+        memo=dict(money.memo),
+        basis=dict(money.basis),
+        unpriced_calls=money.unpriced_calls,
+        reported_usd=money.reported_usd,
+    )
+
+
+def _usage(usage: UsageTotals) -> UsageReport:
+    return UsageReport(
+        uncached_input=usage.uncached_input,
+        cache_read=usage.cache_read,
+        cache_write=None if usage.cache_write is None else dict(usage.cache_write),
+        output=usage.output,
+        reasoning=usage.reasoning,
+    )
+
+
+def _cache(cache: CacheTotals) -> CacheReport:
+    misses = [
+        MissReport(
+            span_id=paid.span_id,
+            cause=paid.miss.cause,
+            tax=paid.miss.tax,
+            tokens=paid.miss.tokens,
+            usd=paid.miss.usd,
+            where=WhereReport(
+                segment=paid.miss.kind, index=paid.miss.segment, token=paid.miss.token
+            ),
+        )
+        for paid in cache.misses
+    ]
+    return CacheReport(reusable=cache.reusable, read=cache.read, missed=cache.missed, misses=misses)
+
+
+def _models(account: TaskAccount) -> list[ModelReport]:
+    return [
+        ModelReport(
+            provider=used.provider,
+            model=used.model,
+            calls=used.calls,
+            usage=_usage(used.usage),
+            total_usd=used.total_usd,
+        )
+        for used in account.models
+    ]
+
+
+def _agent_runs(account: TaskAccount) -> list[AgentRunReport]:
+    return [
+        AgentRunReport(
+            id=run.id,
+            parent_id=run.parent_id,
+            name=run.name,
+            own_usd=run.own_usd,
+            total_usd=run.total_usd,
+        )
+        for run in account.agent_runs
+    ]
+
+
+def _tools(account: TaskAccount) -> list[ToolReport]:
+    return [
+        ToolReport(
+            name=tool.name,
+            calls=tool.calls,
+            failed=tool.failed,
+            output_chars=tool.output_chars,
+            output_tokens=tool.output_tokens,
+            first_read_usd=tool.first_read_usd,
+            rent_usd=tool.rent_usd,
+        )
+        for tool in account.tools
+    ]
+
+
+def _findings(account: TaskAccount) -> list[FindingReport]:
+    return [
+        FindingReport(
+            tax=found.tax,
+            usd=found.usd,
+            seconds=found.seconds,
+            tokens=found.tokens,
+            spans=list(found.spans),
+            why=found.why,
+            basis=found.basis,
+            fix=found.fix,
+            saves_usd=found.saves_usd,
+        )
+        for found in account.findings
+    ]
+
+
+def _summary(summary: Summary) -> SummaryReport:
+    return SummaryReport(
+        tasks=summary.tasks,
+        useful=summary.useful,
+        useless=summary.useless,
+        unknown=summary.unknown,
+        total_usd=summary.total_usd,
+        complete=summary.complete,
+        cost_per_useful_task_usd=summary.cost_per_useful_task_usd,
+        low_usd=summary.low_usd,
+        high_usd=summary.high_usd,
+        known_share=summary.known_share,
+        spent_on_useless_usd=summary.spent_on_useless_usd,
+        by_name={name: _name(totals) for name, totals in summary.by_name.items()},
+    )
+
+
+def _name(totals: NameTotals) -> NameReport:
+    return NameReport(
+        tasks=totals.tasks,
+        useful=totals.useful,
+        total_usd=totals.total_usd,
+        cost_per_useful_task_usd=totals.cost_per_useful_task_usd,
+    )
+
+
+def _time(at_ns: int) -> datetime | None:
+    try:
+        return EPOCH + timedelta(microseconds=at_ns // 1000)
+    except OverflowError:
+        return None

@@ -1,0 +1,114 @@
+"""The JSON of a report, ``touchdown.report/1``. Within ``/1`` fields are added, never changed.
+
+Money is a decimal string in US dollars; what is unknown is null, never 0. Units are in the names:
+``_usd`` US dollars, ``_s`` seconds, ``_tokens`` tokens, ``_chars`` characters.
+"""
+
+from typing import Literal
+
+from pydantic import Field
+
+from touchdown.report.model_parts import (
+    AgentRunReport,
+    Basis,
+    CacheReport,
+    ContextReport,
+    Exact,
+    FindingReport,
+    ModelReport,
+    Outcome,
+    Part,
+    Text,
+    TimeStamp,
+    ToolReport,
+    UsageReport,
+    Usd,
+)
+
+
+class MoneyReport(Part):
+    """The bill: ``work_usd``, ``taxes`` and ``unexplained_usd`` add up to ``total_usd`` exactly.
+
+    ``taxes`` holds observable accounts only; ``memo`` stands beside and is never summed.
+    """
+
+    total_usd: Usd
+    complete: bool
+    work_usd: Usd
+    taxes: dict[Text, Usd]
+    unexplained_usd: Usd
+    memo: dict[Text, Usd | None]
+    basis: dict[Text, Basis]
+    unpriced_calls: int
+    reported_usd: Usd | None
+
+
+class TimeReport(Part):
+    """Wall time, split once. Units: seconds."""
+
+    total_s: float | None
+    work_s: float | None
+    taxes: dict[Text, float]
+    unexplained_s: float | None
+    memo: dict[Text, float | None]
+    basis: dict[Text, Basis]
+
+
+class TaskReport(Part):
+    """One task, its child tasks counted in."""
+
+    id: Text
+    parent_id: Text | None
+    name: Text
+    tags: dict[Text, str]
+    outcome: Outcome
+    started_at: TimeStamp | None
+    wall_s: float | None
+    model_calls: int
+    tool_calls: int
+    agents: int
+    usage: UsageReport
+    money: MoneyReport
+    time: TimeReport
+    cache: CacheReport
+    context: ContextReport
+    models: list[ModelReport]
+    agent_runs: list[AgentRunReport]
+    tools: list[ToolReport]
+    findings: list[FindingReport]
+    policies: dict[Text, str]
+    not_observable: dict[Text, str]
+
+
+class NameReport(Part):
+    """Root tasks of one name."""
+
+    tasks: int
+    useful: int
+    total_usd: Usd
+    cost_per_useful_task_usd: Usd | None
+
+
+class SummaryReport(Part):
+    """All root tasks so far. The bounds count unknown outcomes as all useful and as all useless."""
+
+    tasks: int
+    useful: int
+    useless: int
+    unknown: int
+    total_usd: Usd
+    complete: bool
+    cost_per_useful_task_usd: Usd | None
+    low_usd: Usd | None
+    high_usd: Usd | None
+    known_share: Exact | None
+    spent_on_useless_usd: Usd
+    by_name: dict[Text, NameReport]
+
+
+class Report(Part):
+    """The envelope that every ``report()`` and every ``--json`` gives."""
+
+    schema_: Literal["touchdown.report/1"] = Field(default="touchdown.report/1", alias="schema")
+    tasks: list[TaskReport]
+    summary: SummaryReport

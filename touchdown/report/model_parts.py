@@ -1,0 +1,141 @@
+"""The parts of a task in ``touchdown.report/1``, and how money is written in it."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, WithJsonSchema
+
+from touchdown.records.task import Outcome as Outcome
+from touchdown.records.verdict import Basis as Basis
+
+DECIMAL_PATTERN = r"^-?\d+(\.\d+)?$"
+
+
+def decimal_text(amount: Decimal) -> str:
+    """The exact amount without an exponent; equal amounts give equal texts."""
+    text = format(amount, "f")
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text
+
+
+def encodable(text: object) -> object:
+    """Text as JSON can carry it: half a surrogate pair has no encoding."""
+    return text.encode("utf-8", "replace").decode("utf-8") if isinstance(text, str) else text
+
+
+Text = Annotated[str, BeforeValidator(encodable)]
+"""Text that came from outside: names, reasons, ids."""
+
+Exact = Annotated[
+    Decimal,
+    PlainSerializer(decimal_text, return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "pattern": DECIMAL_PATTERN}),
+]
+"""An exact decimal, a string in JSON."""
+
+Usd = Exact
+"""US dollars."""
+
+TimeStamp = datetime
+"""A point in time with its zone, RFC 3339 in JSON."""
+
+
+class Part(BaseModel):
+    """A frozen piece of a report; fields of later versions are ignored when one is read."""
+
+    model_config = ConfigDict(
+        frozen=True, validate_by_name=True, validate_by_alias=True, serialize_by_alias=True
+    )
+
+
+class UsageReport(Part):
+    """Tokens in classes that do not overlap; ``cache_write`` by life. Null: not reported."""
+
+    uncached_input: int | None
+    cache_read: int | None
+    cache_write: dict[Text, int] | None
+    output: int | None
+    reasoning: int | None
+
+
+class WhereReport(Part):
+    """Where in the context a miss begins: the kind of segment, its index, its token position."""
+
+    segment: Text
+    index: int
+    token: int
+
+
+class MissReport(Part):
+    """Tokens sent before that were not read from the cache, with their one cause."""
+
+    span_id: Text
+    cause: Text
+    tax: Text
+    tokens: int
+    usd: Usd | None
+    where: WhereReport
+
+
+class CacheReport(Part):
+    """Tokens that could have been read, were read and were missed; new tokens are none of them."""
+
+    reusable: int
+    read: int
+    missed: int
+    misses: list[MissReport]
+
+
+class ContextReport(Part):
+    """The largest context and its make-up by segment kind. Units: tokens."""
+
+    peak_tokens: int | None
+    by_kind: dict[Text, int]
+
+
+class ModelReport(Part):
+    """What one model of one provider was used for."""
+
+    provider: Text
+    model: Text
+    calls: int
+    usage: UsageReport
+    total_usd: Usd | None
+
+
+class AgentRunReport(Part):
+    """One agent run: its own cost, and with its sub-agents."""
+
+    id: Text
+    parent_id: Text
+    name: Text
+    own_usd: Usd
+    total_usd: Usd
+
+
+class ToolReport(Part):
+    """One tool: ``first_read_usd`` for reading its results once, ``rent_usd`` for carrying them on."""
+
+    name: Text
+    calls: int
+    failed: int
+    output_chars: int | None
+    output_tokens: int | None
+    first_read_usd: Usd | None
+    rent_usd: Usd | None
+
+
+class FindingReport(Part):
+    """Where a tax was paid, why, and its mend; ``saves_usd`` is net of the mend's own cost."""
+
+    tax: Text
+    usd: Usd | None
+    seconds: float | None
+    tokens: int | None
+    spans: list[Text]
+    why: Text
+    basis: Basis
+    fix: Text
+    saves_usd: Usd | None

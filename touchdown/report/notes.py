@@ -1,0 +1,46 @@
+"""The small print: what could not be observed, by which prices and policies, and how to read a figure."""
+
+from collections.abc import Mapping
+
+from touchdown.accounting.account import TaskAccount
+from touchdown.report.bill import ESTIMATED
+from touchdown.report.format import count
+from touchdown.report.layout import EMPTY, Line, labelled
+from touchdown.report.observable import not_observable
+from touchdown.report.text import clean
+
+MOST_TAXES = 3
+
+
+def note_lines(account: TaskAccount, body: list[Line], width: int) -> list[Line]:
+    """The notes under a receipt; ``body`` is what stands above them."""
+    notes: list[Line] = []
+    if account.dropped_records:
+        lost = f"{count(account.dropped_records, 'record')}: the figures above are lower bounds"
+        notes += labelled("dropped:", lost, width, "bad")
+    notes += labelled("not observable:", _reasons(not_observable(account)), width, "faint")
+    if account.policies:
+        named = ", ".join(f"{clean(name)} {clean(v)}" for name, v in account.policies.items())
+        notes += labelled("prices and policies:", named, width, "faint")
+    return [EMPTY, *notes, *estimate_note(body, width)]
+
+
+def estimate_note(body: list[Line], width: int) -> list[Line]:
+    """What the tilde means, when one was printed."""
+    if not any(f"{ESTIMATED}$" in span.text for content in body for span in content):
+        return []
+    told = "estimated by a stated policy or model; other amounts are exact arithmetic"
+    return labelled(ESTIMATED, told, width, "faint")
+
+
+def _reasons(reasons: Mapping[str, str]) -> str:
+    by_reason: dict[str, list[str]] = {}
+    for tax, reason in reasons.items():
+        by_reason.setdefault(clean(reason), []).append(clean(tax))
+    return "; ".join(f"{_few(taxes)} ({reason})" for reason, taxes in by_reason.items())
+
+
+def _few(taxes: list[str]) -> str:
+    left = len(taxes) - MOST_TAXES
+    named = ", ".join(taxes[:MOST_TAXES])
+    return f"{named} and {left} more" if left > 0 else named

@@ -1,0 +1,163 @@
+"""The summary: what a useful task costs, over all tasks so far and by name."""
+
+from collections.abc import Sequence
+from decimal import Decimal, localcontext
+from typing import TYPE_CHECKING
+
+from touchdown.accounting.account import Money, Summary, TaskAccount
+from touchdown.report.bill import Entry, bill_lines
+from touchdown.report.format import EXACT, column_places, count, percent, usd
+from touchdown.report.layout import (
+    EMPTY,
+    INDENT,
+    WIDTH,
+    Line,
+    Span,
+    crop,
+    labelled,
+    line,
+    table,
+    two_ends,
+)
+from touchdown.report.notes import estimate_note
+from touchdown.report.render import Statement, as_html, plain
+from touchdown.report.text import clean
+
+if TYPE_CHECKING:
+    from touchdown.report.model import Report
+
+MOST_NAMES = 20
+
+
+class SummaryView:
+    """All root tasks so far: cost per useful task, its bounds, where the money went, and by name."""
+
+    def __init__(self, summary: Summary, accounts: Sequence[TaskAccount] = ()) -> None:
+        self.summary = summary
+        self.accounts = tuple(accounts)
+
+    def report(self) -> "Report":
+        """The envelope ``touchdown.report/1`` with every task given."""
+        from touchdown.report.build import build_report
+
+        return build_report(self.accounts, self.summary)
+
+    def __str__(self) -> str:
+        return plain(self._lines(WIDTH))
+
+    def __repr__(self) -> str:
+        return f"<SummaryView of {count(self.summary.tasks, 'task')}>"
+
+    def __rich__(self) -> Statement:
+        return Statement(self._lines)
+
+    def _repr_html_(self) -> str:
+        return as_html(self._lines(WIDTH))
+
+    def _lines(self, width: int) -> list[Line]:
+        body = [
+            *_headline(self.summary, width),
+            *_where(self.summary, self.accounts, width),
+            *_names(self.summary, width),
+        ]
+        return [crop(part, width) for part in [*body, *_note(body, width)]]
+
+
+def _note(body: list[Line], width: int) -> list[Line]:
+    note = estimate_note(body, width)
+    return [EMPTY, *note] if note else []
+
+
+def _headline(summary: Summary, width: int) -> list[Line]:
+    cost = summary.cost_per_useful_task_usd
+    figure = usd(cost) if summary.useful else "no useful task yet"
+    if cost is not None and not summary.complete:
+        figure = f"at least {figure}"
+    outcomes = (
+        f"{summary.useful:,} useful, {summary.useless:,} useless, {summary.unknown:,} unknown"
+    )
+    at_least = "" if summary.complete else "at least "
+    lines = [
+        two_ends(Span("cost per useful task", "strong"), Span(figure, "strong"), width),
+        line(
+            f"{count(summary.tasks, 'task')}: {outcomes} · {at_least}{usd(summary.total_usd)} in all"
+        ),
+    ]
+    if summary.unknown:
+        lines += _bounds(summary, width)
+    if summary.spent_on_useless_usd:
+        lines += labelled("spent on useless tasks:", usd(summary.spent_on_useless_usd), width)
+    return lines
+
+
+def _bounds(summary: Summary, width: int) -> list[Line]:
+    low, high = usd(summary.low_usd), usd(summary.high_usd)
+    between = f"{low} if every unknown outcome was useful, {high} if none was"
+    lines = labelled("bounds:", between, width)
+    if summary.known_share is not None:
+        known = f"{percent(summary.known_share, 1)} of the cost"
+        lines += labelled("outcome known for", known, width)
+    return lines
+
+
+def _where(summary: Summary, accounts: Sequence[TaskAccount], width: int) -> list[Line]:
+    ids = {account.task.id for account in accounts}
+    roots = [account.money for account in accounts if account.task.parent_id not in ids]
+    if not roots:
+        return []
+    money = _added(roots, summary.complete)
+    missing = summary.total_usd - money.total_usd
+    rest = Entry("tasks no longer held", missing, "unexplained") if missing > 0 else None
+    return bill_lines(money, width, "where it went", rest)
+
+
+def _added(bills: Sequence[Money], complete: bool) -> Money:
+    """Several bills as one; exact, whatever decimal context the host has set."""
+    taxes: dict[str, Decimal] = {}
+    reasons: dict[str, Decimal] = {}
+    gaps: dict[str, int] = {}
+    nothing = Decimal(0)
+    with localcontext(EXACT):
+        for bill in bills:
+            for tax, amount in bill.taxes.items():
+                taxes[tax] = taxes.get(tax, nothing) + amount
+            for reason, amount in bill.unexplained_reasons.items():
+                reasons[reason] = reasons.get(reason, nothing) + amount
+            for reason, calls in bill.incomplete_reasons.items():
+                gaps[reason] = gaps.get(reason, 0) + calls
+        return Money(
+            total_usd=sum((bill.total_usd for bill in bills), nothing),
+            work_usd=sum((bill.work_usd for bill in bills), nothing),
+            taxes=taxes,
+            unexplained_usd=sum((bill.unexplained_usd for bill in bills), nothing),
+            complete=complete and all(bill.complete for bill in bills),
+            incomplete_reasons=gaps,
+            unexplained_reasons=reasons,
+            basis={
+                account: basis
+                for bill in bills
+                for account, basis in bill.basis.items()
+                if basis == "estimated"
+            },
+            unpriced_calls=sum(bill.unpriced_calls for bill in bills),
+        )
+
+
+def _names(summary: Summary, width: int) -> list[Line]:
+    ranked = sorted(summary.by_name.items(), key=lambda item: (-item[1].total_usd, item[0]))
+    shown = ranked[:MOST_NAMES]
+    places = column_places([totals.total_usd for _, totals in shown])
+    rows = [
+        (
+            clean(name) or "(unnamed)",
+            count(totals.tasks),
+            count(totals.useful),
+            usd(totals.total_usd, places),
+            "-" if not totals.useful else usd(totals.cost_per_useful_task_usd, places),
+        )
+        for name, totals in shown
+    ]
+    body = table(("by name", "tasks", "useful", "cost", "per useful task"), rows, width)
+    left = len(ranked) - len(shown)
+    more = [line(f"{INDENT}and {count(left, 'name')} more", "faint")] if left > 0 else []
+    return [*body, *more]

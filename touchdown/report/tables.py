@@ -1,0 +1,123 @@
+"""Who spent it: models, agents and tools."""
+
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+
+from touchdown.accounting.account import AgentTotals, ModelTotals, ToolTotals
+from touchdown.report.bill import mark
+from touchdown.report.format import column_places, count, short, usd
+from touchdown.report.layout import INDENT, Line, line, table
+from touchdown.report.text import clean
+from touchdown.report.usage import hit_share, input_tokens
+
+MOST_ROWS = 8
+MOST_DEPTH = 6
+
+
+def model_lines(models: Sequence[ModelTotals], width: int) -> list[Line]:
+    """One row per model: calls, input, the share of it read from the cache, output, cost."""
+    ranked = sorted(models, key=lambda m: (-(m.total_usd or 0), -m.calls, m.model))
+    shown = ranked[:MOST_ROWS]
+    places = _places([model.total_usd for model in shown])
+    rows = [
+        (
+            clean(f"{model.provider} {model.model}"),
+            count(model.calls),
+            short(input_tokens(model.usage)),
+            hit_share(model.usage),
+            short(model.usage.output),
+            usd(model.total_usd, places),
+        )
+        for model in shown
+    ]
+    body = table(("models", "calls", "input", "cached", "output", "cost"), rows, width)
+    return [*body, *_more(len(models) - len(shown), "model")]
+
+
+def agent_lines(agents: Sequence[AgentTotals], width: int) -> list[Line]:
+    """The tree of agent runs: their own cost, and with the agents they started; not with one agent alone."""
+    if len(agents) < 2:
+        return []
+    drawn = list(_tree(agents))
+    shown = drawn[: MOST_ROWS + 4]
+    places = _places([agent.total_usd for _, agent in shown])
+    rows = [
+        (
+            branch + (clean(agent.name) or "(unnamed)"),
+            count(agent.model_calls),
+            usd(agent.own_usd, places),
+            usd(agent.total_usd, places),
+        )
+        for branch, agent in shown
+    ]
+    body = table(("agents", "calls", "own", "with sub-agents"), rows, width)
+    return [*body, *_more(len(drawn) - len(shown), "agent run")]
+
+
+def tool_lines(tools: Sequence[ToolTotals], width: int) -> list[Line]:
+    """One row per tool: calls, failures, output, what reading its results cost and carrying them on."""
+    ranked = sorted(tools, key=lambda t: (-_cost(t), -(t.output_chars or 0), t.name))
+    shown = ranked[:MOST_ROWS]
+    places = _places([amount for t in shown for amount in (t.first_read_usd, t.rent_usd)])
+    rows = [
+        (
+            clean(tool.name) or "(unnamed)",
+            count(tool.calls),
+            count(tool.failed) if tool.failed else "-",
+            short(tool.output_chars),
+            _estimate(tool.first_read_usd, places),
+            _estimate(tool.rent_usd, places),
+        )
+        for tool in shown
+    ]
+    head = ("tools", "calls", "failed", "output chars", "first read", "carried on")
+    return [*table(head, rows, width), *_more(len(tools) - len(shown), "tool")]
+
+
+def _cost(tool: ToolTotals) -> Decimal:
+    return (tool.first_read_usd or Decimal(0)) + (tool.rent_usd or Decimal(0))
+
+
+def _estimate(amount: Decimal | None, places: int) -> str:
+    return usd(amount, places) if not amount else mark(usd(amount, places), "estimated")
+
+
+def _places(amounts: Sequence[Decimal | None]) -> int:
+    return column_places([amount for amount in amounts if amount is not None])
+
+
+def _more(left: int, noun: str) -> list[Line]:
+    return [line(f"{INDENT}and {count(left, noun)} more", "faint")] if left > 0 else []
+
+
+def _tree(agents: Sequence[AgentTotals]) -> Iterator[tuple[str, AgentTotals]]:
+    """Agents in tree order with the branches drawn before their names; orphans and cycles stay visible."""
+    ids = {agent.id for agent in agents}
+    children: dict[str, list[AgentTotals]] = {}
+    roots: list[AgentTotals] = []
+    for agent in agents:
+        known = agent.parent_id in ids and agent.parent_id != agent.id
+        (children.setdefault(agent.parent_id, []) if known else roots).append(agent)
+    seen: set[str] = set()
+    for root in [*roots, *agents]:
+        yield from _subtree(root, children, "", "", seen)
+
+
+def _subtree(
+    agent: AgentTotals,
+    children: dict[str, list[AgentTotals]],
+    branch: str,
+    trunk: str,
+    seen: set[str],
+) -> Iterator[tuple[str, AgentTotals]]:
+    if agent.id in seen:
+        return
+    seen.add(agent.id)
+    yield branch, agent
+    below = children.get(agent.id, [])
+    for i, child in enumerate(below):
+        last = i == len(below) - 1
+        deeper = trunk + ("   " if last else "│  ")
+        if len(trunk) >= 3 * MOST_DEPTH:
+            deeper = trunk
+        yield from _subtree(child, children, trunk + ("└─ " if last else "├─ "), deeper, seen)
