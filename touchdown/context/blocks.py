@@ -27,7 +27,11 @@ class Block:
 
     def same_as(self, other: "Block") -> bool:
         """Whether the model reads the same. Strings shared with the last call cost a pointer compare."""
-        return self.kind == other.kind and self.role == other.role and bool(self.content == other.content)
+        return (
+            self.kind == other.kind
+            and self.role == other.role
+            and bool(self.content == other.content)
+        )
 
 
 @dataclass(slots=True)

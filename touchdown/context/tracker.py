@@ -13,12 +13,20 @@ from touchdown.records import ContextShape, Segment
 KEYFRAME_EVERY = 50
 """After this many calls of an agent a shape tells the whole context again."""
 
-_encode = msgspec.json.Encoder(enc_hook=repr, order="sorted").encode
+
+def _identity(value: object) -> str:
+    """Stands for an object that is no JSON: its ``repr`` may run any code, so it is only itself."""
+    return f"{type(value).__qualname__}:{id(value)}"
+
+
+_encode = msgspec.json.Encoder(enc_hook=_identity, order="sorted").encode
 
 
 def digest(content: object, key: bytes) -> str:
     """A keyed digest of JSON-like content: 16 hex digits, comparable only under the same key."""
-    data = content.encode("utf-8", "surrogatepass") if isinstance(content, str) else _encoded(content)
+    data = (
+        content.encode("utf-8", "surrogatepass") if isinstance(content, str) else _encoded(content)
+    )
     return hashlib.blake2b(data, digest_size=8, key=key).hexdigest()
 
 
@@ -26,7 +34,7 @@ def _encoded(content: object) -> bytes:
     try:
         return _encode(content)
     except Exception:
-        return repr(content).encode("utf-8", "surrogatepass")
+        return _identity(content).encode("utf-8", "surrogatepass")
 
 
 @dataclass(slots=True)

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
@@ -50,10 +50,13 @@ class CallObservation:
         "_status",
         "chunks",
         "first_ns",
+        "hide_usage_chunk",
+        "hold",
         "is_stream",
         "place",
         "raw",
         "reader",
+        "reading",
         "sent",
         "start",
         "stream",
@@ -72,6 +75,11 @@ class CallObservation:
         self.stream: StreamReader | None = None
         self.raw: RawBody | None = None
         self.is_stream = False
+        self.reading = False
+        """A read of the stream is under way: it will say how it ended, closing the body does not."""
+        self.hide_usage_chunk = False
+        self.hold: Callable[[CallObservation, object], bool] | None = None
+        """Asked before a call is finished: true keeps it open (a background response still runs)."""
         self.first_ns: int | None = None
         self.chunks = 0
         self._attempts: tuple[Attempt, ...] = ()
@@ -116,11 +124,18 @@ class CallObservation:
 
     def finish(self, answer: object = None, status: CallStatus = "ok") -> None:
         """The call ended with this answer, or with what its stream told."""
+        if self.hold is not None and self.hold(self, answer):
+            return
         if not self._once.acquire(blocking=False):
             return
         self._answer = answer
         self._status = status
         self._close()
+
+    def dropped(self) -> None:
+        """Whoever read the answer let go of it; ends the call if nothing else has."""
+        if not self.closed:
+            self.finish(status="closed_early" if self.chunks else "not_read")
 
     def fail(self, error: BaseException) -> None:
         """The call ended with an exception, a cancellation included."""
@@ -182,7 +197,11 @@ class CallObservation:
         sent_ns = start.sent_at_ns
         offset = ANCHOR_NS
         status: CallStatus = self._status
-        if status == "ok" and not answer.complete and answer.error_type is None and self.is_stream:
+        if status == "closed_early" and answer.complete:
+            status = "ok"
+        elif (
+            status == "ok" and not answer.complete and answer.error_type is None and self.is_stream
+        ):
             status = "closed_early"
         return ModelCall(
             id=start.id,
@@ -228,7 +247,11 @@ def _complete(answer: AnswerView, view: RequestView, status: CallStatus) -> Usag
     problems = tuple(view.problems) + answer.usage.problems
     if answer.usage.completeness == "none" and not answer.usage.problems:
         problems += (_why_no_usage(view, status),)
-    return answer.usage if problems == answer.usage.problems else replace(answer.usage, problems=problems)
+    return (
+        answer.usage
+        if problems == answer.usage.problems
+        else replace(answer.usage, problems=problems)
+    )
 
 
 def _why_no_usage(view: RequestView, status: CallStatus) -> str:
@@ -244,4 +267,8 @@ def _why_no_usage(view: RequestView, status: CallStatus) -> str:
 def qualified_name(error: BaseException) -> str:
     """The exception's class as the conventions want it: qualified, bare for builtins."""
     kind = type(error)
-    return kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+    return (
+        kind.__qualname__
+        if kind.__module__ == "builtins"
+        else f"{kind.__module__}.{kind.__qualname__}"
+    )

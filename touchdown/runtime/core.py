@@ -6,9 +6,11 @@ import os
 import secrets
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import Any, Protocol
 
+from touchdown.accounting.account import TaskAccount
 from touchdown.context.tracker import ContextTracker
 from touchdown.records import CallVerdict, Record, Start, TaskRecord
 from touchdown.runtime.delivery import Delivery
@@ -32,15 +34,28 @@ class Options:
     digest_key: bytes | None = None
 
 
+class Receipt(Protocol):
+    """A bill to look at: printable, and the same as data."""
+
+    def report(self) -> Any:
+        """The envelope ``touchdown.report/1``."""
+        ...
+
+
+receipt_of: Callable[[TaskAccount], Receipt]
+"""How an account is shown; set by the wiring, since reports lie above."""
+
+
 class Runtime:
     """Sinks, delivery, the open tasks outside ``task()``, and the context of each agent."""
 
-    def __init__(self, accountant: Accountant, sinks: list[Sink], options: Options | None = None) -> None:
+    def __init__(
+        self, accountant: Accountant, sinks: list[Sink], options: Options | None = None
+    ) -> None:
         self.accountant = accountant
         self.sinks = sinks
         self.options = options or Options()
         self.delivery = Delivery()
-        self.listeners: list[object] = []
         self._implicit: OrderedDict[str, TaskState] = OrderedDict()
         self._implicit_lock = threading.Lock()
         self._trackers: OrderedDict[tuple[str, str], ContextTracker] = OrderedDict()
@@ -82,7 +97,9 @@ class Runtime:
         """Close the implicit tasks that have been quiet for a minute."""
         now = now_ns()
         with self._implicit_lock:
-            idle = [k for k, t in self._implicit.items() if all_of_them or now - t.last_ns > IDLE_NS]
+            idle = [
+                k for k, t in self._implicit.items() if all_of_them or now - t.last_ns > IDLE_NS
+            ]
             tasks = [self._implicit.pop(key) for key in idle]
         for task in tasks:
             task.closed = True
@@ -152,6 +169,11 @@ class Runtime:
         """Whose prefix cache a call uses: a keyed digest of base URL and credential."""
         data = f"{base_url}\n{credential}".encode("utf-8", "surrogatepass")
         return hashlib.blake2b(data, digest_size=8, key=self._scope_key).hexdigest()
+
+    def account(self, task: TaskRecord) -> TaskAccount:
+        """The account of a task with everything folded that has ended so far."""
+        self.delivery.drain()
+        return self.accountant.account(task)
 
     # -- ends -----------------------------------------------------------------------------------
 
@@ -241,5 +263,3 @@ def ids_of(opened: list[Opened]) -> tuple[str, str]:
         if handle.span_id:
             return handle.trace_id, handle.span_id
     return "", ""
-
-

@@ -63,7 +63,9 @@ class Delivery:
         with self._lock:
             if self._worker is not None:
                 return
-            worker = threading.Thread(target=_work, args=(weakref.ref(self),), name="touchdown", daemon=True)
+            worker = threading.Thread(
+                target=_work, args=(weakref.ref(self),), name="touchdown", daemon=True
+            )
             self._worker = worker
         try:
             worker.start()

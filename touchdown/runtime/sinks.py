@@ -6,7 +6,8 @@ Sinks fail alone: what one raises is logged once and never reaches the host or a
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from touchdown.records import CallVerdict, Record, Start
+from touchdown.accounting.account import TaskAccount
+from touchdown.records import CallVerdict, Record, Start, TaskRecord
 
 
 class Opened(Protocol):
@@ -51,6 +52,10 @@ class Accountant(Protocol):
 
     def fold(self, record: Record) -> CallVerdict | None:
         """Fold one record, behind the queue, in order."""
+        ...
+
+    def account(self, task: TaskRecord) -> TaskAccount:
+        """The account so far of a task and its child tasks."""
         ...
 
     def note_dropped(self, task_id: str) -> None:

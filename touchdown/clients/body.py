@@ -1,0 +1,86 @@
+"""The body of an answer: who reads it as bytes, and when it is closed or dropped."""
+
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import wrapt
+
+from touchdown.integration import CallObservation
+from touchdown.runtime.raw import RawBody
+
+
+class WatchedBody(wrapt.ObjectProxy[Any]):
+    """The transport's byte stream, passed through. Closing it ends the call if nothing else has.
+
+    Bytes are kept only when no SDK stream reads the events (a raw response that the host reads itself).
+    """
+
+    def __init__(self, body: object, seen: CallObservation, raw: RawBody) -> None:
+        super().__init__(body)
+        self._self_seen = seen
+        self._self_raw = raw
+        self._self_whole = False
+
+    def __iter__(self) -> Iterator[bytes]:
+        inner = iter(self.__wrapped__)
+        return inner if self._self_seen.is_stream else self._tee(inner)
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        inner = self.__wrapped__.__aiter__()
+        return inner if self._self_seen.is_stream else self._tee_async(inner)
+
+    def _tee(self, inner: Iterator[bytes]) -> Iterator[bytes]:
+        try:
+            for part in inner:
+                self._self_raw.add(part)
+                yield part
+            self._self_whole = True
+        except Exception as error:
+            self._self_seen.fail(error)
+            raise
+
+    async def _tee_async(self, inner: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        try:
+            async for part in inner:
+                self._self_raw.add(part)
+                yield part
+            self._self_whole = True
+        except Exception as error:
+            self._self_seen.fail(error)
+            raise
+
+    def close(self) -> None:
+        try:
+            self.__wrapped__.close()
+        finally:
+            self._ended()
+
+    async def aclose(self) -> None:
+        try:
+            await self.__wrapped__.aclose()
+        finally:
+            self._ended()
+
+    def _ended(self) -> None:
+        seen = self._self_seen
+        if seen.closed or seen.reading:
+            return
+        if seen.is_stream:
+            seen.dropped()
+            return
+        seen.raw = self._self_raw
+        seen.finish(status="ok" if self._self_whole else "closed_early")
+
+    def __del__(self) -> None:
+        if not self._self_seen.closed and not self._self_seen.is_stream:
+            self._self_seen.raw = self._self_raw
+            self._self_seen.finish(status="not_read")
+
+
+def watch_body(response: object, seen: CallObservation) -> None:
+    """Watch an answer whose body is still to be read; one that was read already is left alone."""
+    if getattr(response, "is_closed", True):
+        return
+    headers = response.headers  # type: ignore[attr-defined]
+    raw = RawBody(headers.get("content-type", ""), headers.get("content-encoding", ""))
+    response.stream = WatchedBody(response.stream, seen, raw)  # type: ignore[attr-defined]

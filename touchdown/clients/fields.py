@@ -1,0 +1,43 @@
+"""Reading fields of payloads that are SDK objects or plain mappings."""
+
+from decimal import Decimal, InvalidOperation
+
+
+def get(source: object, name: str) -> object:
+    """A field of an SDK object or a mapping; ``None`` when it is not there."""
+    if isinstance(source, dict):
+        return source.get(name)
+    return getattr(source, name, None)
+
+
+def text(source: object, name: str) -> str:
+    """A string field; empty when it is missing or something else."""
+    value = get(source, name)
+    return value if isinstance(value, str) else ""
+
+
+def count(source: object, name: str) -> int | None:
+    """A token count; ``None`` when it is missing or no whole number."""
+    value = get(source, name)
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def items(value: object) -> list[object]:
+    """A list's items; nothing for anything else."""
+    return list(value) if isinstance(value, (list, tuple)) else []
+
+
+def length(value: object) -> int:
+    """Characters of a string; 0 for anything else."""
+    return len(value) if isinstance(value, str) else 0
+
+
+def dollars(value: object) -> Decimal | None:
+    """An amount a provider put into its answer; ``None`` when it is no number."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return None
+    try:
+        amount = Decimal(str(value))
+    except InvalidOperation:
+        return None
+    return amount if amount.is_finite() else None

@@ -1,0 +1,207 @@
+"""Chat completions and embeddings: payloads to records."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from touchdown.clients.fields import get, items, length, text
+from touchdown.clients.openai.usage import read_usage, reported_cost
+from touchdown.clients.parameters import pick_request
+from touchdown.integration import AnswerView, Block, Output, RequestView, ToolRequest
+from touchdown.records.context import SegmentKind
+
+CACHE_PARAMETERS = (
+    "prompt_cache_key",
+    "response_format",
+    "reasoning_effort",
+    "verbosity",
+    "service_tier",
+)
+"""Changing one of these changes the cached prefix (OpenAI prompt-cache diagnostics, 2026-09)."""
+
+MEDIA_PARTS = frozenset({"image_url", "input_audio", "file", "input_image", "input_file"})
+ROLES: Mapping[str, SegmentKind] = {
+    "system": "system",
+    "developer": "system",
+    "user": "user",
+    "assistant": "assistant",
+    "tool": "tool_result",
+    "function": "tool_result",
+}
+
+
+class ChatReader:
+    """Reads ``/chat/completions``."""
+
+    api = "chat.completions"
+    operation = "chat"
+
+    def read_request(self, body: Mapping[str, object]) -> RequestView:
+        """Tools, then messages: the order in which OpenAI lays out a prompt."""
+        blocks = tool_blocks(body.get("tools")) + tool_blocks(body.get("functions"))
+        names: dict[str, str] = {}
+        for message in items(body.get("messages")):
+            blocks.extend(_message_blocks(message, names))
+        return RequestView(
+            blocks,
+            parameters={
+                name: body[name] for name in CACHE_PARAMETERS if body.get(name) is not None
+            },
+            request=pick_request(body),
+            caching="implicit",
+        )
+
+    def read_answer(self, answer: object) -> AnswerView:
+        """A ``ChatCompletion`` or its JSON."""
+        choices = items(get(answer, "choices"))
+        messages = [get(choice, "message") for choice in choices]
+        requests = tuple(r for message in messages for r in _tool_requests(message))
+        usage = get(answer, "usage")
+        return AnswerView(
+            usage=read_usage(usage),
+            response_id=text(answer, "id"),
+            model=text(answer, "model"),
+            output=Output(
+                sum(length(get(m, "content")) + length(get(m, "refusal")) for m in messages),
+                sum(length(get(m, "reasoning_content")) for m in messages),
+                requests,
+            ),
+            finish_reasons=tuple(text(choice, "finish_reason") or "error" for choice in choices),
+            service_tier=text(answer, "service_tier") or None,
+            reported_usd=reported_cost(usage),
+        )
+
+    def new_stream(self) -> "ChatStream":
+        """A stream of chunks."""
+        return ChatStream()
+
+
+@dataclass(slots=True)
+class ChatStream:
+    """What a stream of chunks tells: sizes as they come, usage from the one chunk that carries it."""
+
+    usage: object = None
+    first: object = None
+    service_tier: str | None = None
+    text_chars: int = 0
+    reasoning_chars: int = 0
+    finish: dict[int, str] = field(default_factory=dict)
+    tools: dict[tuple[int, int], list[object]] = field(default_factory=dict)
+
+    def chunk(self, event: object) -> None:
+        """Look at one chunk."""
+        if self.first is None:
+            self.first = event
+        usage = get(event, "usage")
+        if usage is not None:
+            self.usage = usage
+            self.service_tier = text(event, "service_tier") or None
+        for choice in get(event, "choices") or ():  # type: ignore[attr-defined]
+            delta = get(choice, "delta")
+            content = get(delta, "content")
+            if content is not None:
+                self.text_chars += length(content)
+            reason = get(choice, "finish_reason")
+            if reason is not None:
+                self.finish[int(get(choice, "index") or 0)] = str(reason)  # type: ignore[call-overload]
+            self._rest(choice, delta)
+
+    def _rest(self, choice: object, delta: object) -> None:
+        for call in get(delta, "tool_calls") or ():  # type: ignore[attr-defined]
+            key = (int(get(choice, "index") or 0), int(get(call, "index") or 0))  # type: ignore[call-overload]
+            tool = self.tools.setdefault(key, ["", "", 0])
+            function = get(call, "function")
+            tool[0] = tool[0] or text(call, "id")
+            tool[1] = tool[1] or text(function, "name")
+            tool[2] = int(tool[2]) + length(get(function, "arguments"))  # type: ignore[call-overload]
+        reasoning = get(delta, "reasoning_content")
+        if reasoning is not None:
+            self.reasoning_chars += length(reasoning)
+
+    def answer(self) -> AnswerView:
+        """What is known so far; whole once every choice gave its reason to stop."""
+        requests = tuple(
+            ToolRequest(str(i), str(n), int(c))  # type: ignore[call-overload]
+            for i, n, c in (self.tools[key] for key in sorted(self.tools))
+        )
+        return AnswerView(
+            usage=read_usage(self.usage),
+            response_id=text(self.first, "id"),
+            model=text(self.first, "model"),
+            output=Output(self.text_chars, self.reasoning_chars, requests),
+            finish_reasons=tuple(self.finish[i] for i in sorted(self.finish)),
+            service_tier=self.service_tier or text(self.first, "service_tier") or None,
+            reported_usd=reported_cost(self.usage),
+            complete=bool(self.finish),
+        )
+
+
+class EmbeddingsReader:
+    """Reads ``/embeddings``."""
+
+    api = "embeddings"
+    operation = "embeddings"
+
+    def read_request(self, body: Mapping[str, object]) -> RequestView:
+        """One block per text; token lists count as one."""
+        given = body.get("input")
+        texts = (
+            given if isinstance(given, list) and given and isinstance(given[0], str) else [given]
+        )
+        return RequestView(
+            [Block("user", value, "user") for value in texts],
+            request=pick_request(body),
+            caching="off",
+        )
+
+    def read_answer(self, answer: object) -> AnswerView:
+        """A ``CreateEmbeddingResponse`` or its JSON: input only, nothing is generated."""
+        usage = read_usage(
+            {"prompt_tokens": get(get(answer, "usage"), "prompt_tokens"), "completion_tokens": 0}
+        )
+        return AnswerView(usage=usage, model=text(answer, "model"))
+
+    def new_stream(self) -> ChatStream:
+        """Embeddings do not stream."""
+        return ChatStream()
+
+
+def tool_blocks(tools: object) -> list[Block]:
+    """One block per tool definition."""
+    return [Block("tools", tool, tool_name=_tool_name(tool)) for tool in items(tools)]
+
+
+def _tool_name(tool: object) -> str | None:
+    return text(get(tool, "function"), "name") or text(tool, "name") or text(tool, "type") or None
+
+
+def _message_blocks(message: object, names: dict[str, str]) -> list[Block]:
+    role = text(message, "role")
+    kind = ROLES.get(role, "other")
+    content = get(message, "content")
+    if kind == "tool_result":
+        call_id = text(message, "tool_call_id") or None
+        name = text(message, "name") or names.get(call_id or "") or None
+        return [Block(kind, content, role, call_id, name, result_text=content)]
+    blocks: list[Block] = []
+    reasoning = get(message, "reasoning_content")
+    if reasoning:
+        blocks.append(Block("thinking", reasoning, role))
+    if isinstance(content, str):
+        blocks.append(Block(kind, content, role))
+    for part in items(content):
+        media = text(part, "type") in MEDIA_PARTS
+        blocks.append(Block("media" if media else kind, part, role))
+    for call in items(get(message, "tool_calls")):
+        name = text(get(call, "function") or get(call, "custom"), "name")
+        names[text(call, "id")] = name
+        blocks.append(Block("tool_use", call, role, text(call, "id") or None, name or None))
+    return blocks
+
+
+def _tool_requests(message: object) -> list[ToolRequest]:
+    requests = []
+    for call in items(get(message, "tool_calls")):
+        function = get(call, "function") or get(call, "custom")
+        arguments = get(function, "arguments") or get(function, "input")
+        requests.append(ToolRequest(text(call, "id"), text(function, "name"), length(arguments)))
+    return requests

@@ -1,0 +1,28 @@
+"""Which API a path of the openai SDK is, and who reads its payloads."""
+
+from touchdown.clients.openai.chat import ChatReader, EmbeddingsReader
+from touchdown.clients.openai.responses import ResponsesReader
+from touchdown.integration import CallReader
+
+CHAT = ChatReader()
+RESPONSES = ResponsesReader()
+EMBEDDINGS = EmbeddingsReader()
+
+READERS: dict[str, CallReader] = {
+    "/chat/completions": CHAT,
+    "/responses": RESPONSES,
+    "/responses/compact": RESPONSES,
+    "/embeddings": EMBEDDINGS,
+}
+"""POST path, as the SDK's resources give it, to reader."""
+
+NOT_CAPTURED = {
+    "responses.connect": "WebSocket",
+    "realtime": "WebSocket",
+    "completions": "the old text completions",
+    "images": "no tokens of a context",
+    "audio": "no tokens of a context",
+    "batches": "billed outside the process",
+    "beta.assistants": "server-side loops",
+}
+"""What this SDK can call that touchdown does not see, and why; shown by ``touchdown doctor``."""

@@ -1,0 +1,179 @@
+"""The Responses API: payloads to records."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from touchdown.clients.fields import get, items, length, text
+from touchdown.clients.openai.chat import MEDIA_PARTS, ROLES, tool_blocks
+from touchdown.clients.openai.usage import read_usage, reported_cost
+from touchdown.clients.parameters import pick_request
+from touchdown.integration import AnswerView, Block, Output, RequestView, ToolRequest
+from touchdown.records.context import SegmentKind
+
+CACHE_PARAMETERS = ("prompt_cache_key", "text", "reasoning", "service_tier")
+RUNNING = frozenset({"queued", "in_progress"})
+LAST_EVENTS = frozenset({"response.completed", "response.incomplete", "response.failed"})
+SERVER_TOOLS = {"web_search_call": "web_search", "file_search_call": "file_search"}
+ITEM_KINDS: Mapping[str, SegmentKind] = {
+    "reasoning": "thinking",
+    "compaction": "summary",
+    "compaction_summary": "summary",
+}
+
+
+class ResponsesReader:
+    """Reads ``/responses`` and ``/responses/compact``."""
+
+    api = "responses"
+    operation = "chat"
+
+    def read_request(self, body: Mapping[str, object]) -> RequestView:
+        """Tools, instructions, input; what lies on the server cannot be seen and is said so."""
+        blocks = tool_blocks(body.get("tools"))
+        if body.get("instructions"):
+            blocks.append(Block("system", body["instructions"], "system"))
+        given = body.get("input")
+        if isinstance(given, str):
+            blocks.append(Block("user", given, "user"))
+        names: dict[str, str] = {}
+        for item in items(given):
+            blocks.extend(_item_blocks(item, names))
+        previous = text(body, "previous_response_id")
+        conversation = body.get("conversation")
+        return RequestView(
+            blocks,
+            parameters={
+                name: body[name] for name in CACHE_PARAMETERS if body.get(name) is not None
+            },
+            request=pick_request(body),
+            caching="implicit",
+            opaque=_opaque(body),
+            previous_response_id=previous,
+            conversation=conversation
+            if isinstance(conversation, str)
+            else text(conversation, "id"),
+        )
+
+    def read_answer(self, answer: object) -> AnswerView:
+        """A ``Response`` or its JSON, running or ended."""
+        output = items(get(answer, "output"))
+        status = text(answer, "status")
+        usage = get(answer, "usage")
+        kinds = Counter(SERVER_TOOLS.get(text(item, "type"), "") for item in output)
+        kinds.pop("", None)
+        return AnswerView(
+            usage=read_usage(usage, kinds),
+            response_id=text(answer, "id"),
+            model=text(answer, "model"),
+            output=_output(output),
+            finish_reasons=_finish_reasons(answer, status),
+            service_tier=text(answer, "service_tier") or None,
+            reported_usd=reported_cost(usage),
+            terminal=status not in RUNNING,
+            complete=status not in RUNNING,
+            error_type=text(get(answer, "error"), "code") or None,
+        )
+
+    def new_stream(self) -> "ResponsesStream":
+        """A stream of events."""
+        return ResponsesStream(self)
+
+
+@dataclass(slots=True)
+class ResponsesStream:
+    """What a stream of events tells: sizes as they come, the rest from its last event."""
+
+    reader: ResponsesReader
+    first: object = None
+    last: object = None
+    text_chars: int = 0
+    argument_chars: int = 0
+    error: str | None = None
+
+    def chunk(self, event: object) -> None:
+        """Look at one event."""
+        kind = get(event, "type")
+        if kind == "response.output_text.delta":
+            self.text_chars += length(get(event, "delta"))
+        elif kind == "response.function_call_arguments.delta":
+            self.argument_chars += length(get(event, "delta"))
+        elif kind in LAST_EVENTS:
+            self.last = get(event, "response")
+        elif kind == "response.created":
+            self.first = get(event, "response")
+        elif kind == "error":
+            self.error = text(event, "code") or "error"
+
+    def answer(self) -> AnswerView:
+        """What is known so far; whole once a last event came."""
+        if self.last is not None:
+            return self.reader.read_answer(self.last)
+        return AnswerView(
+            response_id=text(self.first, "id"),
+            model=text(self.first, "model"),
+            output=Output(self.text_chars + self.argument_chars),
+            service_tier=text(self.first, "service_tier") or None,
+            terminal=self.error is not None,
+            complete=False,
+            error_type=self.error,
+        )
+
+
+def _opaque(body: Mapping[str, object]) -> str | None:
+    for name in ("previous_response_id", "conversation", "prompt"):
+        if body.get(name):
+            return f"{name}: part of the input lies on the server"
+    return None
+
+
+def _finish_reasons(answer: object, status: str) -> tuple[str, ...]:
+    reason = text(get(answer, "incomplete_details"), "reason")
+    if reason:
+        return (reason,)
+    return (status,) if status else ()
+
+
+def _item_blocks(item: object, names: dict[str, str]) -> list[Block]:
+    kind = text(item, "type") or "message"
+    role = text(item, "role")
+    if kind == "message":
+        content = get(item, "content")
+        named = ROLES.get(role, "other")
+        if isinstance(content, str):
+            return [Block(named, content, role)]
+        return [
+            Block("media" if text(p, "type") in MEDIA_PARTS else named, p, role)
+            for p in items(content)
+        ]
+    call_id = text(item, "call_id") or text(item, "id") or None
+    if kind.endswith("_output"):
+        result = get(item, "output")
+        return [
+            Block(
+                "tool_result", result, "tool", call_id, names.get(call_id or ""), result_text=result
+            )
+        ]
+    if kind.endswith("_call") or kind == "mcp_call":
+        name = text(item, "name") or kind
+        names[call_id or ""] = name
+        return [Block("tool_use", item, "assistant", call_id, name)]
+    return [Block(ITEM_KINDS.get(kind, "other"), item, role or "assistant")]
+
+
+def _output(output: list[object]) -> Output:
+    text_chars = reasoning_chars = 0
+    requests: list[ToolRequest] = []
+    for item in output:
+        kind = text(item, "type")
+        if kind == "message":
+            parts = items(get(item, "content"))
+            text_chars += sum(length(get(p, "text")) + length(get(p, "refusal")) for p in parts)
+        elif kind == "reasoning":
+            reasoning_chars += sum(length(get(p, "text")) for p in items(get(item, "summary")))
+        elif kind in ("function_call", "custom_tool_call"):
+            arguments = get(item, "arguments") or get(item, "input")
+            requests.append(
+                ToolRequest(text(item, "call_id"), text(item, "name"), length(arguments))
+            )
+    return Output(text_chars, reasoning_chars, tuple(requests))

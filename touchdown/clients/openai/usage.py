@@ -1,0 +1,70 @@
+"""OpenAI's counts, where the input includes what was read from and written to the cache, made disjoint.
+
+Source: openai 3.54.0 ``types/completion_usage.py`` and ``types/responses/response_usage.py``, 2026-11-23.
+"""
+
+from collections.abc import Mapping
+from decimal import Decimal
+
+from touchdown.clients.fields import count, dollars, get
+from touchdown.records import Completeness, Usage
+
+
+def read_usage(usage: object, server_tools: Mapping[str, int] | None = None) -> Usage:
+    """Usage of a chat completion (``prompt_tokens``), a response (``input_tokens``) or an embedding."""
+    if usage is None:
+        return Usage()
+    total_input = _first(usage, "input_tokens", "prompt_tokens")
+    output = _first(usage, "output_tokens", "completion_tokens")
+    details = _either(usage, "input_tokens_details", "prompt_tokens_details")
+    answered = _either(usage, "output_tokens_details", "completion_tokens_details")
+    if total_input is None:
+        return Usage(output=output, problems=("usage without input tokens",))
+    read, written = count(details, "cached_tokens"), _written(details)
+    uncached = total_input - (read or 0) - sum((written or {}).values())
+    if min(uncached, total_input, output or 0, read or 0) < 0:
+        return Usage(
+            output=output,
+            problems=(
+                f"contradictory usage: {read or 0} read + {sum((written or {}).values())} written"
+                f" of {total_input} input tokens",
+            ),
+        )
+    completeness: Completeness = "full" if output is not None else "input_only"
+    return Usage(
+        uncached=uncached,
+        cache_read=read,
+        cache_write=written,
+        output=output,
+        reasoning=count(answered, "reasoning_tokens"),
+        server_tools=server_tools or None,
+        completeness=completeness,
+    )
+
+
+def reported_cost(usage: object) -> Decimal | None:
+    """What a gateway says it charged (OpenRouter's ``usage.cost``)."""
+    return dollars(get(usage, "cost"))
+
+
+def _written(details: object) -> dict[str, int] | None:
+    total = count(details, "cache_write_tokens")
+    if total is None:
+        return None
+    lives = get(details, "cache_write_tokens_details")
+    split = {"30m": count(lives, "ttl_30m_tokens") or 0, "12h": count(lives, "ttl_12h_tokens") or 0}
+    split = {life: tokens for life, tokens in split.items() if tokens}
+    rest = total - sum(split.values())
+    if rest:
+        split["unknown"] = rest
+    return split
+
+
+def _first(usage: object, name: str, other: str) -> int | None:
+    value = count(usage, name)
+    return count(usage, other) if value is None else value
+
+
+def _either(usage: object, name: str, other: str) -> object:
+    value = get(usage, name)
+    return get(usage, other) if value is None else value

@@ -1,0 +1,43 @@
+"""Request parameters small enough to be told, under their names in the API."""
+
+from collections.abc import Mapping
+
+NAMES = (
+    "max_tokens",
+    "max_completion_tokens",
+    "max_output_tokens",
+    "temperature",
+    "top_p",
+    "top_k",
+    "frequency_penalty",
+    "presence_penalty",
+    "seed",
+    "n",
+    "stream",
+    "background",
+    "reasoning_effort",
+    "service_tier",
+    "dimensions",
+    "encoding_format",
+)
+
+
+def pick_request(body: Mapping[str, object]) -> dict[str, str | int | float | bool]:
+    """The plain parameters of a request body, and what they are called where they are nested."""
+    picked: dict[str, str | int | float | bool] = {}
+    for name in NAMES:
+        value = body.get(name)
+        if isinstance(value, (str, int, float, bool)):
+            picked[name] = value
+    for outer, inner, name in (
+        ("reasoning", "effort", "reasoning_effort"),
+        ("output_config", "effort", "reasoning_effort"),
+        ("stream_options", "include_usage", "include_usage"),
+    ):
+        nested = body.get(outer)
+        value = nested.get(inner) if isinstance(nested, Mapping) else None
+        if isinstance(value, (str, int, bool)):
+            picked[name] = value
+    if picked.get("stream") and "messages" in body:
+        picked.setdefault("include_usage", False)
+    return picked

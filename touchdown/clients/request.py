@@ -1,0 +1,69 @@
+"""Reading what the SDK's base client is given: its options object, its URL, a failed attempt's answer."""
+
+import time
+from collections.abc import Mapping
+
+from touchdown.records import Attempt
+
+
+def attempt_of(response: object, failure: type | None, began: float) -> Attempt:
+    status = getattr(response, "status_code", None)
+    headers = getattr(response, "headers", None)
+    asked = headers.get("retry-after") if isinstance(headers, Mapping) else None
+    return Attempt(
+        status=status if isinstance(status, int) else None,
+        backoff_s=time.monotonic() - began,
+        retry_after_s=_seconds(asked),
+        error_type=str(status) if status else (failure.__qualname__ if failure else "connection"),
+    )
+
+
+def _seconds(value: object) -> float | None:
+    try:
+        return float(value) if isinstance(value, str) else None
+    except ValueError:
+        return None
+
+
+def options_of(args: tuple[object, ...], kwargs: dict[str, object], first: int = 1) -> object:
+    return args[first] if len(args) > first else kwargs.get("options")
+
+
+def with_options(
+    options: object, args: tuple[object, ...], kwargs: dict[str, object]
+) -> tuple[tuple[object, ...], dict[str, object]]:
+    if len(args) > 1:
+        return (args[0], options, *args[2:]), kwargs
+    return args, {**kwargs, "options": options}
+
+
+def path_of(options: object) -> str:
+    return str(getattr(options, "url", "")).split("?", 1)[0]
+
+
+def port_of(url: object) -> int | None:
+    port = getattr(url, "port", None)
+    if isinstance(port, int):
+        return port
+    return {"https": 443, "http": 80}.get(str(getattr(url, "scheme", "")))
+
+
+def body_of(options: object, otherwise: Mapping[str, object] | None = None) -> Mapping[str, object]:
+    """A shallow copy of the body as it is sent; what a platform client moved into the URL is kept."""
+    body: dict[str, object] = dict(otherwise or {})
+    for part in (getattr(options, "json_data", None), getattr(options, "extra_json", None)):
+        if isinstance(part, Mapping):
+            body.update(part)
+    for name in ("messages", "input", "system", "tools"):
+        value = body.get(name)
+        if isinstance(value, list):
+            body[name] = [dict(item) if isinstance(item, dict) else item for item in value]
+    return body
+
+
+def model_of(options: object) -> str:
+    for part in (getattr(options, "extra_json", None), getattr(options, "json_data", None)):
+        model = part.get("model") if isinstance(part, Mapping) else None
+        if isinstance(model, str):
+            return model
+    return ""

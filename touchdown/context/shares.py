@@ -1,0 +1,106 @@
+"""Token shares: which tokens of a provider's input count each segment of the context takes."""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+SHARE_ERROR_PERCENT = 5
+"""How far an estimated boundary may be off, in percent of its position; a miss below it counts as none."""
+
+POLICY = "characters-1"
+"""Name and version of the way tokens are shared out, printed in every report."""
+
+
+def apportion(total: int, weights: Sequence[int]) -> list[int]:
+    """``total`` in whole parts in proportion to ``weights``: largest remainder, ties by index.
+
+    The parts add up to ``total``. Weights that are all 0 count as equal.
+
+    Errors: ``ValueError`` on a negative total or weight, naming it.
+    """
+    if total < 0 or min(weights, default=0) < 0:
+        raise ValueError(f"cannot share out {total} by weights down to {min(weights, default=0)}")
+    if not weights:
+        if total:
+            raise ValueError(f"nothing to share {total} over")
+        return []
+    whole = sum(weights)
+    if whole == 0:
+        return apportion(total, [1] * len(weights))
+    parts = [total * weight // whole for weight in weights]
+    left = total - sum(parts)
+    if left:
+        by_remainder = sorted(range(len(weights)), key=lambda i: (-(total * weights[i] % whole), i))
+        for index in by_remainder[:left]:
+            parts[index] += 1
+    return parts
+
+
+@dataclass(slots=True)
+class Shares:
+    """The token positions at which the segments of one context end.
+
+    ``ends`` may be longer than ``length``: calls that append to each other share one list.
+    ``measured`` holds numbers of segments whose end is a provider's own count.
+    """
+
+    ends: list[int]
+    length: int
+    total: int
+    measured: list[int] = field(default_factory=list)
+
+    def end(self, segments: int) -> int:
+        """Tokens of the first ``segments`` segments."""
+        return self.ends[min(segments, self.length) - 1] if segments > 0 and self.length else 0
+
+    def span(self, index: int) -> tuple[int, int]:
+        """First token of segment ``index`` and the token behind its last."""
+        return self.end(index), self.end(index + 1)
+
+    def at(self, token: int) -> int:
+        """Index of the segment in which ``token`` lies."""
+        return min(bisect_right(self.ends, token, 0, self.length), max(self.length - 1, 0))
+
+    def is_measured(self, segments: int) -> bool:
+        """Whether the end of the first ``segments`` segments is a provider's count."""
+        if segments in (0, self.length):
+            return True
+        found = bisect_left(self.measured, segments)
+        return found < len(self.measured) and self.measured[found] == segments
+
+    def error(self, segments: int) -> int:
+        """How many tokens the end of the first ``segments`` segments may be off."""
+        if self.is_measured(segments):
+            return 0
+        return self.end(segments) * SHARE_ERROR_PERCENT // 100
+
+
+def share_out(total: int, chars: Sequence[int]) -> Shares:
+    """Shares of ``total`` tokens over all segments by their characters. Basis: estimated."""
+    ends: list[int] = []
+    position = 0
+    for tokens in apportion(total, chars):
+        position += tokens
+        ends.append(position)
+    return Shares(ends, len(ends), total, [len(ends)])
+
+
+def share_appended(before: Shares, kept: int, total: int, chars: Sequence[int]) -> Shares | None:
+    """Shares that keep the first ``kept`` of ``before`` and give the rest of ``total`` to what is new.
+
+    Where everything before was kept, the sum of the new segments is derived: a difference of two
+    counts. ``None`` where the counts contradict that (nothing is left for the new segments).
+    """
+    rest = total - before.end(kept)
+    if rest < 0 or (rest > 0) != (len(chars) > 0):
+        return None
+    tip = kept == before.length == len(before.ends)
+    ends = before.ends if tip else before.ends[:kept]
+    measured = before.measured if tip else before.measured[: bisect_right(before.measured, kept)]
+    position = before.end(kept)
+    for tokens in apportion(rest, chars):
+        position += tokens
+        ends.append(position)
+    if not measured or measured[-1] < len(ends):
+        measured.append(len(ends))
+    return Shares(ends, len(ends), total, measured)

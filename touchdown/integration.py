@@ -1,0 +1,103 @@
+"""The seam for third parties, and for our own clients: how an SDK or a framework tells what happened.
+
+An integration patches its host and calls the :class:`Seam`; it never touches a span, a price or a ledger.
+Only the model-call layer counts usage: a framework adds tools and agents, so nothing is billed twice.
+"""
+
+from collections.abc import Callable
+from types import ModuleType
+from typing import Protocol, runtime_checkable
+
+from touchdown.context.blocks import Block as Block
+from touchdown.context.blocks import RequestView as RequestView
+from touchdown.records import AnswerView as AnswerView
+from touchdown.records import CallStart
+from touchdown.records import Output as Output
+from touchdown.records import ToolRequest as ToolRequest
+from touchdown.records import Usage as Usage
+from touchdown.runtime import core
+from touchdown.runtime.call import CallObservation as CallObservation
+from touchdown.runtime.call import current_call as current_call
+from touchdown.runtime.guard import Guard as Guard
+from touchdown.runtime.guard import guarded as guarded
+from touchdown.runtime.guard import warn_once as warn_once
+from touchdown.runtime.identity import new_id, now_ns
+from touchdown.runtime.reading import CallReader as CallReader
+from touchdown.runtime.reading import StreamReader as StreamReader
+from touchdown.runtime.step import StepObservation as StepObservation
+from touchdown.runtime.step import open_step
+
+Undo = Callable[[], None]
+"""Puts back what a patch replaced, by identity."""
+
+
+class Seam:
+    """What an integration may say. Every method gives ``None`` when touchdown is off; none raises."""
+
+    __slots__ = ()
+
+    @property
+    def stream_usage(self) -> bool:
+        """Whether the user allowed asking for usage on streams that would not report it."""
+        runtime = core.active()
+        return runtime is not None and runtime.options.stream_usage
+
+    @guarded("seam.model_call")
+    def model_call(
+        self,
+        reader: CallReader,
+        *,
+        vendor: str,
+        provider: str,
+        model: str,
+        host: str = "",
+        port: int | None = None,
+        conversation: str = "",
+        adopt: bool = False,
+    ) -> CallObservation | None:
+        """A model call is being sent. Close what you get with ``finish`` or ``fail``."""
+        runtime = core.active()
+        if runtime is None:
+            return None
+        place = runtime.place()
+        start = CallStart(
+            id=new_id("call"),
+            task_id=place.task.id,
+            agent_id=place.agent_id,
+            provider=provider,
+            model=model,
+            operation=reader.operation,
+            sent_at_ns=now_ns(),
+            host=host,
+            port=port,
+            agent_name=place.agent_name,
+            conversation=conversation or place.task.record.conversation,
+            adopt=adopt,
+        )
+        return CallObservation(runtime, reader, start, place, vendor)
+
+    @guarded("seam.tool_call")
+    def tool_call(
+        self, name: str, *, call_id: str | None = None, read_only: bool = False
+    ) -> StepObservation | None:
+        """A tool begins. Enter what you get; close it with ``finish(result)`` or ``fail(error)``."""
+        return open_step("tool", name, call_id=call_id, read_only=read_only, source="integration")
+
+    @guarded("seam.agent_run")
+    def agent_run(self, name: str) -> StepObservation | None:
+        """An agent begins: model calls and tools inside what you get belong to it."""
+        return open_step("agent", name, source="integration")
+
+
+@runtime_checkable
+class Integration(Protocol):
+    """What an entry point of the group ``touchdown.integrations`` names; the entry's name is the host's."""
+
+    name: str
+    """The host's import name, e.g. ``agents``."""
+    supports: str
+    """Version range of the host's distribution, e.g. ``openai-agents>=0.20,<1``."""
+
+    def patch(self, module: ModuleType, seam: Seam) -> Undo:
+        """Patch the host, which was just imported; hand back what undoes it."""
+        ...

@@ -1,0 +1,1 @@
+"""The accountant of a live process, and its journal."""

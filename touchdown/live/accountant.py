@@ -1,0 +1,121 @@
+"""The accountant: folds records as they come, one ledger per root task, and answers for them."""
+
+import threading
+from collections import OrderedDict
+from dataclasses import replace
+
+from touchdown.accounting.account import Summary, TaskAccount
+from touchdown.accounting.ledger import Ledger
+from touchdown.accounting.summary import summarize
+from touchdown.live.journal import Journal
+from touchdown.prices.rates import Prices
+from touchdown.records import CallVerdict, Record, TaskRecord
+from touchdown.runtime.identity import now_ns
+
+MAX_CLOSED = 1_000
+"""Closed tasks whose ledger is kept for questions about parts; older ones keep only their account."""
+
+MAX_ACCOUNTS = 100_000
+
+
+class LiveAccountant:
+    """Folds and answers. ``fold`` is called behind the queue, in order; questions come from any thread."""
+
+    def __init__(self, prices: Prices, journal: Journal | None = None) -> None:
+        self._prices = prices
+        self._journal = journal
+        self._lock = threading.RLock()
+        self._ledgers: OrderedDict[str, Ledger] = OrderedDict()
+        self._closed: OrderedDict[str, TaskAccount] = OrderedDict()
+        self._roots: dict[str, str] = {}
+        self._done: OrderedDict[str, None] = OrderedDict()
+        self._dropped: dict[str, int] = {}
+        self.forgotten_accounts = 0
+
+    def fold(self, record: Record) -> CallVerdict | None:
+        """Fold one record into the ledger of its root task, and write it to the journal."""
+        with self._lock:
+            root = self._root_of(record)
+            ledger = self._ledgers.get(root)
+            if ledger is None and root not in self._closed:
+                ledger = self._ledgers[root] = Ledger(self._prices)
+            verdict = None
+            if ledger is not None:
+                verdict = ledger.add(record)
+                if (
+                    isinstance(record, TaskRecord)
+                    and record.id == root
+                    and record.duration_ns is not None
+                ):
+                    self._note_closed(root)
+        if self._journal is not None:
+            self._journal.write(record)
+        return verdict
+
+    def _root_of(self, record: Record) -> str:
+        if isinstance(record, TaskRecord) and record.id not in self._roots:
+            self._roots[record.id] = (
+                self._roots.get(record.parent_id, record.parent_id) or record.id
+            )
+        return self._roots.get(record.task_id, record.task_id)
+
+    def _note_closed(self, root: str) -> None:
+        self._done[root] = None
+        while len(self._done) > MAX_CLOSED:
+            oldest = self._done.popitem(last=False)[0]
+            ledger = self._ledgers.pop(oldest, None)
+            if ledger is not None:
+                self._closed[oldest] = self._with_dropped(ledger.account(), oldest)
+            for task_id in [task for task, of in self._roots.items() if of == oldest]:
+                del self._roots[task_id]
+        while len(self._closed) > MAX_ACCOUNTS:
+            self._closed.popitem(last=False)
+            self.forgotten_accounts += 1
+
+    def account(self, task: TaskRecord) -> TaskAccount:
+        """The account so far of a task and its child tasks."""
+        with self._lock:
+            root = self._roots.get(task.id, task.id)
+            if root in self._closed:
+                return self._closed[root]
+            ledger = self._ledgers.get(root)
+            if ledger is None:
+                return TaskAccount(task=task, open=task.duration_ns is None)
+            account = ledger.account(now_ns(), task_id=task.id)
+            return self._with_dropped(account, task.id)
+
+    def accounts(self) -> list[TaskAccount]:
+        """The accounts of all root tasks, oldest first."""
+        with self._lock:
+            now = now_ns()
+            live = [
+                self._with_dropped(ledger.account(now), root)
+                for root, ledger in self._ledgers.items()
+            ]
+            return sorted(
+                [*self._closed.values(), *live], key=lambda a: (a.task.started_at_ns, a.task.id)
+            )
+
+    def summary(self) -> Summary:
+        """All root tasks so far: the cost of a useful one."""
+        return summarize(self.accounts())
+
+    def note_dropped(self, task_id: str) -> None:
+        """A record of this task was lost before it could be folded."""
+        with self._lock:
+            root = self._roots.get(task_id, task_id)
+            self._dropped[root] = self._dropped.get(root, 0) + 1
+
+    @property
+    def dropped_records(self) -> int:
+        """Records of all tasks that were lost before they could be folded."""
+        return sum(self._dropped.values())
+
+    def _with_dropped(self, account: TaskAccount, root: str) -> TaskAccount:
+        dropped = self._dropped.get(root, 0)
+        return replace(account, dropped_records=dropped) if dropped else account
+
+    def close(self) -> None:
+        """Close the journal."""
+        if self._journal is not None:
+            self._journal.close()

@@ -1,0 +1,108 @@
+"""The journal: every record as one JSON line, so that a ledger can be folded again."""
+
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from touchdown.records import AgentRun, ModelCall, Record, TaskRecord, ToolCall
+from touchdown.runtime.guard import warn_once
+
+FORMAT = "touchdown.journal/1"
+KINDS: dict[str, type[Any]] = {
+    kind.__name__: kind for kind in (ModelCall, ToolCall, AgentRun, TaskRecord)
+}
+
+
+class JournalError(ValueError):
+    """A journal that cannot be read, in one line: the file, the line, what to do."""
+
+
+class Journal:
+    """Appends records to a file. A disk that refuses is said once; the host goes on."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        self.lost = 0
+        self._encode = msgspec.json.Encoder().encode
+        self._lock = threading.Lock()
+        self._descriptor = self._open()
+
+    def _open(self) -> int | None:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_CLOEXEC", 0)
+            descriptor = os.open(self.path, flags, 0o600)
+        except OSError as error:
+            self._refused(error)
+            return None
+        if os.fstat(descriptor).st_size == 0:
+            self._append(descriptor, {"journal": FORMAT})
+        return descriptor
+
+    def write(self, record: Record) -> None:
+        """Append one record; each line is one write, so that processes can share a file."""
+        with self._lock:
+            if self._descriptor is None:
+                self.lost += 1
+                return
+            self._append(self._descriptor, {"kind": type(record).__name__, "record": record})
+
+    def _append(self, descriptor: int, line: object) -> None:
+        data = self._encode(line) + b"\n"
+        try:
+            while data:
+                data = data[os.write(descriptor, data) :]
+        except OSError as error:
+            self.lost += 1
+            self._refused(error)
+
+    def _refused(self, error: OSError) -> None:
+        warn_once(
+            f"journal:{self.path}",
+            "touchdown: the journal %s cannot be written (%s); accounts go on without it",
+            self.path,
+            error.strerror or error,
+        )
+
+    def close(self) -> None:
+        """Close the file."""
+        with self._lock:
+            if self._descriptor is not None:
+                os.close(self._descriptor)
+                self._descriptor = None
+
+
+def read_journal(path: str | os.PathLike[str]) -> Iterator[Record]:
+    """The records of a journal, in the order they were written; a half-written last line is passed over.
+
+    Errors: :class:`JournalError` names the file and line of anything else that cannot be read.
+    """
+    with open(path, "rb") as lines:
+        for number, line in enumerate(lines, 1):
+            if not line.endswith(b"\n"):
+                return
+            record = _read_line(path, number, line)
+            if record is not None:
+                yield record
+
+
+def _read_line(path: str | os.PathLike[str], number: int, line: bytes) -> Record | None:
+    try:
+        fields = msgspec.json.decode(line)
+        if "journal" in fields:
+            if fields["journal"] != FORMAT:
+                raise JournalError(
+                    f"{path}:{number}: journal format {fields['journal']!r}; this reads {FORMAT}"
+                )
+            return None
+        kind = KINDS[fields["kind"]]
+        record: Record = msgspec.convert(fields["record"], kind, strict=False)
+        return record
+    except (msgspec.MsgspecError, KeyError, TypeError) as error:
+        raise JournalError(
+            f"{path}:{number}: not a line of a journal ({error}); remove the line to read the rest"
+        ) from error

@@ -1,0 +1,228 @@
+"""The observation of one step: a tool execution or an agent run, and the context it runs in."""
+
+import json
+import threading
+from contextlib import ExitStack
+from contextvars import Token
+from types import TracebackType
+from typing import Literal
+
+from touchdown.context.tracker import digest
+from touchdown.records import AgentRun, StepStart, ToolCall
+from touchdown.records.tool import ToolSource
+from touchdown.runtime import core
+from touchdown.runtime.call import qualified_name
+from touchdown.runtime.guard import failed
+from touchdown.runtime.identity import new_id, now_ns
+from touchdown.runtime.place import Place, reset_place, set_place
+
+Ending = Literal["ok", "error", "cancelled", "closed_early", "not_started"]
+
+
+class StepObservation:
+    """One tool execution or agent run. A re-enterable context manager: inside it, the step is current.
+
+    Entering and leaving attaches context only; ``finish`` and ``fail`` close it once. A step that is
+    left by an exception is failed by it.
+    """
+
+    __slots__ = (
+        "_arguments",
+        "_end_ns",
+        "_ending",
+        "_entered",
+        "_error",
+        "_failure",
+        "_once",
+        "_opened",
+        "_place",
+        "_read_only",
+        "_result",
+        "_runtime",
+        "_source",
+        "start",
+    )
+
+    def __init__(
+        self,
+        runtime: core.Runtime,
+        start: StepStart,
+        place: Place,
+        *,
+        source: ToolSource,
+        read_only: bool = False,
+        arguments: object = None,
+    ) -> None:
+        self._runtime, self.start, self._place = runtime, start, place
+        self._source: ToolSource = source
+        self._read_only = read_only
+        self._arguments = arguments
+        self._result: object = None
+        self._failure: Literal["raised", "protocol", "rule"] | None = None
+        self._error: str | None = None
+        self._ending: Ending = "ok"
+        self._end_ns = 0
+        self._once = threading.Lock()
+        self._entered: list[tuple[Token[Place | None], ExitStack]] = []
+        self._opened = runtime.open(start)
+
+    def __enter__(self) -> "StepObservation":
+        stack = ExitStack()
+        try:
+            stack.enter_context(core.activated(self._opened))
+        except Exception:
+            failed("step.enter")
+        self._entered.append((set_place(self._place), stack))
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        token, stack = self._entered.pop()
+        try:
+            stack.close()
+            reset_place(token)
+        except Exception:
+            failed("step.exit")
+        if error is not None and not isinstance(error, (StopIteration, StopAsyncIteration)):
+            self.fail(error)
+
+    def finish(
+        self, result: object = None, *, status: Ending = "ok", failed_by: str | None = None
+    ) -> None:
+        """The step ended with this result; ``failed_by`` is ``protocol`` or ``rule`` for a failed tool."""
+        if not self._once.acquire(blocking=False):
+            return
+        self._result, self._ending = result, status
+        if failed_by is not None:
+            self._failure = "rule" if failed_by == "rule" else "protocol"
+        self._close()
+
+    def fail(self, error: BaseException) -> None:
+        """The step ended with an exception; a cancellation is no failure of the tool."""
+        if not self._once.acquire(blocking=False):
+            return
+        self._error = qualified_name(error)
+        if isinstance(error, Exception):
+            self._ending, self._failure = "error", "raised"
+        else:
+            self._ending = "closed_early" if isinstance(error, GeneratorExit) else "cancelled"
+        self._close()
+
+    def _close(self) -> None:
+        self._end_ns = now_ns()
+        self._runtime.delivery.put(self)
+
+    # -- behind the queue ---------------------------------------------------------------------
+
+    def deliver(self) -> None:
+        """Measure the result and hand the record on."""
+        record = self._tool() if self.start.kind == "tool" else self._agent()
+        self._result = self._arguments = None
+        self._runtime.settle(record, self._opened)
+
+    def drop(self) -> None:
+        """The queue was full."""
+        self._runtime.accountant.note_dropped(self.start.task_id)
+
+    def _tool(self) -> ToolCall:
+        start, key = self.start, self._place.task.digest_key
+        text = result_as_text(self._result) if self._failure != "raised" else None
+        trace_id, span_id = core.ids_of(self._opened)
+        return ToolCall(
+            id=start.id,
+            task_id=start.task_id,
+            agent_id=start.agent_id,
+            name=start.name,
+            started_at_ns=start.started_at_ns,
+            source=self._source,
+            duration_ns=self._end_ns - start.started_at_ns,
+            call_id=start.call_id,
+            output_chars=None if text is None else len(text),
+            result_digest="" if text is None else digest(text, key),
+            argument_digest="" if self._arguments is None else digest(self._arguments, key),
+            failed=self._failure is not None,
+            failure=self._failure,
+            error_type=self._error,
+            read_only=self._read_only,
+            status=self._ending,
+            trace_id=trace_id,
+            span_id=span_id,
+        )
+
+    def _agent(self) -> AgentRun:
+        start = self.start
+        text = result_as_text(self._result)
+        trace_id, span_id = core.ids_of(self._opened)
+        return AgentRun(
+            id=start.id,
+            task_id=start.task_id,
+            parent_id=start.agent_id,
+            name=start.name,
+            started_at_ns=start.started_at_ns,
+            duration_ns=self._end_ns - start.started_at_ns,
+            result_chars=None if text is None else len(text),
+            error_type=self._error,
+            status=self._ending,
+            trace_id=trace_id,
+            span_id=span_id,
+        )
+
+
+def result_as_text(result: object) -> str | None:
+    """What a model would be handed of this result, about; ``None`` for objects of the host's own types.
+
+    Their ``str`` or ``repr`` may run any code (a query, say), so it is not called.
+    """
+    if result is None or isinstance(result, str):
+        return result
+    if isinstance(result, (bytes, bytearray)):
+        return bytes(result).decode("utf-8", "replace")
+    if isinstance(result, (int, float, dict, list, tuple)):
+        try:
+            return json.dumps(result, default=_type_name, ensure_ascii=False)
+        except (TypeError, ValueError, RecursionError):
+            return None
+    return None
+
+
+def _type_name(value: object) -> str:
+    return type(value).__name__
+
+
+def open_step(
+    kind: Literal["tool", "agent"],
+    name: str,
+    *,
+    source: ToolSource = "decorator",
+    call_id: str | None = None,
+    read_only: bool = False,
+    arguments: object = None,
+) -> StepObservation | None:
+    """Begin a tool execution or an agent run where the caller stands; ``None`` when touchdown is off."""
+    runtime = core.active()
+    if runtime is None:
+        return None
+    here = runtime.place()
+    identity = new_id(kind)
+    start = StepStart(
+        kind=kind,
+        id=identity,
+        task_id=here.task.id,
+        agent_id=here.agent_id,
+        name=name,
+        started_at_ns=now_ns(),
+        agent_name=here.agent_name,
+        call_id=call_id,
+        conversation=here.task.record.conversation,
+    )
+    if kind == "agent":
+        inside = Place(here.task, identity, name)
+    else:
+        inside = Place(here.task, here.agent_id, here.agent_name, identity)
+    return StepObservation(
+        runtime, start, inside, source=source, read_only=read_only, arguments=arguments
+    )
