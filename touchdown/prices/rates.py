@@ -22,7 +22,7 @@ class Rates:
     cache_read: Decimal | None = None
     cache_write: Mapping[str, Decimal] = field(default_factory=dict)
     server_tools: Mapping[str, Decimal] = field(default_factory=dict)
-    """Server tool to US dollars per request."""
+    """Server tool (``web_search``, ``web_fetch``, ``file_search``, ...) to US dollars per request."""
     basis: Basis = "derived"
     reason: str | None = None
     """Why the basis is not better, e.g. ``price_assumed_list``."""
@@ -40,8 +40,10 @@ class Unpriced:
 class Prices(Protocol):
     """Where the accountant asks for prices. Never raises."""
 
-    version: str
-    """The book's name and date, shown in every report."""
+    @property
+    def version(self) -> str:
+        """The book's name and date, shown in every report."""
+        ...
 
     def rates_for(self, call: ModelCall) -> Rates | Unpriced:
         """The rates of this call: its model, host, date, tier, speed and geography, its own prompt size."""

@@ -1,0 +1,192 @@
+"""The price book: which price holds for a call, found once and then looked up."""
+
+import threading
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+
+from touchdown.prices.config import find_config, read_config, read_overrides
+from touchdown.prices.cost import price_usage
+from touchdown.prices.listing import Listing
+from touchdown.prices.matching import CLOUDS, find_exact, find_model, provider_at, provider_named
+from touchdown.prices.override import Override, PriceConfigError, Rule
+from touchdown.prices.rates import Rates, Unpriced
+from touchdown.prices.schedule import Cell, Schedule
+from touchdown.prices.terms import Condition
+from touchdown.prices.volume import Volume, open_file, open_installed
+from touchdown.records import CostByClass, ModelCall
+
+LIST_ASSUMED = "price_assumed_list"
+HOST_UNKNOWN = "host_unknown"
+SIZE_UNKNOWN = "prompt_size_unknown"
+
+_STANDARD_TIERS = frozenset({"", "auto", "default", "standard", "on_demand"})
+_ANYWHERE = frozenset({"", "global", "not_available"})
+_ENTRIES = 4096
+
+_Key = tuple[str | int | bool | None, ...]
+
+
+class PriceBook:
+    """Prices of hosted models by token. Implements ``Prices``; safe to share between threads.
+
+    The first rule that holds decides: the user's own price; a host sold by capacity; a host the book
+    knows; the list price of the SDK's own vendor where it lists exactly this model; else unpriced.
+    genai-prices is imported when the first call is priced, and its data stays the same from then on.
+
+    ``problems`` holds one line for every row of the user's prices that could not be used.
+    """
+
+    def __init__(
+        self,
+        overrides: Iterable[Override] = (),
+        book_path: str | Path | None = None,
+        *,
+        capacity_hosts: Iterable[str] = (),
+    ) -> None:
+        rules, problems = read_overrides(overrides)
+        self._rules = _closest_first(rules)
+        self.problems: tuple[PriceConfigError, ...] = problems
+        self._path = None if book_path is None else Path(book_path)
+        self._capacity = frozenset(host.lower() for host in capacity_hosts)
+        self._volume: Volume | None = None
+        self._opening = threading.Lock()
+        self._found: dict[_Key, Schedule | Unpriced] = {}
+
+    @classmethod
+    def configured(
+        cls,
+        overrides: Iterable[Override] = (),
+        book_path: str | Path | None = None,
+        *,
+        capacity_hosts: Iterable[str] = (),
+        start: Path | None = None,
+    ) -> "PriceBook":
+        """The same with the prices of ``touchdown.toml`` behind those given in code."""
+        book = cls(overrides, book_path, capacity_hosts=capacity_hosts)
+        path = find_config(start)
+        if path is not None:
+            rules, problems = read_config(path)
+            book._rules = _closest_first(book._rules + rules)
+            book.problems += problems
+        return book
+
+    @property
+    def version(self) -> str:
+        """The book's name, its release and how new its data is."""
+        try:
+            return self.volume.version
+        except Exception as error:
+            return f"no price book ({type(error).__name__})"
+
+    @property
+    def volume(self) -> Volume:
+        """The data itself. Errors: whatever reading it raises."""
+        if self._volume is None:
+            with self._opening:
+                if self._volume is None:
+                    self._volume = open_installed() if self._path is None else open_file(self._path)
+        return self._volume
+
+    def rates_for(self, call: ModelCall) -> Rates | Unpriced:
+        """The rates of this call: its model, host, date, tier, speed and geography, its own prompt size."""
+        cell = self.cell_for(call)
+        if isinstance(cell, Unpriced):
+            return cell
+        usage = call.usage
+        size = usage.input_tokens
+        band = cell.band(size or 0)
+        if usage.cache_write and usage.cache_write.get("unknown"):
+            return band.assumed
+        if size is None and cell.edges:
+            reason = ", ".join(filter(None, (band.rates.reason, SIZE_UNKNOWN)))
+            return replace(band.rates, basis="estimated", reason=reason)
+        return band.rates
+
+    def price(self, call: ModelCall) -> CostByClass | Unpriced:
+        """The cost of this call's usage, known classes only; unpriced when a billed class has no rate."""
+        rates = self.rates_for(call)
+        return rates if isinstance(rates, Unpriced) else price_usage(call.usage, rates)
+
+    def cell_for(self, call: ModelCall) -> Cell:
+        """The rates of this call for prompts of every size."""
+        key: _Key = (
+            call.host,
+            call.port,
+            call.provider,
+            call.vendor,
+            call.response_model or call.model,
+            call.service_tier,
+            call.speed,
+            call.geography,
+            call.batch,
+        )
+        found = self._found.get(key)
+        if found is None:
+            found = self._find(call)
+            if len(self._found) >= _ENTRIES:
+                self._found.clear()
+            self._found[key] = found
+        return found if isinstance(found, Unpriced) else found.at(call.sent_at_ns)
+
+    def _find(self, call: ModelCall) -> Schedule | Unpriced:
+        for rule in self._rules:
+            if rule.holds(call):
+                return rule.schedule
+        host = call.host.lower()
+        if self._capacity and (host in self._capacity or f"{host}:{call.port}" in self._capacity):
+            return Unpriced("priced by capacity")
+        if not call.priced_model:
+            return Unpriced("model not reported")
+        try:
+            listing = self._listing(call)
+            return listing if isinstance(listing, Unpriced) else listing.schedule()
+        except Exception as error:
+            return Unpriced(f"price book cannot be read ({type(error).__name__})")
+
+    def _listing(self, call: ModelCall) -> Listing | Unpriced:
+        volume, model = self.volume, call.priced_model
+        terms, book = conditions_of(call), volume.version
+        seller = provider_at(call.host, volume.providers)
+        known = seller is not None
+        if seller is None and call.provider.lower() in CLOUDS:
+            seller = provider_named(call.provider, volume.providers)
+        if seller is not None:
+            entry = find_model(seller, model, volume.providers)
+            if entry is None:
+                return Unpriced(f"{seller.id} lists no price for {model}")
+            owner, found = entry
+            reason = None if known and owner is seller else LIST_ASSUMED
+            return Listing(seller.id, owner.id, found, terms, reason, book)
+        names = (call.vendor, call.provider) if call.host else (call.provider, call.vendor)
+        name = names[0] or names[1]
+        vendor = provider_named(name, volume.providers)
+        exact = find_exact(vendor, model) if vendor is not None else None
+        if vendor is None or exact is None:
+            unlisted = f"{name or 'no known vendor'} does not list {model}"
+            return Unpriced(
+                f"no price for host {call.host}, and {unlisted}" if call.host else unlisted
+            )
+        reason = LIST_ASSUMED if call.host else HOST_UNKNOWN
+        return Listing(vendor.id, vendor.id, exact, terms, reason, book)
+
+
+def _closest_first(rules: Iterable[Rule]) -> tuple[Rule, ...]:
+    return tuple(sorted(rules, key=lambda rule: rule.closeness, reverse=True))
+
+
+def conditions_of(call: ModelCall) -> tuple[Condition, ...]:
+    """What the answer says the call was sold under, beside the standard terms."""
+    tier = (call.service_tier or "").lower()
+    speed = (call.speed or "").lower()
+    geography = (call.geography or "").lower()
+    found: list[Condition] = []
+    if call.batch or tier == "batch":
+        found.append(("processing", "batch"))
+    if tier != "batch" and tier not in _STANDARD_TIERS:
+        found.append(("service_tier", tier))
+    if speed not in ("", "standard"):
+        found.append(("speed", speed))
+    if geography not in _ANYWHERE:
+        found.append(("inference_geo", geography))
+    return tuple(found)
