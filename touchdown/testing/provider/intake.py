@@ -94,5 +94,5 @@ def _plan(
 
 def _credential(headers: Mapping[str, str]) -> str:
     """Who asks, as a digest: the cache needs to tell keys apart, not to know them."""
-    given = "\n".join(headers.get(name, "") for name in _CREDENTIAL_HEADERS)
-    return hashlib.blake2b(given.encode(), digest_size=16).hexdigest()
+    given = next((headers[name] for name in _CREDENTIAL_HEADERS if name in headers), "")
+    return hashlib.blake2b(given.removeprefix("Bearer ").encode(), digest_size=16).hexdigest()
