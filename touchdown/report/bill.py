@@ -14,6 +14,7 @@ from touchdown.report.format import (
     count,
     percent,
     shares,
+    under,
     usd,
 )
 from touchdown.report.layout import GAP, INDENT, Line, Span, Style, labelled, line, section
@@ -112,7 +113,7 @@ def _statement(entries: Sequence[Entry], money: Money, width: int) -> list[Line]
 
 def _printed(rounded: Decimal, exact: Decimal, places: int) -> str:
     """The rounded amount; what rounds to nothing is printed as less than one step, and counts nothing."""
-    return usd(exact if exact and not rounded else rounded, places)
+    return under(places) if exact and not rounded else usd(rounded, places)
 
 
 def _total(amount: str, width: int, label: int, at_least: bool) -> list[Line]:

@@ -23,12 +23,17 @@ def usd(amount: Decimal | None, places: int | None = None) -> str:
         return "$0" if places is None else f"${amount:.{places}f}".replace("-", "")
     with localcontext(EXACT):
         shown = _rounded(amount, money_places(amount) if places is None else places)
-        if places is None:
+        if places is None and shown:
             shown = _rounded(amount, money_places(shown))
-    sign = "-" if amount < 0 else ""
     if not shown:
-        return f"{sign}<${shown.copy_abs() + _step(shown):f}"
+        return under(-int(shown.as_tuple().exponent))
+    sign = "-" if amount < 0 else ""
     return f"{sign}${shown.copy_abs():,f}"
+
+
+def under(places: int) -> str:
+    """Something, but less than one step of the last decimal: ``<$0.01``."""
+    return f"<${Decimal(1).scaleb(-places):f}"
 
 
 def money_places(amount: Decimal) -> int:
@@ -124,10 +129,6 @@ def duration(seconds: float | None) -> str:
         return f"{minutes} min {rest:02d} s"
     hours, minutes = divmod(minutes, 60)
     return f"{hours:,} h {minutes:02d} min"
-
-
-def _step(shown: Decimal) -> Decimal:
-    return Decimal(1).scaleb(int(shown.as_tuple().exponent))
 
 
 def _rounded(amount: Decimal, places: int) -> Decimal:

@@ -92,32 +92,32 @@ def _more(left: int, noun: str) -> list[Line]:
 
 def _tree(agents: Sequence[AgentTotals]) -> Iterator[tuple[str, AgentTotals]]:
     """Agents in tree order with the branches drawn before their names; orphans and cycles stay visible."""
-    ids = {agent.id for agent in agents}
     children: dict[str, list[AgentTotals]] = {}
-    roots: list[AgentTotals] = []
+    ids = {agent.id for agent in agents}
     for agent in agents:
-        known = agent.parent_id in ids and agent.parent_id != agent.id
-        (children.setdefault(agent.parent_id, []) if known else roots).append(agent)
+        children.setdefault(agent.parent_id, []).append(agent)
+    roots = [agent for agent in agents if agent.parent_id not in ids]
     seen: set[str] = set()
-    for root in [*roots, *agents]:
-        yield from _subtree(root, children, "", "", seen)
+    # Every agent is also offered as a root, after the true ones: a cycle has none.
+    waiting = [("", "", agent) for agent in [*reversed(agents), *reversed(roots)]]
+    while waiting:
+        branch, trunk, agent = waiting.pop()
+        if agent.id in seen:
+            continue
+        seen.add(agent.id)
+        yield branch, agent
+        waiting += reversed(list(_branches(trunk, children.get(agent.id, []))))
 
 
-def _subtree(
-    agent: AgentTotals,
-    children: dict[str, list[AgentTotals]],
-    branch: str,
-    trunk: str,
-    seen: set[str],
-) -> Iterator[tuple[str, AgentTotals]]:
-    if agent.id in seen:
-        return
-    seen.add(agent.id)
-    yield branch, agent
-    below = children.get(agent.id, [])
-    for i, child in enumerate(below):
-        last = i == len(below) - 1
-        deeper = trunk + ("   " if last else "│  ")
-        if len(trunk) >= 3 * MOST_DEPTH:
-            deeper = trunk
-        yield from _subtree(child, children, trunk + ("└─ " if last else "├─ "), deeper, seen)
+def _branches(
+    trunk: str, children: Sequence[AgentTotals]
+) -> Iterator[tuple[str, str, AgentTotals]]:
+    """Each child with what is drawn before it and before what hangs below it."""
+    for i, child in enumerate(children):
+        last = i == len(children) - 1
+        below = trunk + ("   " if last else "│  ")
+        yield (
+            trunk + ("└─ " if last else "├─ "),
+            below if len(below) <= MOST_DEPTH * 3 else trunk,
+            child,
+        )
