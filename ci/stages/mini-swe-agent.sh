@@ -1,0 +1,10 @@
+# `touchdown run` on an agent nobody here wrote, in its own environment with openai 2.x through litellm.
+source "$(dirname "$0")/../environment.sh"
+
+pinned_env mini-swe-agent
+if [ ! -d "$BUILD/main" ]; then
+    fresh_env main
+    "$BUILD/main/bin/pip" install -qq -e ".[dev]"
+fi
+MINI_SWE_PYTHON=$BUILD/mini-swe-agent/bin/python \
+    "$BUILD/main/bin/python" -m pytest -m stage_mini_swe_agent tests/stages
