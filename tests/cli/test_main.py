@@ -66,6 +66,17 @@ def test_a_missing_extra_is_one_clear_line(
     )
 
 
+@pytest.mark.parametrize(("code", "returned"), [(None, 0), (2, 2), ("no such file", 1)])
+def test_a_command_may_leave_like_argparse(
+    command: types.ModuleType, code: object, returned: int
+) -> None:
+    def leave(argv: list[str]) -> int:
+        raise SystemExit(code)
+
+    command.main = leave  # type: ignore[attr-defined]
+    assert main(["greet"]) == returned
+
+
 def test_an_interrupt_is_quiet(
     command: types.ModuleType, capsys: pytest.CaptureFixture[str]
 ) -> None:

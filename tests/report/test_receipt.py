@@ -84,6 +84,19 @@ def test_unknown_is_not_zero() -> None:
     assert "$" not in text
 
 
+def test_no_tax_observed_is_not_a_tax_of_zero() -> None:
+    money = Money(total_usd=Decimal(1), work_usd=Decimal(1))
+    text = str(Receipt(TaskAccount(LONG.task, money=money)))
+    assert "boundary tax not observable in $1.00" in text
+
+
+def test_assumed_prices_make_the_total_an_estimate() -> None:
+    money = replace(MONEY, basis={"total": "estimated"}, complete=True)
+    text = str(Receipt(TaskAccount(LONG.task, money=money)))
+    assert "boundary tax $3.07 of ~$7.18" in text
+    assert re.search(r"total +~\$7\.183", text)
+
+
 def test_a_task_without_calls_has_an_honest_empty_bill() -> None:
     text = str(Receipt(NOTHING))
     assert "tests still fail" in text

@@ -1,5 +1,6 @@
 """``touchdown COMMAND``: finds the command's module and hands it the rest of the line."""
 
+import contextlib
 import difflib
 import importlib
 import os
@@ -48,7 +49,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
         code = _dispatch(arguments)
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
@@ -95,7 +97,13 @@ def _run(name: str, command: Command, arguments: list[str]) -> int:
         ours = (problem.name or "").partition(".")[0] == "touchdown"
         hint = f'; it needs the extra "{command.extra}"' if command.extra and not ours else ""
         return _refuse(f"{name} cannot be loaded: {problem}{hint}", 1)
-    return run(arguments)
+    try:
+        return run(arguments)
+    except SystemExit as stop:
+        # How argparse leaves; its output is flushed like any other's.
+        if isinstance(stop.code, str):
+            return _refuse(stop.code, 1)
+        return stop.code or 0
 
 
 def _unknown(name: str) -> int:
@@ -111,5 +119,5 @@ def _refuse(message: str, code: int) -> int:
 
 def _silence_stdout() -> None:
     """Point standard output at nothing, or the interpreter complains when it flushes at exit."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
+    with contextlib.suppress(OSError, ValueError, AttributeError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -52,20 +52,18 @@ def bill_lines(
 
 
 def tax_line(money: Money) -> Line:
-    """The answer in one line: how much of the bill is boundary tax; empty when nothing is known of it."""
-    with localcontext(EXACT):
-        tax = sum(money.taxes.values(), Decimal(0))
+    """The answer in one line: how much of the bill is boundary tax; empty when nothing was paid."""
     if money.total_usd <= 0:
         return ()
-    estimated = any(
-        money.basis.get(name) == "estimated" for name, paid in money.taxes.items() if paid
-    )
     at_least = "" if money.complete else "at least "
-    told = (
-        f"boundary tax {mark(usd(tax), 'estimated' if estimated else None)}"
-        f" of {at_least}{usd(money.total_usd)} ({percent(tax, money.total_usd)})"
-    )
-    return line(told, "strong")
+    total = f"{at_least}{mark(usd(money.total_usd), money.basis.get('total'))}"
+    if not money.taxes:
+        return line(f"boundary tax not observable in {total}", "strong")
+    with localcontext(EXACT):
+        tax = sum(money.taxes.values(), Decimal(0))
+    bases = [money.basis.get(name) for name, paid in money.taxes.items() if paid]
+    paid = mark(usd(tax), "estimated" if "estimated" in bases else None)
+    return line(f"boundary tax {paid} of {total} ({percent(tax, money.total_usd)})", "strong")
 
 
 def mark(amount: str, basis: Basis | None) -> str:
@@ -91,7 +89,7 @@ def _statement(entries: Sequence[Entry], money: Money, width: int) -> list[Line]
     exact = [entry.usd for entry in entries]
     places = column_places(exact)
     rounded = apportion(exact, places)
-    total = usd(sum(rounded, Decimal(0)), places)
+    total = mark(usd(sum(rounded, Decimal(0)), places), money.basis.get("total"))
     amounts = [
         mark(_printed(shown, entry.usd, places), "estimated" if entry.estimated else None)
         for shown, entry in zip(rounded, entries, strict=True)
