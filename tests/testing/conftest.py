@@ -7,12 +7,11 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+import anthropic
+import openai
 import pytest
 
 from touchdown.testing.provider import Provider, Script
-
-anthropic = pytest.importorskip("anthropic")
-openai = pytest.importorskip("openai")
 
 Serve = Callable[[Script], Provider]
 

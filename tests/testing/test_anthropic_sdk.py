@@ -7,7 +7,7 @@ import pytest
 from anthropic import beta_tool
 from pydantic import BaseModel
 
-from touchdown.testing.provider import Fault, Reply, Request, ToolUse
+from touchdown.testing.provider import Fault, Reply, Request, ToolUse, count_tokens
 
 MODEL = "claude-opus-5"
 ASK = {"model": MODEL, "max_tokens": 100, "messages": [{"role": "user", "content": "fix it"}]}
@@ -56,7 +56,9 @@ def test_stream_has_the_events_of_the_api_in_order(serve, claude):
         "message_stop",
     ]
     assert events[0].message.usage.input_tokens == 2
-    assert events[-2].usage.output_tokens == 12
+    spoken = "hi" + "run_tests" + '{"pattern":"x"}'
+    output_tokens = count_tokens("so", MODEL) + count_tokens(spoken, MODEL)
+    assert events[-2].usage.output_tokens == output_tokens == 10
     assert events[-2].delta.stop_reason == "tool_use"
 
 
