@@ -60,7 +60,7 @@ class TaskReport(Part):
     id: Text
     parent_id: Text | None
     name: Text
-    tags: dict[Text, str]
+    tags: dict[Text, Text]
     outcome: Outcome
     started_at: TimeStamp | None
     wall_s: float | None
@@ -76,8 +76,8 @@ class TaskReport(Part):
     agent_runs: list[AgentRunReport]
     tools: list[ToolReport]
     findings: list[FindingReport]
-    policies: dict[Text, str]
-    not_observable: dict[Text, str]
+    policies: dict[Text, Text]
+    not_observable: dict[Text, Text]
 
 
 class NameReport(Part):
