@@ -1,0 +1,3 @@
+"""Records as OpenTelemetry spans and metrics."""
+
+from touchdown.telemetry.spans import SpanSink as SpanSink

@@ -1,0 +1,49 @@
+"""Exporters by the names that the ``OTEL_*`` variables use. Loaded when first needed: they are heavy."""
+
+import os
+from importlib import import_module
+from typing import cast
+
+from opentelemetry.sdk.metrics.export import MetricExporter
+from opentelemetry.sdk.trace.export import SpanExporter
+
+from touchdown.telemetry.environment import Signal, otlp_protocol
+from touchdown.telemetry.quiet import say_once
+
+_OTLP = "opentelemetry.exporter.otlp.proto"
+_PLACES = {
+    ("traces", "http/protobuf"): f"{_OTLP}.http.trace_exporter:OTLPSpanExporter",
+    ("traces", "grpc"): f"{_OTLP}.grpc.trace_exporter:OTLPSpanExporter",
+    ("traces", "console"): "opentelemetry.sdk.trace.export:ConsoleSpanExporter",
+    ("metrics", "http/protobuf"): f"{_OTLP}.http.metric_exporter:OTLPMetricExporter",
+    ("metrics", "grpc"): f"{_OTLP}.grpc.metric_exporter:OTLPMetricExporter",
+    ("metrics", "console"): "opentelemetry.sdk.metrics.export:ConsoleMetricExporter",
+}
+_GRPC_MEND = 'OTLP over gRPC needs an extra: pip install "touchdown-agents[grpc]"; nothing is sent'
+
+
+def span_exporters(names: tuple[str, ...]) -> list[SpanExporter]:
+    """The span exporters of these names; one that cannot be made is left out and said."""
+    return [cast(SpanExporter, made) for name in names if (made := _make("traces", name))]
+
+
+def metric_exporters(names: tuple[str, ...]) -> list[MetricExporter]:
+    """The metric exporters of these names; one that cannot be made is left out and said."""
+    return [cast(MetricExporter, made) for name in names if (made := _make("metrics", name))]
+
+
+def _make(signal: Signal, name: str) -> object | None:
+    kind = otlp_protocol(signal, os.environ) if name == "otlp" else name
+    place = _PLACES.get((signal, kind))
+    if place is None:
+        known = "otlp (http/protobuf or grpc), console or none"
+        say_once(f"exporter {signal} {kind}", f"no {signal} exporter {kind!r}; known: {known}")
+        return None
+    module, _, kind_of_exporter = place.partition(":")
+    try:
+        return cast(object, getattr(import_module(module), kind_of_exporter)())
+    except Exception as error:
+        gone = kind == "grpc" and isinstance(error, ImportError)
+        line = _GRPC_MEND if gone else f"the {signal} exporter {kind!r} cannot be made: {error}"
+        say_once("exporter grpc" if gone else f"exporter {signal} {kind}", line)
+        return None

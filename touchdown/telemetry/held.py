@@ -1,0 +1,102 @@
+"""What telemetry holds between a start and an end: one span, its own or a host's."""
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from contextvars import Token
+from typing import Protocol
+
+from opentelemetry import context as otel_context
+from opentelemetry.context import Context
+from opentelemetry.trace import INVALID_SPAN, Span, set_span_in_context
+from opentelemetry.util.types import AttributeValue
+
+from touchdown.records import CallVerdict, Record
+from touchdown.telemetry import nesting
+
+_INACTIVE: AbstractContextManager[object] = nullcontext()
+
+
+class Closer(Protocol):
+    """Writes finished records to spans."""
+
+    def finish(self, held: "Held", record: Record, verdict: CallVerdict | None) -> None:
+        """Write `record` to what is held. Never raises."""
+        ...
+
+
+class Activation:
+    """Makes one span current from its entering to its leaving."""
+
+    __slots__ = ("_inference", "_span", "_token")
+
+    def __init__(self, span: Span, inference: bool) -> None:
+        self._span = span
+        self._inference = inference
+        self._token: Token[Context] | None = None
+
+    def __enter__(self) -> None:
+        context = set_span_in_context(self._span)
+        if self._inference:
+            context = nesting.announce(context)
+        self._token = otel_context.attach(context)
+
+    def __exit__(self, *_error: object) -> None:
+        token, self._token = self._token, None
+        if token is None:
+            return
+        try:
+            token.var.reset(token)
+        except (ValueError, RuntimeError):
+            # Left in another context than it was entered in: there is nothing of ours to undo there,
+            # and OpenTelemetry's own detach would log a traceback for it.
+            return
+
+
+class Held:
+    """A span of our own, from its start to its end; without a valid span it only carries the record's end."""
+
+    __slots__ = ("_closer", "inference", "span", "span_id", "trace_id")
+
+    def __init__(self, closer: Closer, span: Span = INVALID_SPAN, inference: bool = False) -> None:
+        self._closer = closer
+        self.span = span
+        self.inference = inference
+        self.trace_id = self.span_id = ""
+        if span.is_recording():
+            place = span.get_span_context()
+            if place.trace_flags.sampled:
+                self.trace_id = f"{place.trace_id:032x}"
+                self.span_id = f"{place.span_id:016x}"
+
+    def activate(self) -> AbstractContextManager[object]:
+        """Makes the span the parent of what begins inside; an unsampled one keeps its children unsampled."""
+        if self.span is INVALID_SPAN:
+            return _INACTIVE
+        return Activation(self.span, self.inference)
+
+    def close(self, record: Record, verdict: CallVerdict | None) -> None:
+        """Write the finished record."""
+        self._closer.finish(self, record, verdict)
+
+
+class Adopted(Held):
+    """Someone else's span of the same call: current already, enriched, never ended by us."""
+
+    __slots__ = ()
+
+    def activate(self) -> AbstractContextManager[object]:
+        """Nothing: who made the span makes it current."""
+        return _INACTIVE
+
+
+def missing(span: Span, attributes: Mapping[str, AttributeValue]) -> dict[str, AttributeValue]:
+    """Those of `attributes` that the host's span does not have; only our own names if it cannot be read."""
+    present = getattr(span, "attributes", None)
+    if isinstance(present, Mapping):
+        return {name: value for name, value in attributes.items() if name not in present}
+    return own(attributes)
+
+
+def own(attributes: Mapping[str, AttributeValue]) -> dict[str, AttributeValue]:
+    """Those of `attributes` that are ours alone."""
+    return {name: value for name, value in attributes.items() if name.startswith("touchdown.")}

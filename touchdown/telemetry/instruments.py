@@ -1,0 +1,64 @@
+"""The instruments of one meter: the conventions' metrics with their buckets, and ours."""
+
+from dataclasses import dataclass
+
+from opentelemetry.metrics import Counter, Histogram, Meter
+
+from touchdown.telemetry import attributes as names
+
+DURATIONS = tuple(0.01 * 2**power for power in range(14))
+AGENT_DURATIONS = tuple(round(0.1 * 2**power, 1) for power in range(13))
+TOKENS = tuple(4**power for power in range(14))
+CALLS = tuple(2**power for power in range(8))
+
+COUNTED = ("input", "output", "cache_read.input", "cache_write.input", "reasoning.output")
+"""Usage that is counted, by the middle of its metric's name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Instruments:
+    """Made once per meter."""
+
+    meter: Meter
+    inference_s: Histogram
+    first_chunk_s: Histogram
+    operation_s: Histogram
+    input_tokens: Histogram
+    output_tokens: Histogram
+    counted: dict[str, Counter]
+    tool_s: Histogram
+    agent_s: Histogram
+    agent_calls: Histogram
+    agent_tools: Histogram
+    cost: Counter
+    tasks: Counter
+    spent: Counter
+
+
+def make_instruments(meter: Meter) -> Instruments:
+    """All instruments of `meter`."""
+
+    def histogram(name: str, unit: str, buckets: tuple[float, ...]) -> Histogram:
+        return meter.create_histogram(name, unit, explicit_bucket_boundaries_advisory=buckets)
+
+    return Instruments(
+        meter=meter,
+        inference_s=histogram(names.INFERENCE_DURATION, "s", DURATIONS),
+        first_chunk_s=histogram(names.INFERENCE_FIRST_CHUNK, "s", DURATIONS),
+        operation_s=histogram(names.OPERATION_DURATION, "s", DURATIONS),
+        input_tokens=histogram(names.INFERENCE_INPUT, "{token}", TOKENS),
+        output_tokens=histogram(names.INFERENCE_OUTPUT, "{token}", TOKENS),
+        counted={
+            counted: meter.create_counter(
+                names.INFERENCE_COUNTED.format(counted=counted), "{token}"
+            )
+            for counted in COUNTED
+        },
+        tool_s=histogram(names.TOOL_DURATION, "s", DURATIONS),
+        agent_s=histogram(names.AGENT_DURATION, "s", AGENT_DURATIONS),
+        agent_calls=histogram(names.AGENT_INFERENCE_CALLS, "{inference_call}", CALLS),
+        agent_tools=histogram(names.AGENT_TOOL_CALLS, "{tool_call}", CALLS),
+        cost=meter.create_counter(names.COST, "{USD}"),
+        tasks=meter.create_counter(names.TASKS, "{task}"),
+        spent=meter.create_counter(names.SPENT, "{USD}"),
+    )

@@ -1,0 +1,35 @@
+"""Whether a record is an error, and of what type: for span status and for metrics alike."""
+
+from touchdown.records import AgentRun, ModelCall, Record, TaskRecord, ToolCall
+
+OTHER = "_OTHER"
+CANCELLED = "cancelled"
+TOOL_ERROR = "tool_error"
+"""A tool that answered, but with a failure: the word of the conventions for MCP tools."""
+
+
+def error_type(record: Record) -> str | None:
+    """The conventions' ``error.type``; ``None`` when nothing went wrong.
+
+    A stream that its reader closed early, and an answer left unread, are the host's choice, no error.
+    """
+    if isinstance(record, TaskRecord):
+        return record.error_type
+    if record.status == "error":
+        return record.error_type or OTHER
+    if record.status == "cancelled":
+        return record.error_type or CANCELLED
+    if isinstance(record, ToolCall) and record.failed:
+        return record.error_type or TOOL_ERROR
+    return None
+
+
+def began_and_ended_ns(record: Record) -> tuple[int, int | None]:
+    """Nanoseconds since the epoch; no end when the record has none."""
+    began = record.sent_at_ns if isinstance(record, ModelCall) else record.started_at_ns
+    return began, None if record.duration_ns is None else began + record.duration_ns
+
+
+def duration_s(record: ModelCall | ToolCall | AgentRun | TaskRecord) -> float | None:
+    """Seconds; ``None`` when the record does not say."""
+    return None if record.duration_ns is None else record.duration_ns / 1e9

@@ -1,0 +1,178 @@
+"""Which OpenTelemetry providers to use: looked up when there is something to tell, not when set up."""
+
+import os
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Generic, Protocol, TypeVar, cast
+
+from opentelemetry import metrics, trace
+from opentelemetry.metrics import Meter, MeterProvider
+from opentelemetry.trace import Tracer, TracerProvider
+
+from touchdown.telemetry.attributes import SCHEMA_URL, SCOPE
+from touchdown.telemetry.environment import Signal, sdk_disabled, wanted_exporters
+from touchdown.telemetry.errands import Errand
+from touchdown.telemetry.forks import in_forked_children
+from touchdown.telemetry.quiet import failed
+
+Provider = TypeVar("Provider")
+Handle = TypeVar("Handle")
+_PRIVATE = "touchdown.telemetry.private"
+_NOT_LOOKED: object = object()
+
+
+class Private(Protocol):
+    """A provider that we built and that we alone shut down."""
+
+    def prepare(self) -> None: ...
+    def flush(self) -> Errand | None: ...
+    def shutdown(self) -> Errand | None: ...
+    def report(self, ended: bool, timeout_s: float) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Api(Generic[Provider, Handle]):
+    """How one signal finds its global provider, builds its own and gets its handle."""
+
+    signal: Signal
+    find_global: Callable[[], Provider]
+    placeholder: str
+    """Class of the API's stand-in for "nobody set one"; not public for both signals, hence its name."""
+    silent: tuple[type, ...]
+    """Handles that do nothing, of a host that wants nothing."""
+    handle: Callable[[Provider, str], Handle]
+    private: str
+
+
+def _tracer(provider: TracerProvider, version: str) -> Tracer:
+    return provider.get_tracer(SCOPE, version or None, SCHEMA_URL)
+
+
+def _meter(provider: MeterProvider, version: str) -> Meter:
+    return provider.get_meter(SCOPE, version or None, SCHEMA_URL)
+
+
+TRACES: Api[TracerProvider, Tracer] = Api(
+    signal="traces",
+    find_global=trace.get_tracer_provider,
+    placeholder="ProxyTracerProvider",
+    silent=(trace.NoOpTracer,),
+    handle=_tracer,
+    private="PrivateTracing",
+)
+METRICS: Api[MeterProvider, Meter] = Api(
+    signal="metrics",
+    find_global=metrics.get_meter_provider,
+    placeholder="_ProxyMeterProvider",
+    silent=(metrics.NoOpMeter,),
+    handle=_meter,
+    private="PrivateMetrics",
+)
+
+
+class Source(Generic[Provider, Handle]):
+    """The tracer or meter to use now: of the given provider, else the global one, else one of our own."""
+
+    def __init__(self, api: Api[Provider, Handle], given: Provider | None, version: str) -> None:
+        self._api = api
+        self._given = given
+        self._version = version
+        self._seen: object = _NOT_LOOKED
+        self._final = False
+        self._handle: Handle | None = None
+        self._own: Handle | None = None
+        self.private: Private | None = None
+        self._renew_lock()
+        in_forked_children(self._renew_lock)
+
+    def _renew_lock(self) -> None:
+        self._lock = threading.Lock()
+
+    def current(self) -> Handle | None:
+        """The tracer or meter to use, ``None`` when nothing is to be sent. A provider set late is seen."""
+        if self._final:
+            return self._handle
+        found = self._find()
+        if found is not self._seen:
+            with self._lock:
+                if found is not self._seen and not self._final:
+                    self._look(found)
+        return self._handle
+
+    def expected(self) -> bool:
+        """Whether there will be something to use, found out without building it."""
+        if self._handle is not None or self._final:
+            return self._handle is not None
+        if sdk_disabled(os.environ):
+            return False
+        asked = wanted_exporters(self._api.signal, os.environ)
+        return not self._is_unset(self._find()) or bool(asked)
+
+    def close(self) -> None:
+        """Use nothing any more."""
+        self._final, self._handle, self.private = True, None, None
+
+    def _find(self) -> Provider | None:
+        if self._given is not None:
+            return self._given
+        try:
+            return self._api.find_global()
+        except Exception as error:
+            # E.g. OTEL_PYTHON_TRACER_PROVIDER names a provider that is not installed.
+            failed(f"finding the global provider of {self._api.signal}", error)
+            return None
+
+    def _look(self, found: Provider | None) -> None:
+        handle: Handle | None = None
+        disabled = sdk_disabled(os.environ)
+        try:
+            if not disabled:
+                if found is None or self._is_unset(found):
+                    handle = self._build()
+                else:
+                    handle = self._api.handle(found, self._version)
+        except Exception as error:
+            failed(f"getting a provider of {self._api.signal}", error)
+        # Tracers that do nothing hand out their parent's ids as if they had made a span.
+        self._handle = None if isinstance(handle, self._api.silent) else handle
+        self._seen = found
+        self._final = disabled or found is None or self._given is not None
+
+    def _is_unset(self, provider: object) -> bool:
+        kind = type(provider)
+        ours = kind.__module__.partition(".")[0] == "opentelemetry"
+        return provider is None or (ours and kind.__name__ == self._api.placeholder)
+
+    def _build(self) -> Handle | None:
+        names = wanted_exporters(self._api.signal, os.environ)
+        if self._own is None and names:
+            # The SDK is imported only by a process that sends something itself: it takes 0.1 s.
+            made = getattr(import_module(_PRIVATE), self._api.private)(names)
+            self.private = cast(Private, made)
+            self._own = self._api.handle(made.provider, self._version)
+        return self._own
+
+
+def warm_up() -> None:
+    """Import early what the first span would otherwise wait for, if it is going to be needed at all."""
+    if wanted_exporters("traces", os.environ) and not sdk_disabled(os.environ):
+        import_module(_PRIVATE)
+
+
+def flush_all(privates: list[Private], timeout_s: float) -> bool:
+    """Send what the providers that we built hold; true when all of it went out in time."""
+    deadline = time.monotonic() + timeout_s
+    begun = [errand for private in privates if (errand := private.flush())]
+    return all(errand.done(deadline - time.monotonic()) for errand in begun)
+
+
+def shut_down_all(privates: list[Private], timeout_s: float) -> None:
+    """Let go of the providers that we built, all at once, and say what could not be sent in time."""
+    deadline = time.monotonic() + timeout_s
+    begun = [(private, private.shutdown()) for private in privates]
+    for private, errand in begun:
+        ended = errand is None or errand.done(deadline - time.monotonic())
+        private.report(ended, timeout_s)

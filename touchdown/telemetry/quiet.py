@@ -1,0 +1,32 @@
+"""Telemetry fails alone: what goes wrong is said once in one line, and never raised."""
+
+import contextlib
+import logging
+
+_log = logging.getLogger("touchdown.telemetry")
+_said: set[str] = set()
+
+
+def say_once(place: str, line: str) -> None:
+    """Log one warning line per place and process. Never raises, even when the host's logging does."""
+    if place in _said:
+        return
+    _said.add(place)
+    say(line)
+
+
+def say(line: str) -> None:
+    """Log one warning line. Never raises."""
+    with contextlib.suppress(Exception):
+        _log.warning("touchdown: %s", line)
+
+
+def failed(place: str, error: Exception) -> None:
+    """Note that `place` raised, once; a traceback only for those who log at debug level."""
+    if place in _said:
+        return
+    say_once(
+        place, f"{place} failed ({type(error).__name__}: {error}); the host's call is not affected"
+    )
+    with contextlib.suppress(Exception):
+        _log.debug("touchdown: %s failed", place, exc_info=error)

@@ -1,0 +1,172 @@
+"""The sink that shows records as spans: opened where the call begins, written where records are folded."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from opentelemetry.metrics import MeterProvider
+from opentelemetry.trace import Span, SpanKind, Tracer, TracerProvider, get_current_span
+from opentelemetry.util.types import AttributeValue
+
+from touchdown.records import CallStart, CallVerdict, Record, Start, StepStart, TaskRecord
+from touchdown.telemetry import attributes as names
+from touchdown.telemetry.held import Adopted, Held, missing
+from touchdown.telemetry.metrics import Metrics
+from touchdown.telemetry.model_call import call_start_attributes
+from touchdown.telemetry.nesting import span_to_enrich
+from touchdown.telemetry.providers import (
+    METRICS,
+    TRACES,
+    Private,
+    Source,
+    flush_all,
+    shut_down_all,
+    warm_up,
+)
+from touchdown.telemetry.quiet import failed
+from touchdown.telemetry.recent import Recent
+from touchdown.telemetry.steps import EXECUTE_TOOL, INVOKE_AGENT, INVOKE_WORKFLOW
+from touchdown.telemetry.writing import Writer, facts_beside
+
+Settled = Callable[[str], Mapping[str, AttributeValue]]
+"""Task id to the settled figures of its ledger, by the names in `attributes`."""
+
+_MOST_TASKS = 10_000
+
+
+def nothing_settled(_task_id: str) -> Mapping[str, AttributeValue]:
+    """No figures: the ledger is not shown."""
+    return {}
+
+
+class SpanSink:
+    """Spans and metrics of what happens. Nothing it does raises, waits, or is seen by the host.
+
+    Spans go to the given provider, else to the host's global one, else to one built from ``OTEL_*``;
+    without any of these there are none. Metrics likewise. `settled` gives a closed task's figures;
+    `metric_tags` are the tags of a task that may become labels.
+    """
+
+    def __init__(
+        self,
+        *,
+        tracer_provider: TracerProvider | None = None,
+        meter_provider: MeterProvider | None = None,
+        settled: Settled = nothing_settled,
+        metric_tags: Sequence[str] = (),
+        version: str = "",
+    ) -> None:
+        self._tracers = Source(TRACES, tracer_provider, version)
+        self._meters = Source(METRICS, meter_provider, version)
+        self._settled = settled
+        self._tasks: Recent[TaskRecord] = Recent(_MOST_TASKS)
+        self._writer = Writer(self._tasks)
+        self._metrics = Metrics(self._meters.current, self._tasks, tuple(metric_tags))
+        if tracer_provider is None:
+            warm_up()
+
+    def open(self, start: Start) -> Held | None:
+        """Begin a span in the caller's thread; ``None`` when there is nobody to tell."""
+        try:
+            if isinstance(start, TaskRecord):
+                self._tasks.put(start.id, start)
+            elif isinstance(start, CallStart):
+                span = span_to_enrich(start.adopt)
+                if span is not None:
+                    return self._adopt(span, start)
+            tracer = self._tracers.current()
+            # Calls outside any task() have one that is only kept for the books.
+            if tracer is None or (isinstance(start, TaskRecord) and start.implicit):
+                return Held(self) if self._meters.expected() else None
+            return Held(self, _begin(tracer, start), isinstance(start, CallStart))
+        except Exception as error:
+            failed("opening a span", error)
+            return None
+
+    def current_trace_id(self) -> str:
+        """The trace that is current where the caller stands, or an empty string."""
+        place = get_current_span().get_span_context()
+        return f"{place.trace_id:032x}" if place.is_valid else ""
+
+    def flush(self, timeout_s: float) -> bool:
+        """Send what providers of our own hold; the host flushes its own."""
+        return flush_all(self._privates(), timeout_s)
+
+    def shutdown(self, timeout_s: float) -> None:
+        """Send and let go of what is our own, within the time; nothing is made or sent afterwards."""
+        privates = self._privates()
+        self._tracers.close()
+        self._meters.close()
+        shut_down_all(privates, timeout_s)
+
+    def finish(self, held: Held, record: Record, verdict: CallVerdict | None) -> None:
+        """Write the finished record to its span and to the metrics, behind the queue."""
+        settled = self._settle(record)
+        beside = facts_beside(record, verdict, settled)
+        if isinstance(held, Adopted):
+            self._writer.enrich(held, record, beside, self._tracers.current())
+        else:
+            self._writer.finish(held, record, beside)
+        try:
+            self._metrics.record(record, verdict, settled, held.span)
+        except Exception as error:
+            failed("recording metrics", error)
+
+    def _settle(self, record: Record) -> Mapping[str, AttributeValue]:
+        try:
+            if self._tracers.private is not None:
+                self._tracers.private.prepare()
+            return self._settled(record.id) if isinstance(record, TaskRecord) else {}
+        except Exception as error:
+            failed("settling a task's figures", error)
+            return {}
+
+    def _adopt(self, span: Span, start: CallStart) -> Held:
+        held = Adopted(self, span)
+        if span.is_recording():
+            # Now, for the host may have ended its span when the record comes.
+            begun = _call_attributes(start)
+            begun[names.CALL_ID] = start.id
+            begun[names.TASK_ID] = start.task_id
+            span.set_attributes(missing(span, begun))
+        return held
+
+    def _privates(self) -> list[Private]:
+        return [own for own in (self._tracers.private, self._meters.private) if own is not None]
+
+
+def _begin(tracer: Tracer, start: Start) -> Span:
+    if isinstance(start, CallStart):
+        attributes = _call_attributes(start)
+        name = f"{start.operation} {start.model}" if start.model else start.operation
+        return tracer.start_span(
+            name, kind=SpanKind.CLIENT, attributes=attributes, start_time=start.sent_at_ns
+        )
+    operation = INVOKE_WORKFLOW
+    if isinstance(start, StepStart):
+        operation = EXECUTE_TOOL if start.kind == "tool" else INVOKE_AGENT
+    return tracer.start_span(
+        f"{operation} {start.name}".rstrip(),
+        attributes=_step_attributes(operation, start),
+        start_time=start.started_at_ns,
+    )
+
+
+def _call_attributes(start: CallStart) -> dict[str, AttributeValue]:
+    attributes = call_start_attributes(
+        start.operation, start.provider, start.model, start.host, start.port
+    )
+    if start.agent_name:
+        attributes[names.AGENT_NAME] = start.agent_name
+    return attributes
+
+
+def _step_attributes(operation: str, start: StepStart | TaskRecord) -> dict[str, AttributeValue]:
+    attributes: dict[str, AttributeValue] = {names.OPERATION: operation}
+    if isinstance(start, StepStart) and operation == EXECUTE_TOOL:
+        attributes[names.TOOL_NAME] = start.name
+        if start.agent_name:
+            attributes[names.AGENT_NAME] = start.agent_name
+    else:
+        attributes[names.AGENT_NAME] = start.name
+    if start.conversation:
+        attributes[names.CONVERSATION] = start.conversation
+    return attributes
