@@ -1,0 +1,51 @@
+"""touchdown: the live cost of each task of an AI agent, split into work and named taxes.
+
+``touchdown.instrument()`` wraps the LLM clients; ``task``, ``agent`` and ``tool`` mark what the calls are
+for; ``task.receipt()`` and ``touchdown.summary()`` say what it cost and where it paid the boundary tax.
+"""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from touchdown.api import Instrumentation as Instrumentation
+    from touchdown.api import flush as flush
+    from touchdown.api import instrument as instrument
+    from touchdown.api import summary as summary
+    from touchdown.api import uninstrument as uninstrument
+    from touchdown.tasks import Task as Task
+    from touchdown.tasks import agent as agent
+    from touchdown.tasks import current_task as current_task
+    from touchdown.tasks import task as task
+    from touchdown.tasks import tool as tool
+
+__version__ = "0.1.0"
+
+_WHERE = {
+    "Instrumentation": "touchdown.api",
+    "flush": "touchdown.api",
+    "instrument": "touchdown.api",
+    "summary": "touchdown.api",
+    "uninstrument": "touchdown.api",
+    "Task": "touchdown.tasks",
+    "agent": "touchdown.tasks",
+    "current_task": "touchdown.tasks",
+    "task": "touchdown.tasks",
+    "tool": "touchdown.tasks",
+}
+
+__all__ = [*_WHERE, "__version__"]
+
+
+def __getattr__(name: str) -> object:
+    module = _WHERE.get(name)
+    if module is None:
+        raise AttributeError(f"module 'touchdown' has no attribute {name!r}")
+    import importlib
+
+    value = getattr(importlib.import_module(module), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -328,7 +328,7 @@ class _Ruled:
 
 
 def current_task() -> Task | None:
-    """The task the caller stands in; outside any ``task()`` that of its trace or process; ``None`` when off."""
+    """The task the caller stands in, if need be that of its trace or process; ``None`` when off."""
     here = current_place()
     if here is not None and not here.task.closed:
         return Task(here.task)

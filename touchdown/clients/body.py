@@ -84,3 +84,11 @@ def watch_body(response: object, seen: CallObservation) -> None:
     headers = response.headers  # type: ignore[attr-defined]
     raw = RawBody(headers.get("content-type", ""), headers.get("content-encoding", ""))
     response.stream = WatchedBody(response.stream, seen, raw)  # type: ignore[attr-defined]
+
+
+def whole_body(response: object) -> RawBody:
+    """The body of a raw answer that the SDK has read already; decoded, and kept by reference."""
+    content = getattr(response, "content", b"")
+    raw = RawBody(response.headers.get("content-type", ""))  # type: ignore[attr-defined]
+    raw.add(content)
+    return raw

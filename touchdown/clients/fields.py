@@ -10,6 +10,15 @@ def get(source: object, name: str) -> object:
     return getattr(source, name, None)
 
 
+def either(source: object, *names: str) -> object:
+    """The first of these fields that is there."""
+    for name in names:
+        value = get(source, name)
+        if value is not None:
+            return value
+    return None
+
+
 def text(source: object, name: str) -> str:
     """A string field; empty when it is missing or something else."""
     value = get(source, name)
@@ -18,7 +27,11 @@ def text(source: object, name: str) -> str:
 
 def count(source: object, name: str) -> int | None:
     """A token count; ``None`` when it is missing or no whole number."""
-    value = get(source, name)
+    return whole(get(source, name))
+
+
+def whole(value: object) -> int | None:
+    """A whole number; ``None`` for anything else."""
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 

@@ -5,6 +5,9 @@ from collections.abc import Mapping
 
 from touchdown.records import Attempt
 
+ABSENT = frozenset({"Omit", "NotGiven"})
+"""Types by which both SDKs say that an argument was not given."""
+
 
 def attempt_of(response: object, failure: type | None, began: float) -> Attempt:
     status = getattr(response, "status_code", None)
@@ -53,7 +56,9 @@ def body_of(options: object, otherwise: Mapping[str, object] | None = None) -> M
     body: dict[str, object] = dict(otherwise or {})
     for part in (getattr(options, "json_data", None), getattr(options, "extra_json", None)):
         if isinstance(part, Mapping):
-            body.update(part)
+            body.update(
+                (key, value) for key, value in part.items() if type(value).__name__ not in ABSENT
+            )
     for name in ("messages", "input", "system", "tools"):
         value = body.get(name)
         if isinstance(value, list):

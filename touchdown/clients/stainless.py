@@ -26,10 +26,10 @@ from touchdown.clients.request import (
     port_of,
     with_options,
 )
+from touchdown.clients.sending import QUIET, Sending, settle, settle_async, slept_async
 from touchdown.integration import (
     CallObservation,
     CallReader,
-    Guard,
     Seam,
     Undo,
     current_call,
@@ -83,7 +83,6 @@ class Prepared:
 
 
 _by_response: "weakref.WeakKeyDictionary[object, CallObservation]" = weakref.WeakKeyDictionary()
-_quiet = Guard("clients.stainless")
 
 
 class Hooks:
@@ -132,7 +131,7 @@ class Hooks:
             return self._await(wrapped, args, kwargs, seen)
         with Sending(seen):
             answer = wrapped(*args, **kwargs)
-        _settle(seen, answer)
+        settle(seen, answer)
         return answer
 
     async def _await(
@@ -144,7 +143,7 @@ class Hooks:
     ) -> object:
         with Sending(seen):
             answer = await wrapped(*args, **kwargs)
-        _settle(seen, answer)
+        settle(seen, answer)
         return answer
 
     @guarded("clients.open")
@@ -180,7 +179,7 @@ class Hooks:
     ) -> object:
         """A request that is no model call: only its answer is looked at, when it may end one."""
         answer = wrapped(*args, **kwargs)
-        with _quiet:
+        with QUIET:
             options = options_of(args, kwargs)
             path = path_of(options)
             if str(getattr(options, "method", "")).lower() == "get" and self._sdk.watches(path):
@@ -191,7 +190,7 @@ class Hooks:
 
     async def _fetch(self, pending: Awaitable[object], client: object, path: str) -> object:
         answer = await pending
-        with _quiet:
+        with QUIET:
             self._sdk.fetched(client, path, answer)
         return answer
 
@@ -204,7 +203,8 @@ class Hooks:
         request = wrapped(*args, **kwargs)
         seen = current_call.get()
         if seen is not None:
-            with _quiet:
+            with QUIET:
+                seen.open_adopted()
                 seen.sent.body = body_of(options_of(args, kwargs, first=0), seen.sent.body)
                 headers = getattr(request, "headers", {})
                 seen.sent.credential = (
@@ -218,7 +218,7 @@ class Hooks:
         """The answer that was taken: remember whose it is, for streams and raw responses made of it."""
         sending = current_call.get()
         if sending is not None:
-            with _quiet:
+            with QUIET:
                 response = kwargs.get("response")
                 sending.sent.http_status = getattr(response, "status_code", None)
                 _by_response[response] = sending
@@ -226,8 +226,8 @@ class Hooks:
         answer = wrapped(*args, **kwargs)
         if sending is not None and sending.start.adopt:
             if inspect.isawaitable(answer):
-                return _settle_async(answer, sending)
-            _settle(sending, answer)
+                return settle_async(answer, sending)
+            settle(sending, answer)
         return answer
 
     def sleep_for_retry(
@@ -241,8 +241,8 @@ class Hooks:
         if seen is None:
             return slept
         if inspect.isawaitable(slept):
-            return _slept_async(slept, seen, kwargs.get("response"), failure, began)
-        with _quiet:
+            return slept_async(slept, seen, kwargs.get("response"), failure, began)
+        with QUIET:
             seen.retried(attempt_of(kwargs.get("response"), failure, began))
         return slept
 
@@ -251,33 +251,11 @@ class Hooks:
     ) -> None:
         """A stream over an answer we know: its inner iterator is followed, the stream stays itself."""
         wrapped(*args, **kwargs)
-        with _quiet:
+        with QUIET:
             seen = _by_response.get(kwargs.get("response"))
             if seen is not None and not seen.closed:
                 seen.begin_stream()
                 follow(stream, seen)
-
-
-class Sending:
-    """While the SDK's ``request`` runs: the call is current, its span too, and an exception ends it."""
-
-    __slots__ = ("_active", "_seen", "_token")
-
-    def __init__(self, seen: CallObservation) -> None:
-        self._seen = seen
-
-    def __enter__(self) -> None:
-        self._token = current_call.set(self._seen)
-        self._active = self._seen.activate()
-        with _quiet:
-            self._active.__enter__()
-
-    def __exit__(self, kind: object, error: BaseException | None, tb: object) -> None:
-        with _quiet:
-            self._active.__exit__(None, None, None)
-            current_call.reset(self._token)
-            if error is not None:
-                self._seen.fail(error)
 
 
 @guarded("clients.follow")
@@ -285,40 +263,3 @@ def follow(stream: object, seen: Follower) -> None:
     """Follow the events of an SDK stream through its inner iterator."""
     events = AsyncEvents(stream, seen) if hasattr(stream, "__aiter__") else Events(stream, seen)
     stream._iterator = events  # type: ignore[attr-defined]
-
-
-@guarded("clients.settle")
-def _settle(seen: CallObservation, answer: object) -> None:
-    """Close the call when its answer is whole; an unread body closes it later."""
-    if seen.is_stream or seen.closed:
-        return
-    response = getattr(answer, "http_response", None)
-    if response is None:
-        seen.finish(answer)
-    elif getattr(response, "is_closed", False):
-        seen.raw = None
-        seen.finish(_content_of(response))
-
-
-async def _settle_async(pending: Awaitable[object], seen: CallObservation) -> object:
-    answer = await pending
-    _settle(seen, answer)
-    return answer
-
-
-def _content_of(response: object) -> object:
-    content = getattr(response, "content", None)
-    return content if isinstance(content, bytes) else None
-
-
-async def _slept_async(
-    sleeping: Awaitable[object],
-    seen: CallObservation,
-    response: object,
-    failure: type | None,
-    began: float,
-) -> object:
-    slept = await sleeping
-    with _quiet:
-        seen.retried(attempt_of(response, failure, began))
-    return slept

@@ -84,6 +84,13 @@ class LiveAccountant:
             account = ledger.account(now_ns(), task_id=task.id)
             return self._with_dropped(account, task.id)
 
+    def settled(self, task_id: str) -> TaskAccount | None:
+        """The account of a task by its id; ``None`` when nothing is known of it."""
+        with self._lock:
+            root = self._roots.get(task_id, task_id)
+            ledger = self._ledgers.get(root)
+            return None if ledger is None else ledger.account(task_id=task_id)
+
     def accounts(self) -> list[TaskAccount]:
         """The accounts of all root tasks, oldest first."""
         with self._lock:

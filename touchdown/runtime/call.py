@@ -88,13 +88,18 @@ class CallObservation:
         self._error: str | None = None
         self._end_ns = 0
         self._once = threading.Lock()
-        self._opened = runtime.open(start)
+        self._opened = [] if start.adopt else runtime.open(start)
 
     # -- while it runs -------------------------------------------------------------------------
 
     def activate(self) -> AbstractContextManager[object]:
         """Make the call's span current, for what the SDK does inside ``request``."""
         return activated(self._opened)
+
+    def open_adopted(self) -> None:
+        """The SDK's own span is current now: enrich that one."""
+        if self.start.adopt and not self._opened:
+            self._opened = self._runtime.open(self.start)
 
     def retried(self, attempt: Attempt) -> None:
         """The SDK sends the request again after this failed attempt."""

@@ -80,7 +80,7 @@ class Delivery:
         return not self._closed
 
     def drain(self, timeout_s: float | None = None) -> bool:
-        """Deliver all that is pending; false when another thread kept the queue for longer than the time-out."""
+        """Deliver all that is pending; false when another thread kept the queue past the time-out."""
         if not self._lock.acquire(timeout=-1 if timeout_s is None else timeout_s):
             return False
         try:

@@ -6,6 +6,7 @@ The context of the step is attached while the user's code runs and never across 
 import inspect
 import weakref
 from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator
+from functools import partial
 from types import TracebackType
 from typing import Any, Protocol
 
@@ -69,7 +70,7 @@ async def _await(pending: Awaitable[Any], seen: Observed) -> Any:
 
 def _generate(inner: Generator[Any, Any, Any], seen: Observed) -> Generator[Any, Any, Any]:
     said = _Said()
-    step: Callable[[], Any] = lambda: next(inner)
+    step: Callable[[], Any] = partial(next, inner)
     while True:
         try:
             with seen:
@@ -80,21 +81,21 @@ def _generate(inner: Generator[Any, Any, Any], seen: Observed) -> Generator[Any,
         said.add(item)
         try:
             sent = yield item
-            step = lambda sent=sent: inner.send(sent)  # type: ignore[misc]
+            step = partial(inner.send, sent)
         except GeneratorExit:
             with seen:
                 inner.close()
             seen.finish(said.result(None), status="closed_early")
             raise
         except BaseException as error:
-            step = lambda error=error: inner.throw(error)  # type: ignore[misc]
+            step = partial(inner.throw, error)
 
 
 async def _generate_async(
     inner: AsyncGenerator[Any, Any], seen: Observed
 ) -> AsyncGenerator[Any, Any]:
     said = _Said()
-    step: Callable[[], Coroutine[Any, Any, Any]] = lambda: inner.asend(None)
+    step: Callable[[], Coroutine[Any, Any, Any]] = partial(inner.asend, None)
     while True:
         try:
             with seen:
@@ -105,14 +106,14 @@ async def _generate_async(
         said.add(item)
         try:
             sent = yield item
-            step = lambda sent=sent: inner.asend(sent)  # type: ignore[misc]
+            step = partial(inner.asend, sent)
         except GeneratorExit:
             with seen:
                 await inner.aclose()
             seen.finish(said.result(None), status="closed_early")
             raise
         except BaseException as error:
-            step = lambda error=error: inner.athrow(error)  # type: ignore[misc]
+            step = partial(inner.athrow, error)
 
 
 class _Said:

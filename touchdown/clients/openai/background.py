@@ -48,7 +48,7 @@ class BackgroundCalls:
             self._ended.popitem(last=False)
 
     def fetched(self, client: object, answer: object) -> None:
-        """An answer that was fetched by id: it ends its call when it is terminal and nobody read it before."""
+        """An answer fetched by id ends its call when it is terminal and nobody read it before."""
         if text(answer, "status") in RUNNING or get(answer, "background") is not True:
             return
         seen = self.claim(text(answer, "id"), client, answer)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from touchdown.clients.fields import get, items, length, text
+from touchdown.clients.fields import either, get, items, length, text
 from touchdown.clients.openai.usage import read_usage, reported_cost
 from touchdown.clients.parameters import pick_request
 from touchdown.integration import AnswerView, Block, Output, RequestView, ToolRequest
@@ -192,7 +192,7 @@ def _message_blocks(message: object, names: dict[str, str]) -> list[Block]:
         media = text(part, "type") in MEDIA_PARTS
         blocks.append(Block("media" if media else kind, part, role))
     for call in items(get(message, "tool_calls")):
-        name = text(get(call, "function") or get(call, "custom"), "name")
+        name = text(either(call, "function", "custom"), "name")
         names[text(call, "id")] = name
         blocks.append(Block("tool_use", call, role, text(call, "id") or None, name or None))
     return blocks
@@ -201,7 +201,7 @@ def _message_blocks(message: object, names: dict[str, str]) -> list[Block]:
 def _tool_requests(message: object) -> list[ToolRequest]:
     requests = []
     for call in items(get(message, "tool_calls")):
-        function = get(call, "function") or get(call, "custom")
-        arguments = get(function, "arguments") or get(function, "input")
+        function = either(call, "function", "custom")
+        arguments = either(function, "arguments", "input")
         requests.append(ToolRequest(text(call, "id"), text(function, "name"), length(arguments)))
     return requests

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from touchdown.clients.fields import get, items, length, text
+from touchdown.clients.fields import either, get, items, length, text
 from touchdown.clients.openai.chat import MEDIA_PARTS, ROLES, tool_blocks
 from touchdown.clients.openai.usage import read_usage, reported_cost
 from touchdown.clients.parameters import pick_request
@@ -172,7 +172,7 @@ def _output(output: list[object]) -> Output:
         elif kind == "reasoning":
             reasoning_chars += sum(length(get(p, "text")) for p in items(get(item, "summary")))
         elif kind in ("function_call", "custom_tool_call"):
-            arguments = get(item, "arguments") or get(item, "input")
+            arguments = either(item, "arguments", "input")
             requests.append(
                 ToolRequest(text(item, "call_id"), text(item, "name"), length(arguments))
             )

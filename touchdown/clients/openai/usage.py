@@ -6,7 +6,7 @@ Source: openai 3.54.0 ``types/completion_usage.py`` and ``types/responses/respon
 from collections.abc import Mapping
 from decimal import Decimal
 
-from touchdown.clients.fields import count, dollars, get
+from touchdown.clients.fields import count, dollars, either, get, whole
 from touchdown.records import Completeness, Usage
 
 
@@ -14,10 +14,10 @@ def read_usage(usage: object, server_tools: Mapping[str, int] | None = None) -> 
     """Usage of a chat completion (``prompt_tokens``), a response (``input_tokens``) or an embedding."""
     if usage is None:
         return Usage()
-    total_input = _first(usage, "input_tokens", "prompt_tokens")
-    output = _first(usage, "output_tokens", "completion_tokens")
-    details = _either(usage, "input_tokens_details", "prompt_tokens_details")
-    answered = _either(usage, "output_tokens_details", "completion_tokens_details")
+    total_input = whole(either(usage, "input_tokens", "prompt_tokens"))
+    output = whole(either(usage, "output_tokens", "completion_tokens"))
+    details = either(usage, "input_tokens_details", "prompt_tokens_details")
+    answered = either(usage, "output_tokens_details", "completion_tokens_details")
     if total_input is None:
         return Usage(output=output, problems=("usage without input tokens",))
     read, written = count(details, "cached_tokens"), _written(details)
@@ -58,13 +58,3 @@ def _written(details: object) -> dict[str, int] | None:
     if rest:
         split["unknown"] = rest
     return split
-
-
-def _first(usage: object, name: str, other: str) -> int | None:
-    value = count(usage, name)
-    return count(usage, other) if value is None else value
-
-
-def _either(usage: object, name: str, other: str) -> object:
-    value = get(usage, name)
-    return get(usage, other) if value is None else value

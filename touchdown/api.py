@@ -1,0 +1,243 @@
+"""The one place that wires everything: ``instrument()``, ``uninstrument()``, ``summary()``, ``flush()``."""
+
+import atexit
+import importlib.metadata
+import os
+import threading
+from collections.abc import Callable, Iterable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from touchdown.accounting.account import TaskAccount
+from touchdown.clients.registry import CLIENTS
+from touchdown.integration import Seam
+from touchdown.live.accountant import LiveAccountant
+from touchdown.live.journal import Journal
+from touchdown.prices.book import PriceBook
+from touchdown.report import Receipt, SummaryView
+from touchdown.runtime import core
+from touchdown.runtime.arming import Armed, Arms, load_object
+from touchdown.runtime.guard import failed, forget_warnings, warn_once
+from touchdown.telemetry.spans import SpanSink
+
+if TYPE_CHECKING:
+    from opentelemetry.metrics import MeterProvider
+    from opentelemetry.trace import TracerProvider
+
+ENTRY_POINTS = "touchdown.integrations"
+EXIT_S = 2.0
+"""How long the process may be held at its exit to deliver and send what is pending."""
+
+_lock = threading.RLock()
+_current: "Instrumentation | None" = None
+
+
+class Instrumentation:
+    """What ``instrument()`` set up. ``uninstrument()`` takes it back."""
+
+    def __init__(
+        self, runtime: core.Runtime | None, arms: Arms | None, asked: dict[str, Any]
+    ) -> None:
+        self._runtime, self._arms = runtime, arms
+        self._asked = asked
+
+    @property
+    def active(self) -> bool:
+        """Whether anything is captured: false under ``TOUCHDOWN_DISABLED`` and after ``uninstrument()``."""
+        return self._runtime is not None
+
+    @property
+    def patched(self) -> dict[str, Armed]:
+        """What became of each client and integration, by the host's import name."""
+        return dict(self._arms.entries) if self._arms else {}
+
+    @property
+    def runtime(self) -> core.Runtime | None:
+        """The runtime, for ``touchdown doctor`` and tests."""
+        return self._runtime
+
+    def uninstrument(self) -> None:
+        """Give every patched attribute back and close what was opened."""
+        uninstrument()
+
+
+def instrument(
+    *,
+    tracer_provider: "TracerProvider | None" = None,
+    meter_provider: "MeterProvider | None" = None,
+    journal: str | os.PathLike[str] | None = None,
+    clients: Iterable[str] | None = None,
+    integrations: bool = True,
+    stream_usage: bool = False,
+    prices: Iterable[Any] | None = None,
+) -> Instrumentation:
+    """Capture model calls, tools and agents of this process. Call it once, early; twice changes nothing.
+
+    ``clients`` names the LLM clients to capture (all that are installed by default); an unknown name
+    raises ``ValueError``. ``stream_usage=True`` asks chat streams for their usage where the caller did
+    not, and hides the extra chunk. ``prices`` are overrides of the price book. ``journal`` is a file
+    (or ``TOUCHDOWN_JOURNAL``). ``TOUCHDOWN_DISABLED=1`` makes everything a no-op.
+    """
+    global _current
+    asked: dict[str, Any] = {
+        "tracer_provider": tracer_provider,
+        "meter_provider": meter_provider,
+        "journal": journal,
+        "clients": None if clients is None else tuple(clients),
+        "integrations": integrations,
+        "stream_usage": stream_usage,
+        "prices": None if prices is None else tuple(prices),
+    }
+    chosen = _chosen(asked["clients"])
+    with _lock:
+        if _current is not None:
+            if asked != _current._asked:
+                warn_once(
+                    "instrument:twice",
+                    "touchdown: already instrumented; the new options change nothing",
+                )
+            return _current
+        if _disabled():
+            return Instrumentation(None, None, asked)
+        forget_warnings()
+        runtime = build_runtime(asked)
+        arms = Arms(Seam())
+        core.activate(runtime)
+        _arm(arms, chosen, integrations)
+        _current = Instrumentation(runtime, arms, asked)
+        atexit.register(_at_exit)
+        return _current
+
+
+def arm_clients() -> Callable[[], None]:
+    """Patch the clients alone, for as long as a test captures; hands back what undoes it."""
+    arms = Arms(Seam())
+    _arm(arms, tuple(CLIENTS), integrations=False)
+    return arms.disarm
+
+
+def _disabled() -> bool:
+    return os.environ.get("TOUCHDOWN_DISABLED", "").lower() in ("1", "true", "yes")
+
+
+def _chosen(clients: tuple[str, ...] | None) -> tuple[str, ...]:
+    unknown = [name for name in clients or () if name not in CLIENTS]
+    if unknown:
+        raise ValueError(f"unknown client {unknown[0]!r} in clients=; known: {', '.join(CLIENTS)}")
+    return tuple(CLIENTS) if clients is None else clients
+
+
+def build_runtime(asked: dict[str, Any]) -> core.Runtime:
+    """Accountant, journal, price book and sinks, wired together."""
+    path = asked.get("journal") or os.environ.get("TOUCHDOWN_JOURNAL")
+    book = PriceBook(overrides=asked.get("prices") or ())
+    accountant = LiveAccountant(book, Journal(path) if path else None)
+    sink = SpanSink(
+        tracer_provider=asked.get("tracer_provider"),
+        meter_provider=asked.get("meter_provider"),
+        settled=partial(_settled, accountant),
+    )
+    options = core.Options(stream_usage=bool(asked.get("stream_usage")), digest_key=_digest_key())
+    return core.Runtime(accountant, [sink], options)
+
+
+def _digest_key() -> bytes | None:
+    key = os.environ.get("TOUCHDOWN_DIGEST_KEY", "").encode()
+    return key[:64] or None
+
+
+def _settled(accountant: LiveAccountant, task_id: str) -> dict[str, Any]:
+    """The settled ledger of a task as attributes of its span."""
+    account = accountant.settled(task_id)
+    return {} if account is None else settled_attributes(account)
+
+
+def settled_attributes(account: TaskAccount) -> dict[str, Any]:
+    """The figures of a task for its root span: money by account, tokens by class, calls."""
+    money, usage = account.money, account.usage
+    figures: dict[str, Any] = {
+        "touchdown.task.cost.usd": float(money.total_usd),
+        "touchdown.task.cost.work_usd": float(money.work_usd),
+        "touchdown.task.cost.unexplained_usd": float(money.unexplained_usd),
+        "touchdown.task.cost.complete": money.complete,
+        "touchdown.task.model_calls": account.model_calls,
+        "touchdown.task.tool_calls": account.tool_calls,
+        "touchdown.task.agents": account.agents,
+        "touchdown.task.context.peak_tokens": account.context.peak_tokens,
+        "touchdown.task.usage.uncached_input": usage.uncached_input,
+        "touchdown.task.usage.cache_read": usage.cache_read,
+        "touchdown.task.usage.output": usage.output,
+    }
+    for tax, usd in money.taxes.items():
+        figures[f"touchdown.task.tax.{tax}.usd"] = float(usd)
+    return {name: value for name, value in figures.items() if value is not None}
+
+
+def _arm(arms: Arms, clients: tuple[str, ...], integrations: bool) -> None:
+    for host in clients:
+        arms.arm(host, partial(_load, CLIENTS[host]))
+    if not integrations:
+        return
+    try:
+        entries = importlib.metadata.entry_points(group=ENTRY_POINTS)
+    except Exception:
+        failed("entry points")
+        return
+    for entry in entries:
+        if entry.name not in arms.entries:
+            arms.arm(entry.name, partial(_load_entry, entry))
+
+
+def _load(path: str) -> Any:
+    made: Any = load_object(path)
+    return made()
+
+
+def _load_entry(entry: importlib.metadata.EntryPoint) -> Any:
+    made = entry.load()
+    return made() if isinstance(made, type) else made
+
+
+def uninstrument() -> None:
+    """Undo ``instrument()``: every patched attribute is the SDK's own again; nothing pending is lost."""
+    global _current
+    with _lock:
+        if _current is None:
+            return
+        instrumentation, _current = _current, None
+        if instrumentation._arms is not None:
+            instrumentation._arms.disarm()
+        runtime = instrumentation._runtime
+        if runtime is not None:
+            runtime.close(EXIT_S)
+            core.activate(None)
+            close = getattr(runtime.accountant, "close", None)
+            if close is not None:
+                close()
+        instrumentation._runtime = None
+        atexit.unregister(_at_exit)
+
+
+def flush(timeout_s: float = 5.0) -> bool:
+    """Fold and send everything that has ended; true when all of it went out in time."""
+    runtime = core.active()
+    return True if runtime is None else runtime.flush(timeout_s)
+
+
+def summary() -> SummaryView:
+    """All tasks so far: the cost of a useful one, with its bounds, by name."""
+    runtime = core.active()
+    accountant = runtime.accountant if runtime is not None else None
+    if runtime is None or not isinstance(accountant, LiveAccountant):
+        return SummaryView.empty()
+    runtime.delivery.drain()
+    return SummaryView(accountant.summary(), accountant.accounts())
+
+
+def _at_exit() -> None:
+    runtime = core.active()
+    if runtime is not None:
+        runtime.close(EXIT_S)
+
+
+core.receipt_of = Receipt

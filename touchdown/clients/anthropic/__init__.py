@@ -1,0 +1,1 @@
+"""The anthropic SDK: messages, stable and beta."""

@@ -1,0 +1,83 @@
+"""Where to hook the anthropic SDK, and how its own tracing and ours make one span."""
+
+import os
+from types import ModuleType
+from typing import Any
+
+from touchdown.clients.anthropic.reader import READERS
+from touchdown.clients.stainless import Hooks, Prepared
+from touchdown.integration import CallReader, Seam, Undo
+
+PLATFORMS = (
+    ("Bedrock", "aws.bedrock"),
+    ("Mantle", "aws.bedrock"),
+    ("Vertex", "gcp.vertex_ai"),
+    ("GoogleCloud", "gcp.vertex_ai"),
+    ("Foundry", "azure.ai.inference"),
+    ("AWS", "aws.bedrock"),
+)
+"""Part of a client's class name to the conventions' provider name."""
+
+OWN_SETTINGS = (
+    "ANTHROPIC_OPEN_TELEMETRY_TRACES_CONTENT_MODE",
+    "ANTHROPIC_OPEN_TELEMETRY_TRACES_MAX_CONTENT_BYTES",
+)
+"""Variables by which a host configures the SDK's own tracing."""
+
+
+class AnthropicSdk:
+    """What is particular to the anthropic SDK."""
+
+    vendor = "anthropic"
+
+    def reader_for(self, method: str, path: str) -> CallReader | None:
+        """The reader of a POST path."""
+        return READERS.get(path) if method == "post" else None
+
+    def provider_of(self, client: object) -> str:
+        """``anthropic``, or the platform of a client on the same base."""
+        name = type(client).__name__
+        return next((provider for part, provider in PLATFORMS if part in name), "anthropic")
+
+    def prepare(self, client: object, options: Any, seam: Seam) -> Prepared:
+        """One CLIENT span per call: the SDK's own is left out, unless the host configured it."""
+        if not getattr(options, "span_name", None) or not _traces_itself(client):
+            return Prepared(options)
+        if _configured_by_host(client):
+            return Prepared(options, adopt=True)
+        return Prepared(options.model_copy(update={"span_name": None}))
+
+    def watches(self, path: str) -> bool:
+        """Nothing that is fetched ends a model call here."""
+        return False
+
+    def fetched(self, client: object, path: str, answer: object) -> None:
+        """Nothing to do."""
+
+
+def _traces_itself(client: object) -> bool:
+    own = getattr(client, "_open_telemetry", None)
+    return isinstance(own, dict) and bool(own.get("traces", {}).get("enabled"))
+
+
+def _configured_by_host(client: object) -> bool:
+    """Whether the host set the SDK's tracing up: a provider, a conversation, content, limits."""
+    own: Any = getattr(client, "_open_telemetry", {})
+    traces = own.get("traces", {})
+    return (
+        "tracer_provider" in own
+        or "conversation_id" in own
+        or traces.get("content_mode") == "content"
+        or any(os.environ.get(name) for name in OWN_SETTINGS)
+    )
+
+
+class AnthropicIntegration:
+    """The anthropic SDK as an integration, registered statically."""
+
+    name = "anthropic"
+    supports = "anthropic>=0.100,<3"
+
+    def patch(self, module: ModuleType, seam: Seam) -> Undo:
+        """Install the hooks."""
+        return Hooks(AnthropicSdk(), seam).install(module)

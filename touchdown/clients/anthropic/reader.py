@@ -1,0 +1,161 @@
+"""Anthropic messages: payloads to records."""
+
+from collections.abc import Mapping
+
+from touchdown.clients.anthropic.stream import MessageStreamReader
+from touchdown.clients.anthropic.usage import read_usage
+from touchdown.clients.fields import get, items, length, text
+from touchdown.clients.parameters import pick_request
+from touchdown.integration import AnswerView, Block, CallReader, Output, RequestView, ToolRequest
+from touchdown.records.context import SegmentKind
+
+CACHE_PARAMETERS = (
+    "tool_choice",
+    "thinking",
+    "speed",
+    "output_config",
+    "output_format",
+    "context_management",
+)
+"""Changing one of these loses a level of the cache (Anthropic prompt-caching page, 2026-11)."""
+
+BLOCK_KINDS: Mapping[str, SegmentKind] = {
+    "thinking": "thinking",
+    "redacted_thinking": "thinking",
+    "tool_use": "tool_use",
+    "server_tool_use": "tool_use",
+    "mcp_tool_use": "tool_use",
+    "image": "media",
+    "document": "media",
+    "compaction": "summary",
+}
+
+
+class MessagesReader:
+    """Reads ``/v1/messages``, stable and beta: the same fields."""
+
+    api = "messages"
+    operation = "chat"
+
+    def read_request(self, body: Mapping[str, object]) -> RequestView:
+        """Tools, system, messages: the order of Anthropic's cache."""
+        blocks = [_block("tools", tool, "", _tool_name(tool)) for tool in items(body.get("tools"))]
+        system = body.get("system")
+        if isinstance(system, str):
+            blocks.append(Block("system", system, "system"))
+        blocks.extend(_block("system", part, "system") for part in items(system))
+        names: dict[str, str] = {}
+        for message in items(body.get("messages")):
+            blocks.extend(_message_blocks(message, names))
+        return RequestView(
+            blocks,
+            parameters={
+                name: body[name] for name in CACHE_PARAMETERS if body.get(name) is not None
+            },
+            request=pick_request(body),
+            caching=_caching(body, blocks),
+            opaque="mcp_servers: tools are listed on the server"
+            if body.get("mcp_servers")
+            else None,
+            conversation=text(body.get("container"), "id"),
+        )
+
+    def read_answer(self, answer: object) -> AnswerView:
+        """A ``Message`` or its JSON."""
+        usage = get(answer, "usage")
+        reason = text(answer, "stop_reason")
+        return AnswerView(
+            usage=read_usage(usage),
+            response_id=text(answer, "id"),
+            model=text(answer, "model"),
+            output=read_output(items(get(answer, "content"))),
+            finish_reasons=(reason,) if reason else (),
+            service_tier=text(usage, "service_tier") or None,
+            speed=text(usage, "speed") or None,
+            geography=text(usage, "inference_geo") or None,
+        )
+
+    def new_stream(self) -> MessageStreamReader:
+        """A stream of events."""
+        return MessageStreamReader()
+
+
+MESSAGES = MessagesReader()
+READERS: dict[str, CallReader] = {"/v1/messages": MESSAGES}
+"""POST path, as the SDK's resources give it, to reader."""
+
+NOT_CAPTURED = {
+    "messages.batches": "billed outside the process",
+    "completions": "the old text completions",
+    "beta.sessions": "server-side loops",
+    "bedrock event streams of InvokeModel used without the SDK's messages": "another client",
+}
+"""What this SDK can call that touchdown does not see, and why; shown by ``touchdown doctor``."""
+
+
+def read_output(content: list[object]) -> Output:
+    """Sizes of the blocks of an answer."""
+    text_chars = reasoning_chars = 0
+    requests: list[ToolRequest] = []
+    for block in content:
+        kind = text(block, "type")
+        if kind == "text":
+            text_chars += length(get(block, "text"))
+        elif kind == "thinking":
+            reasoning_chars += length(get(block, "thinking"))
+        elif kind == "tool_use":
+            size = len(str(get(block, "input") or ""))
+            requests.append(ToolRequest(text(block, "id"), text(block, "name"), size))
+    return Output(text_chars, reasoning_chars, tuple(requests))
+
+
+def _message_blocks(message: object, names: dict[str, str]) -> list[Block]:
+    role = text(message, "role")
+    plain: SegmentKind = (
+        "system" if role == "system" else "assistant" if role == "assistant" else "user"
+    )
+    content = get(message, "content")
+    if isinstance(content, str):
+        return [Block(plain, content, role)]
+    blocks = []
+    for part in items(content):
+        kind = text(part, "type")
+        if kind.endswith("tool_result"):
+            blocks.append(_result_block(part, role, names))
+        elif kind.endswith("tool_use"):
+            names[text(part, "id")] = text(part, "name")
+            blocks.append(_block("tool_use", part, role, text(part, "name"), text(part, "id")))
+        else:
+            blocks.append(_block(BLOCK_KINDS.get(kind, plain), part, role))
+    return blocks
+
+
+def _result_block(part: object, role: str, names: dict[str, str]) -> Block:
+    call_id = text(part, "tool_use_id")
+    block = _block("tool_result", part, role, names.get(call_id) or None, call_id)
+    block.failed = get(part, "is_error") is True
+    block.result_text = get(part, "content")
+    return block
+
+
+def _block(
+    kind: SegmentKind, part: object, role: str, name: str | None = None, call_id: str | None = None
+) -> Block:
+    """One block, its cache breakpoint told apart from what the model reads."""
+    control = get(part, "cache_control")
+    life = None
+    if control is not None:
+        life = text(control, "ttl") or "5m"
+        if isinstance(part, dict):
+            part = {key: value for key, value in part.items() if key != "cache_control"}
+    return Block(kind, part, role, call_id or None, name, cache_life=life)
+
+
+def _caching(body: Mapping[str, object], blocks: list[Block]) -> str:
+    if body.get("cache_control") is not None:
+        return "automatic"
+    return "explicit" if any(block.cache_life for block in blocks) else "off"
+
+
+def _tool_name(tool: object) -> str | None:
+    return text(tool, "name") or text(tool, "type") or None

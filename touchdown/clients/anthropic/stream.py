@@ -1,0 +1,99 @@
+"""A stream of Anthropic's events: the input side from ``message_start``, the rest from ``message_delta``."""
+
+from dataclasses import dataclass, field
+
+from touchdown.clients.anthropic.usage import read_usage
+from touchdown.clients.fields import get, length, text
+from touchdown.integration import AnswerView, Output, ToolRequest
+
+
+@dataclass(slots=True)
+class MessageStreamReader:
+    """Looks at each event, keeps counts, the first message and the last cumulative usage."""
+
+    message: object = None
+    delta: object = None
+    usage: object = None
+    text_chars: int = 0
+    reasoning_chars: int = 0
+    stopped: bool = False
+    error: str | None = None
+    tools: dict[int, list[object]] = field(default_factory=dict)
+
+    def chunk(self, event: object) -> None:
+        """Look at one event."""
+        kind = get(event, "type")
+        if kind == "content_block_delta":
+            self._delta(event, get(event, "delta"))
+        elif kind == "message_start":
+            self.message = get(event, "message")
+        elif kind == "message_delta":
+            self.delta, self.usage = get(event, "delta"), get(event, "usage")
+        elif kind == "message_stop":
+            self.stopped = True
+        elif kind == "content_block_start":
+            block = get(event, "content_block")
+            if get(block, "type") == "tool_use":
+                self.tools[_index(event)] = [text(block, "id"), text(block, "name"), 0]
+        elif kind == "error":
+            self.error = text(get(event, "error"), "type") or "error"
+
+    def _delta(self, event: object, delta: object) -> None:
+        kind = get(delta, "type")
+        if kind == "text_delta":
+            self.text_chars += length(get(delta, "text"))
+        elif kind == "thinking_delta":
+            self.reasoning_chars += length(get(delta, "thinking"))
+        elif kind == "input_json_delta":
+            tool = self.tools.get(_index(event))
+            if tool is not None:
+                tool[2] = int(tool[2]) + length(get(delta, "partial_json"))  # type: ignore[call-overload]
+
+    def answer(self) -> AnswerView:
+        """What is known so far: whole after ``message_stop``; a stream cut short keeps its input."""
+        first = get(self.message, "usage")
+        reason = text(self.delta, "stop_reason")
+        requests = tuple(
+            ToolRequest(str(i), str(n), int(c))  # type: ignore[call-overload]
+            for i, n, c in (self.tools[index] for index in sorted(self.tools))
+        )
+        return AnswerView(
+            usage=read_usage(_merged(first, self.usage), whole=self.usage is not None),
+            response_id=text(self.message, "id"),
+            model=text(self.message, "model"),
+            output=Output(self.text_chars, self.reasoning_chars, requests),
+            finish_reasons=(reason,) if reason else (),
+            service_tier=text(first, "service_tier") or None,
+            speed=text(self.usage, "speed") or text(first, "speed") or None,
+            geography=text(first, "inference_geo") or None,
+            complete=self.stopped,
+            error_type=self.error,
+        )
+
+
+FIELDS = (
+    "input_tokens",
+    "cache_read_input_tokens",
+    "cache_creation_input_tokens",
+    "cache_creation",
+    "output_tokens",
+    "output_tokens_details",
+    "server_tool_use",
+    "iterations",
+)
+
+
+def _merged(first: object, last: object) -> object:
+    """Cumulative usage: each field's latest value; a field the last one leaves out keeps its first."""
+    if first is None and last is None:
+        return None
+    merged: dict[str, object] = {}
+    for name in FIELDS:
+        value = get(last, name)
+        merged[name] = get(first, name) if value is None else value
+    return merged
+
+
+def _index(event: object) -> int:
+    value = get(event, "index")
+    return value if isinstance(value, int) else 0

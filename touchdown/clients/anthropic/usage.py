@@ -1,0 +1,69 @@
+"""Anthropic's counts: ``input_tokens`` is the uncached remainder, cache reads and writes stand beside it.
+
+Source: anthropic 2.12.0 ``types/usage.py`` and ``types/beta/beta_usage.py``, 2026-11-23.
+"""
+
+from touchdown.clients.fields import count, get, items
+from touchdown.records import Completeness, Usage
+
+INPUT_FIELDS = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
+
+
+def read_usage(usage: object, *, whole: bool = True) -> Usage:
+    """Usage of a message; ``whole`` is false for a stream cut short, whose output is a lower bound."""
+    if usage is None:
+        return Usage()
+    uncached, output = count(usage, "input_tokens"), count(usage, "output_tokens")
+    if uncached is None:
+        return Usage(output=output, problems=("usage without input tokens",))
+    read, written = count(usage, "cache_read_input_tokens"), _written(usage)
+    if min(uncached, output or 0, read or 0, *(written or {"": 0}).values()) < 0:
+        return Usage(problems=("contradictory usage: a negative token count",))
+    return Usage(
+        uncached=uncached,
+        cache_read=read,
+        cache_write=written,
+        output=output,
+        reasoning=count(get(usage, "output_tokens_details"), "thinking_tokens"),
+        server_tools=_server_tools(usage),
+        completeness=_completeness(output, whole),
+        problems=_iterations(usage),
+    )
+
+
+def _completeness(output: int | None, whole: bool) -> Completeness:
+    if output is None:
+        return "input_only"
+    return "full" if whole else "lower_bound"
+
+
+def _written(usage: object) -> dict[str, int] | None:
+    total = count(usage, "cache_creation_input_tokens")
+    lives = get(usage, "cache_creation")
+    split = {
+        "5m": count(lives, "ephemeral_5m_input_tokens") or 0,
+        "1h": count(lives, "ephemeral_1h_input_tokens") or 0,
+    }
+    split = {life: tokens for life, tokens in split.items() if tokens}
+    if total is None:
+        return split or None
+    rest = total - sum(split.values())
+    if rest:
+        split["unknown"] = rest
+    return split
+
+
+def _server_tools(usage: object) -> dict[str, int] | None:
+    used = get(usage, "server_tool_use")
+    counted = {
+        "web_search": count(used, "web_search_requests") or 0,
+        "web_fetch": count(used, "web_fetch_requests") or 0,
+    }
+    return {name: requests for name, requests in counted.items() if requests} or None
+
+
+def _iterations(usage: object) -> tuple[str, ...]:
+    """Server-side steps whose tokens the totals leave out are named: they are billed and not counted here."""
+    kinds = [get(step, "type") for step in items(get(usage, "iterations"))]
+    left_out = sorted({str(kind) for kind in kinds if kind not in ("message", None)})
+    return tuple(f"the totals leave out a {kind} step of usage.iterations" for kind in left_out)
