@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from touchdown.accounting.account import TaskAccount
+from touchdown.accounting.account import Summary, TaskAccount
 from touchdown.clients.registry import CLIENTS
 from touchdown.integration import Seam
 from touchdown.live.accountant import LiveAccountant
@@ -211,9 +211,7 @@ def uninstrument() -> None:
         if runtime is not None:
             runtime.close(EXIT_S)
             core.activate(None)
-            close = getattr(runtime.accountant, "close", None)
-            if close is not None:
-                close()
+            runtime.accountant.close()
         instrumentation._runtime = None
         atexit.unregister(_at_exit)
 
@@ -227,11 +225,10 @@ def flush(timeout_s: float = 5.0) -> bool:
 def summary() -> SummaryView:
     """All tasks so far: the cost of a useful one, with its bounds, by name."""
     runtime = core.active()
-    accountant = runtime.accountant if runtime is not None else None
-    if runtime is None or not isinstance(accountant, LiveAccountant):
-        return SummaryView.empty()
+    if runtime is None:
+        return SummaryView(Summary())
     runtime.delivery.drain()
-    return SummaryView(accountant.summary(), accountant.accounts())
+    return SummaryView(runtime.accountant.summary(), runtime.accountant.accounts())
 
 
 def _at_exit() -> None:

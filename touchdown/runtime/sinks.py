@@ -6,7 +6,7 @@ Sinks fail alone: what one raises is logged once and never reaches the host or a
 from contextlib import AbstractContextManager
 from typing import Protocol
 
-from touchdown.accounting.account import TaskAccount
+from touchdown.accounting.account import Summary, TaskAccount
 from touchdown.records import CallVerdict, Record, Start, TaskRecord
 
 
@@ -56,6 +56,22 @@ class Accountant(Protocol):
 
     def account(self, task: TaskRecord) -> TaskAccount:
         """The account so far of a task and its child tasks."""
+        ...
+
+    def accounts(self) -> list[TaskAccount]:
+        """The accounts of all root tasks, oldest first."""
+        ...
+
+    def summary(self) -> Summary:
+        """All root tasks so far."""
+        ...
+
+    def settled(self, task_id: str) -> TaskAccount | None:
+        """The account of a task by its id; ``None`` when nothing is known of it."""
+        ...
+
+    def close(self) -> None:
+        """Let go of files."""
         ...
 
     def note_dropped(self, task_id: str) -> None:

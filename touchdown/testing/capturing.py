@@ -2,7 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -10,10 +10,10 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from touchdown import api
 from touchdown.accounting.account import Summary, TaskAccount
-from touchdown.live.accountant import LiveAccountant
 from touchdown.records import AgentRun, CallVerdict, ModelCall, Record, TaskRecord, ToolCall
 from touchdown.runtime import core
 from touchdown.runtime.place import reset_place, set_place
+from touchdown.runtime.sinks import Accountant
 
 
 class Capture:
@@ -21,14 +21,14 @@ class Capture:
 
     def __init__(self, runtime: core.Runtime, exporter: InMemorySpanExporter) -> None:
         self._runtime, self._exporter = runtime, exporter
-        self._accountant = _Kept(runtime.accountant)
-        runtime.accountant = self._accountant
+        self._kept = _Kept(runtime.accountant)
+        runtime.accountant = cast("Accountant", self._kept)
 
     @property
     def records(self) -> list[Record]:
         """Everything that ended, in order."""
         self._runtime.delivery.drain()
-        return list(self._accountant.records)
+        return list(self._kept.records)
 
     @property
     def calls(self) -> list[ModelCall]:
@@ -39,7 +39,7 @@ class Capture:
     def verdicts(self) -> list[CallVerdict]:
         """What the accountant said of each model call when it was folded."""
         self._runtime.delivery.drain()
-        return list(self._accountant.verdicts)
+        return list(self._kept.verdicts)
 
     @property
     def tools(self) -> list[ToolCall]:
@@ -60,7 +60,7 @@ class Capture:
     def accounts(self) -> list[TaskAccount]:
         """The accounts of all root tasks."""
         self._runtime.delivery.drain()
-        return self._accountant.inner.accounts()
+        return self._runtime.accountant.accounts()
 
     @property
     def account(self) -> TaskAccount:
@@ -74,7 +74,7 @@ class Capture:
     def summary(self) -> Summary:
         """All root tasks together."""
         self._runtime.delivery.drain()
-        return self._accountant.inner.summary()
+        return self._runtime.accountant.summary()
 
     @property
     def spans(self) -> list[ReadableSpan]:
@@ -86,23 +86,20 @@ class Capture:
 class _Kept:
     """An accountant that also keeps what it was given."""
 
-    def __init__(self, inner: Any) -> None:
-        self.inner: LiveAccountant = inner
+    def __init__(self, inner: Accountant) -> None:
+        self._inner = inner
         self.records: list[Record] = []
         self.verdicts: list[CallVerdict] = []
 
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
     def fold(self, record: Record) -> CallVerdict | None:
         self.records.append(record)
-        verdict = self.inner.fold(record)
+        verdict = self._inner.fold(record)
         if verdict is not None:
             self.verdicts.append(verdict)
         return verdict
-
-    def account(self, task: TaskRecord) -> TaskAccount:
-        return self.inner.account(task)
-
-    def note_dropped(self, task_id: str) -> None:
-        self.inner.note_dropped(task_id)
 
 
 @contextlib.contextmanager

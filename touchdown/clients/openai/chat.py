@@ -192,9 +192,9 @@ def _message_blocks(message: object, names: dict[str, str]) -> list[Block]:
         media = text(part, "type") in MEDIA_PARTS
         blocks.append(Block("media" if media else kind, part, role))
     for call in items(get(message, "tool_calls")):
-        name = text(either(call, "function", "custom"), "name")
-        names[text(call, "id")] = name
-        blocks.append(Block("tool_use", call, role, text(call, "id") or None, name or None))
+        call_id, called = text(call, "id"), text(either(call, "function", "custom"), "name")
+        names[call_id] = called
+        blocks.append(Block("tool_use", call, role, call_id or None, called or None))
     return blocks
 
 
