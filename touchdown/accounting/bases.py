@@ -1,0 +1,172 @@
+"""Bases and entries: which earlier call a call is compared with, and what may still be in the cache."""
+
+from bisect import insort
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from touchdown.accounting.cache_rules import Life
+from touchdown.accounting.contexts import Context
+from touchdown.accounting.facts import CallFacts
+from touchdown.context.shares import Shares
+
+MOST_CALLS_BACK = 64
+"""How many earlier calls of an agent on one route are asked for an entry that this call could read."""
+
+Alive = Literal["alive", "expired", "unsure", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A cache entry that may be read: its tokens, and the call that wrote it."""
+
+    tokens: int
+    writer: CallFacts
+    in_flight: bool
+    """Its first answer had not begun when this call was sent."""
+
+
+class Earlier:
+    """The calls folded so far, by agent and by route. A process-wide index of entries goes here."""
+
+    def __init__(self) -> None:
+        self._by_agent: defaultdict[str, list[CallFacts]] = defaultdict(list)
+        self._by_model: defaultdict[str, list[CallFacts]] = defaultdict(list)
+        self._by_id: dict[str, CallFacts] = {}
+
+    def note(self, facts: CallFacts) -> None:
+        """Remember a folded call."""
+        if facts.call.operation == "embeddings":
+            return
+        insort(self._by_agent[facts.call.agent_id], facts, key=lambda known: known.key)
+        insort(self._by_model[facts.call.priced_model], facts, key=lambda known: known.key)
+        self._by_id[facts.call.id] = facts
+
+    def base_of(self, facts: CallFacts) -> tuple[CallFacts | None, int]:
+        """The base of this call, and how many first segments they have in common.
+
+        The agent's latest call whose answer began before this one was sent; where that shares nothing
+        with this call, the call that its shape names as predecessor; for an agent's first call the one
+        of the task, on the same model, with the longest common prefix.
+        """
+        latest = self._latest_of_agent(facts)
+        if latest is None:
+            return self._longest_of_task(facts)
+        common = _common(latest.context, facts.context)
+        if common == 0:
+            named = self._by_id.get(facts.call.context.predecessor or "")
+            if named is not None and _comes_before(named, facts):
+                other = _common(named.context, facts.context)
+                if other:
+                    return named, other
+        return latest, common
+
+    def entry_for(self, facts: CallFacts) -> Entry | None:
+        """The longest prefix of this call that an entry known to be alive covers.
+
+        An entry lives on when a later call read it, so each is dated by the latest call that reached it.
+        """
+        if facts.shares is None:
+            return None
+        reached: list[tuple[int, CallFacts]] = []
+        best: Entry | None = None
+        for known in self._candidates(facts):
+            if known.shares is None or known.rule is None:
+                continue
+            common = _common(known.context, facts.context)
+            user = next((user for end, user in reached if end >= known.extent), known)
+            reached.append((min(known.extent, known.shares.end(common)), known))
+            tokens = _readable(known, facts.shares, common)
+            if tokens and is_alive(user, life_of(known), facts) == "alive":
+                in_flight = known.call.began_at_ns > facts.call.sent_at_ns
+                if best is None or tokens > best.tokens:
+                    best = Entry(tokens, known, in_flight)
+                if not in_flight:
+                    break
+        return best
+
+    def _latest_of_agent(self, facts: CallFacts) -> CallFacts | None:
+        for known in reversed(self._by_agent[facts.call.agent_id]):
+            if _comes_before(known, facts):
+                return known
+        return None
+
+    def _longest_of_task(self, facts: CallFacts) -> tuple[CallFacts | None, int]:
+        best: CallFacts | None = None
+        most = 0
+        if facts.context is None:
+            return None, 0
+        for known in reversed(self._by_model[facts.call.priced_model]):
+            if known.key >= facts.key or not known.answered:
+                continue
+            common = _common(known.context, facts.context)
+            if common > most:
+                best, most = known, common
+        return best, most
+
+    def _candidates(self, facts: CallFacts) -> Iterator[CallFacts]:
+        calls = self._by_agent[facts.call.agent_id]
+        left = MOST_CALLS_BACK
+        for known in reversed(calls):
+            if known.route == facts.route and known.key < facts.key and known.answered:
+                yield known
+                left -= 1
+            if left == 0:
+                return
+        base = facts.base
+        elsewhere = base is not None and base.call.agent_id != facts.call.agent_id
+        if base is not None and elsewhere and base.route == facts.route:
+            yield base
+
+
+def is_alive(entry: CallFacts, life: Life | None, facts: CallFacts) -> Alive:
+    """Whether the entry that a call wrote or read may still live when ``facts`` was sent.
+
+    No provider says at which moment of a call the clock starts, so both ends are tried.
+    """
+    if not (entry.clock_is_sound and facts.clock_is_sound):
+        return "unknown"
+    if entry.call.began_at_ns > facts.call.sent_at_ns:
+        return "alive"
+    if life is None:
+        return "unknown"
+    longest = facts.call.sent_at_ns - entry.call.sent_at_ns
+    shortest = max(facts.call.sent_at_ns - entry.call.ended_at_ns, 0)
+    if longest <= life.min_s * 10**9:
+        return "alive"
+    if life.max_s is not None and shortest > life.max_s * 10**9:
+        return "expired"
+    return "unsure"
+
+
+def life_of(facts: CallFacts) -> Life | None:
+    """How long the entry of this call lives; ``None`` when no rule says."""
+    if facts.rule is None or facts.life is None:
+        return None
+    return facts.rule.lives.get(facts.life)
+
+
+def _comes_before(known: CallFacts, facts: CallFacts) -> bool:
+    return (
+        known.key < facts.key and known.answered and known.call.began_at_ns <= facts.call.sent_at_ns
+    )
+
+
+def _common(one: Context | None, other: Context | None) -> int:
+    return one.common(other) if one is not None and other is not None else 0
+
+
+def _readable(known: CallFacts, shares: Shares, common: int) -> int:
+    """How many tokens of the entry of ``known`` a call with ``common`` first segments can read."""
+    if known.rule is None or known.shares is None:
+        return 0
+    if known.rule.ends == "block":
+        covered = min(known.extent, shares.end(common))
+        return covered // known.rule.block * known.rule.block
+    # An entry is read whole or not at all; a request writes one at each of its breakpoints.
+    if known.extent <= known.shares.end(common):
+        return known.extent
+    marks = known.context.breakpoints if known.context is not None else ()
+    ends = [known.shares.end(mark + 1) for mark in marks if mark < common]
+    return max((end for end in ends if end <= known.extent), default=0)

@@ -1,0 +1,244 @@
+"""Causes of cache misses: which repeated tokens were not read, and why, by where they lie."""
+
+from dataclasses import dataclass
+
+from touchdown.accounting.bases import Entry, is_alive, life_of
+from touchdown.accounting.changes import Change, find_change
+from touchdown.accounting.contexts import Context
+from touchdown.accounting.facts import CallFacts, Diagnosis, Missed
+from touchdown.accounting.ranges import Range, clip, count
+from touchdown.context.shares import Shares
+from touchdown.prices.rates import Unpriced
+from touchdown.records.verdict import Basis, CacheState
+
+FREE_CAUSES = frozenset({"below_minimum", "not_offered"})
+"""Causes that are named, but whose tokens could never have been read: their money stays work."""
+
+HIDDEN_CAUSES = frozenset({"unknown_predecessor", "opaque_input"})
+"""Causes of calls whose context cannot be seen: what was missed is at most what is posted."""
+
+Cause = tuple[str, str]
+"""A cause and a detail in words."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """Everything the rules ask about one call."""
+
+    facts: CallFacts
+    base: CallFacts
+    context: Context
+    shares: Shares
+    change: Change
+    read: int
+    entry: Entry | None
+
+    @property
+    def tokens_at_change(self) -> int:
+        return self.shares.end(self.change.at)
+
+    @property
+    def base_tokens(self) -> int:
+        return self.base.shares.total if self.base.shares else 0
+
+
+def diagnose(facts: CallFacts, entry: Entry | None) -> Diagnosis:
+    """What became of the cache at this call."""
+    usage, read = facts.call.usage, facts.call.usage.cache_read
+    if facts.call.operation == "embeddings":
+        return Diagnosis("off", 0, read or 0, 0)
+    if usage.input_tokens is None or read is None or facts.shares is None:
+        return Diagnosis("unknown", None, read, None)
+    if facts.context is None or facts.call.context.opaque is not None:
+        return _hidden(facts, read, usage.input_tokens)
+    base = facts.base
+    if base is None:
+        state: CacheState = "warm" if read else "off" if _off(facts) else "cold"
+        return Diagnosis(state, read, read, 0)
+    if base.context is None or base.call.context.opaque is not None:
+        return _hidden(facts, read, usage.input_tokens)
+    change = find_change(facts, facts.context, facts.shares)
+    question = _Question(facts, base, facts.context, facts.shares, change, read, entry)
+    return _answer(question)
+
+
+def _off(facts: CallFacts) -> bool:
+    nothing_offered = _no_read_rate(facts) and not facts.call.usage.cache_read
+    return facts.call.context.caching == "off" or nothing_offered
+
+
+def _no_read_rate(facts: CallFacts) -> bool:
+    return not isinstance(facts.bill, Unpriced) and facts.bill.read_rate is None
+
+
+def _hidden(facts: CallFacts, read: int, total: int) -> Diagnosis:
+    """A context that cannot be seen: at most what its base had, or all of it, was read before."""
+    opaque = facts.call.context.opaque
+    cause = "unknown_predecessor" if opaque is None else "opaque_input"
+    most = total
+    if facts.context is not None and opaque is not None and facts.base is None:
+        most = 0
+    elif facts.base is not None and facts.base.call.usage.input_tokens is not None:
+        before = facts.base.call.usage
+        most = min(total, (before.input_tokens or 0) + (before.output or 0))
+    ranges = clip([(0, most)], read, total)
+    if not ranges:
+        return Diagnosis("warm" if read else "unknown", None, read, None)
+    why = opaque or "the call before it was not seen"
+    missed = Missed(cause, ranges, 0, ranges[0][0], "opaque", f"at most: {why}")
+    return Diagnosis("unknown", None, read, None, (missed,))
+
+
+def _answer(q: _Question) -> Diagnosis:
+    reach = max(q.entry.tokens if q.entry else 0, q.read)
+    stop = max(reach, q.tokens_at_change)
+    total = q.shares.total
+    before = q.facts.rule.tolerance if q.facts.rule else 1
+    loose = max(before, q.shares.error(q.change.at))
+    parts = [
+        (clip(q.change.repeats, q.read, reach), loose, _why_not_read),
+        (clip(q.change.repeats, reach, stop), loose, _why_not_there),
+        (clip(q.change.repeats, stop, total), before, _why_behind),
+    ]
+    misses = [
+        _missed(q, ranges, *why(q))
+        for ranges, least, why in parts
+        if count(ranges) >= max(least, 1)
+    ]
+    payable = sum(count(miss.ranges) for miss in misses if miss.cause not in FREE_CAUSES)
+    state = _state(q, misses, payable)
+    return Diagnosis(state, q.read + payable, q.read, payable, tuple(misses))
+
+
+def _state(q: _Question, misses: list[Missed], payable: int) -> CacheState:
+    if _off(q.facts) and not q.read:
+        return "off"
+    if payable:
+        return "partial" if q.read else "missed"
+    if any(miss.cause in FREE_CAUSES for miss in misses) and not q.read:
+        return "off"
+    return "warm" if q.read else "cold"
+
+
+def _missed(q: _Question, ranges: tuple[Range, ...], cause: str, detail: str) -> Missed:
+    token = ranges[0][0]
+    segment = q.shares.at(token)
+    kind: str = q.context.segment(segment).kind
+    if token >= q.tokens_at_change and cause == q.change.cause:
+        # Said of the place where the context changed, not of the first repeated token behind it.
+        token, segment, kind = q.tokens_at_change, q.change.at, q.change.kind
+    return Missed(cause, ranges, segment, token, kind, detail, _basis(q))
+
+
+def _basis(q: _Question) -> Basis:
+    best_effort = q.facts.rule is None or q.facts.rule.best_effort
+    whole = q.change.cause is None and q.shares.is_measured(q.change.at)
+    return "derived" if whole and not best_effort else "estimated"
+
+
+def _why_not_read(q: _Question) -> Cause:
+    """An entry was there and was not read."""
+    entry = q.entry
+    if entry is not None and entry.in_flight:
+        return "concurrent_write", "sent before the first answer to the same prefix began"
+    blocks = q.facts.rule.lookback_blocks if q.facts.rule else None
+    if entry is not None and blocks is not None and _too_far_back(q, entry, blocks):
+        return "lookback_exceeded", f"more than {blocks} blocks behind the next cache breakpoint"
+    return "evicted", "the entry was written and had not run out"
+
+
+def _too_far_back(q: _Question, entry: Entry, blocks: int) -> bool:
+    end = q.shares.at(max(entry.tokens - 1, 0))
+    marks = [mark for mark in q.context.breakpoints if mark >= end]
+    if q.facts.call.context.caching == "automatic":
+        marks.append(q.context.length - 1)
+    return bool(marks) and all(mark - end > blocks for mark in marks)
+
+
+def _why_not_there(q: _Question) -> Cause:
+    """No entry known to be alive covers these tokens, and nothing before them changed."""
+    if excuse := _excuse(q):
+        return excuse
+    moved = _moved(q)
+    if moved is not None:
+        return moved
+    if _is_off(q):
+        return _not_requested(q)
+    if q.facts.rule is None:
+        return "unknown", "the cache rules of this model are not known"
+    lost = _lost(q)
+    if lost is not None:
+        return lost
+    if q.change.cause is not None and q.base.extent > q.tokens_at_change:
+        return q.change.cause, q.change.detail
+    asked = q.base.call.context.caching in ("explicit", "automatic")
+    if q.facts.rule.ends == "breakpoint" and asked and q.base.extent:
+        return "not_requested", "no cache breakpoint stands where the shared part ends"
+    return "unknown", "no entry was seen to be written"
+
+
+def _why_behind(q: _Question) -> Cause:
+    """The change lies before these tokens."""
+    if excuse := _excuse(q):
+        return excuse
+    if q.change.cause is None:
+        return "unknown", "repeated behind the end of the call before"
+    if q.base.extent == 0 and not q.read:
+        if _is_off(q):
+            return _not_requested(q)
+        if q.facts.rule is None or q.facts.rule.ends == "breakpoint":
+            return "unknown", "no entry was seen to be written"
+    return q.change.cause, q.change.detail
+
+
+def _is_off(q: _Question) -> bool:
+    return "off" in (q.facts.call.context.caching, q.base.call.context.caching)
+
+
+def _not_requested(q: _Question) -> Cause:
+    """Caching was not asked for; abstained from where it is not known that it would have helped."""
+    rule = q.facts.rule
+    seen = q.base.extent or q.read
+    if not seen and (rule is None or rule.minimum_high is None):
+        return "unknown", "the smallest prompt that this model caches is not known"
+    if not seen and rule is not None and q.base_tokens < (rule.minimum_high or 0):
+        return "unknown", "sources disagree on whether a prompt of this size is cached"
+    return "not_requested", "the request asks for no caching"
+
+
+def _excuse(q: _Question) -> Cause | None:
+    rule = q.facts.rule
+    if _no_read_rate(q.facts):
+        return "not_offered", "no cache reads are offered for this model"
+    least = rule.minimum_low if rule is not None else None
+    if least is not None and q.base_tokens < least and not q.read:
+        return "below_minimum", f"{q.base_tokens} tokens, cached from {least} on"
+    return None
+
+
+def _moved(q: _Question) -> Cause | None:
+    call, base = q.facts.call, q.base.call
+    was, now = base.model, call.model
+    if base.response_model and call.response_model:
+        was, now = base.response_model, call.response_model
+    if was != now:
+        return "model_changed", f"{was} -> {now}"
+    if call.scope != base.scope and call.scope and base.scope:
+        return "rerouted", "another endpoint or account"
+    if call.provider != base.provider:
+        return "rerouted", f"{base.provider} -> {call.provider}"
+    return None
+
+
+def _lost(q: _Question) -> Cause | None:
+    life = life_of(q.base)
+    state = is_alive(q.base, life, q.facts)
+    idle_s = (q.facts.call.sent_at_ns - q.base.call.ended_at_ns) // 10**9
+    if state == "expired" and life is not None:
+        return "expired", f"{idle_s} s after the call before; an entry lives {life.max_s} s"
+    if state == "unsure":
+        return "expired_or_evicted", f"{idle_s} s after the call before"
+    if state == "unknown":
+        sound = q.base.clock_is_sound and q.facts.clock_is_sound
+        return "unknown", "its life is not known" if sound else "the clock went backwards"
+    return None

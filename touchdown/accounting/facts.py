@@ -1,0 +1,127 @@
+"""What the fold knows of one model call."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from touchdown.accounting.cache_rules import CacheRule
+from touchdown.accounting.contexts import Context
+from touchdown.accounting.pricing import Bill
+from touchdown.accounting.ranges import Range
+from touchdown.context.shares import Shares
+from touchdown.prices.rates import Unpriced
+from touchdown.records import CallVerdict, Miss, ModelCall
+from touchdown.records.verdict import Basis, CacheState
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """Tokens that were missed, by one cause, before their price is known."""
+
+    cause: str
+    ranges: tuple[Range, ...]
+    segment: int = 0
+    token: int = 0
+    kind: str = ""
+    detail: str = ""
+    basis: Basis = "estimated"
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnosis:
+    """What became of the prefix cache at one call; ``missed`` is ``None`` when it cannot be known."""
+
+    state: CacheState
+    reusable: int | None = None
+    read: int | None = None
+    missed: int | None = None
+    misses: tuple[Missed, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Posting:
+    """One call's money in accounts. ``total`` is their sum; all is empty for an unpriced call."""
+
+    total: Decimal | None = None
+    work: Decimal = Decimal(0)
+    taxes: Mapping[str, Decimal] = field(default_factory=dict)
+    unexplained: Mapping[str, Decimal] = field(default_factory=dict)
+    """By reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class PriceLayer:
+    """What one call was charged, split before any claim: the misses' price layer and the content."""
+
+    total: Decimal
+    content: Decimal
+    misses: tuple[Decimal, ...] = ()
+    table_content: Decimal = Decimal(0)
+    """The content by the table, before it was scaled to what the answer says was charged."""
+    unsplit: bool = False
+    """The answer names a total, but there are no rates to split it with."""
+    reported: bool = False
+    """The total is what the provider's own answer says."""
+
+
+@dataclass(slots=True, eq=False)
+class CallFacts:
+    """One model call with everything that folding made of it."""
+
+    call: ModelCall
+    context: Context | None
+    bill: Bill | Unpriced
+    rule: CacheRule | None
+    base: "CallFacts | None" = None
+    common: int = 0
+    """How many first segments it has in common with its base."""
+    shares: Shares | None = None
+    by_kind: Mapping[str, int] = field(default_factory=dict)
+    life: str | None = None
+    """The life of the cache entry that this call wrote or read."""
+    diagnosis: Diagnosis = Diagnosis("unknown")
+    layer: PriceLayer | None = None
+    misses: tuple[Miss, ...] = ()
+    gaps: tuple[str, ...] = ()
+    """Why something that may have cost money is not in the total."""
+    first_reads: Mapping[str, Decimal] = field(default_factory=dict)
+    rents: Mapping[str, Decimal] = field(default_factory=dict)
+    """Tool name to what reading its results first, and carrying them later, cost at this call."""
+    verdict: CallVerdict | None = None
+    posted: tuple[object, Posting] | None = None
+    """The last posting, and the claims it was made with: only what claims changed is posted again."""
+
+    @property
+    def key(self) -> tuple[int, str]:
+        """The order of folding."""
+        return self.call.sent_at_ns, self.call.id
+
+    @property
+    def route(self) -> tuple[str, str, str]:
+        """Whose cache, and of which model: entries of other routes cannot be read."""
+        return self.call.scope, self.call.provider, self.call.priced_model
+
+    @property
+    def answered(self) -> bool:
+        """Whether an answer began, so that the call may have written to the cache."""
+        call = self.call
+        return (
+            call.status == "ok"
+            or call.first_chunk_ns is not None
+            or call.usage.completeness != "none"
+        )
+
+    @property
+    def clock_is_sound(self) -> bool:
+        """Whether its times can be compared with others."""
+        return self.call.duration_ns >= 0 and (self.call.first_chunk_ns or 0) >= 0
+
+    @property
+    def extent(self) -> int:
+        """How many tokens of its input stood in the cache when it was done."""
+        usage, rule = self.call.usage, self.rule
+        if rule is not None and rule.ends == "block":
+            tokens = usage.input_tokens or 0
+            cached = tokens >= (rule.minimum_high or 0)
+            return tokens // rule.block * rule.block if cached else 0
+        return (usage.cache_read or 0) + usage.written_tokens

@@ -1,0 +1,213 @@
+"""Folding: model calls in the order they were sent, each into its facts and its verdict."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from decimal import Decimal
+
+from touchdown.accounting.bases import Earlier
+from touchdown.accounting.cache_rules import rule_for
+from touchdown.accounting.causes import diagnose
+from touchdown.accounting.contexts import Context, Contexts
+from touchdown.accounting.facts import CallFacts, Missed
+from touchdown.accounting.gaps import find_gaps
+from touchdown.accounting.postings import UNSPLIT, charge_of, price_layer, scaled_cost
+from touchdown.accounting.pricing import Bill, bill_of, written_lives
+from touchdown.accounting.rents import Rents
+from touchdown.accounting.taxes.registry import WORK, tax_of
+from touchdown.accounting.toolbook import ToolBook
+from touchdown.context.shares import Shares, share_appended, share_out
+from touchdown.prices.rates import Prices, Unpriced
+from touchdown.records import CallVerdict, Miss, ModelCall, Usage
+from touchdown.records.verdict import Basis
+
+
+class Fold:
+    """The model calls of one ledger, folded. Each call's cost grows with what is new in it."""
+
+    def __init__(self, prices: Prices, contexts: Contexts) -> None:
+        self.book = ToolBook()
+        self.calls: list[CallFacts] = []
+        self.spent_usd = Decimal(0)
+        self._prices = prices
+        self._contexts = contexts
+        self._earlier = Earlier()
+        self._rents = Rents()
+
+    def take(self, call: ModelCall) -> CallFacts:
+        """Fold one more call: later than all before it, or the fold is only provisional."""
+        rates = self._prices.rates_for(call)
+        rule = rule_for(call.provider, call.vendor, call.priced_model)
+        facts = CallFacts(call, self._contexts.of(call), bill_of(call, rates), rule)
+        if call.operation != "embeddings":
+            facts.base, facts.common = self._earlier.base_of(facts)
+        facts.shares = lay_shares(facts)
+        facts.life = _life(facts)
+        facts.diagnosis = diagnose(facts, self._earlier.entry_for(facts))
+        new_results = self.book.note(facts)
+        self._rents.note(facts, self.book, new_results)
+        self._charge(facts)
+        facts.gaps = find_gaps(facts)
+        facts.verdict = _verdict(facts)
+        self._earlier.note(facts)
+        self.calls.append(facts)
+        if facts.layer is not None:
+            self.spent_usd += facts.layer.total
+        return facts
+
+    def _charge(self, facts: CallFacts) -> None:
+        misses = facts.diagnosis.misses
+        charges = [self._capped(facts, missed) for missed in misses]
+        facts.layer = price_layer(facts, charges)
+        paid = facts.layer.misses if facts.layer and not facts.layer.unsplit else None
+        facts.misses = tuple(
+            _miss(missed, paid[index] if paid is not None else None)
+            for index, missed in enumerate(misses)
+        )
+
+    def _capped(self, facts: CallFacts, missed: Missed) -> Decimal:
+        """A change of model costs no more than staying on the old one would have saved."""
+        charge = charge_of(missed, facts.bill)
+        if missed.cause != "model_changed" or facts.base is None:
+            return charge
+        stayed = self._cost_on_old_model(facts, facts.base.call)
+        if stayed is None or isinstance(facts.bill, Unpriced):
+            return charge
+        return max(Decimal(0), min(charge, facts.bill.cost.total - stayed))
+
+    def _cost_on_old_model(self, facts: CallFacts, base: ModelCall) -> Decimal | None:
+        usage = facts.call.usage
+        read = (usage.cache_read or 0) + (facts.diagnosis.missed or 0)
+        usage = _with_reads(usage, read)
+        call = replace(
+            facts.call, model=base.model, response_model=base.response_model, usage=usage
+        )
+        bill = bill_of(call, self._prices.rates_for(call))
+        return bill.cost.total if isinstance(bill, Bill) else None
+
+
+def lay_shares(facts: CallFacts) -> Shares | None:
+    """Token shares of this call's context; ``None`` where its input was not reported.
+
+    A context that cannot be seen, or that holds no characters, is one segment.
+    """
+    total = facts.call.usage.input_tokens
+    if total is None or _contradicts(facts.call):
+        facts.by_kind = {}
+        return None
+    context = facts.context
+    if context is None or facts.call.context.opaque is not None or context.length == 0:
+        facts.by_kind = {"opaque": total} if total else {}
+        return share_out(total, [1])
+    appended = _appended(facts, context, total)
+    shares = appended or share_out(total, context.chars(0))
+    base = facts.base
+    if appended is not None and base is not None and _is_whole(base, facts.common):
+        facts.by_kind = _by_kind(context, shares, facts.common, base.by_kind)
+    else:
+        facts.by_kind = _by_kind(context, shares, 0, {})
+    return shares
+
+
+def _contradicts(call: ModelCall) -> bool:
+    counts = [call.usage.uncached, call.usage.cache_read, *(call.usage.cache_write or {}).values()]
+    return any(count is not None and count < 0 for count in counts)
+
+
+def _appended(facts: CallFacts, context: Context, total: int) -> Shares | None:
+    """Shares that keep those of the base, where the counts can be compared."""
+    base = facts.base
+    if base is None or base.shares is None or base.context is None or not facts.common:
+        return None
+    if base.call.context.opaque is not None or context.has_thinking():
+        return None
+    if base.call.priced_model != facts.call.priced_model:
+        return None
+    if dict(base.call.context.parameters) != dict(facts.call.context.parameters):
+        return None
+    return share_appended(base.shares, facts.common, total, context.chars(facts.common))
+
+
+def _is_whole(base: CallFacts, common: int) -> bool:
+    return base.context is not None and base.context.length == common
+
+
+def _by_kind(
+    context: Context, shares: Shares, start: int, before: Mapping[str, int]
+) -> dict[str, int]:
+    counted = dict(before)
+    position = shares.end(start)
+    for index in range(start, context.length):
+        end = shares.ends[index]
+        kind = context.segment(index).kind
+        counted[kind] = counted.get(kind, 0) + end - position
+        position = end
+    return counted
+
+
+def _life(facts: CallFacts) -> str | None:
+    """The longest life that this call wrote or asked for, else that of the entry it read."""
+    written = [life for life, tokens in written_lives(facts.call.usage) if tokens]
+    known: Iterable[str] = facts.rule.lives if facts.rule else ()
+    if written and written[0] in known:
+        return written[0]
+    if facts.call.request.get("prompt_cache_retention") == "24h" and "24h" in known:
+        return "24h"
+    context = facts.context
+    asked = {context.segment(mark).cache_life for mark in context.breakpoints} if context else set()
+    for life in known:
+        if life in asked and life != getattr(facts.rule, "default_life", None):
+            return life
+    if facts.base is not None and facts.base.route == facts.route and facts.base.life:
+        return facts.base.life
+    return facts.rule.default_life if facts.rule else None
+
+
+def _with_reads(usage: Usage, read: int) -> Usage:
+    total = usage.input_tokens or 0
+    return replace(usage, cache_read=read, uncached=max(total - read, 0), cache_write=None)
+
+
+def _miss(missed: Missed, usd: Decimal | None) -> Miss:
+    tokens = sum(last - first for first, last in missed.ranges)
+    tax = tax_of(missed.cause)
+    return Miss(
+        cause=missed.cause,
+        tax=WORK if tax is None else tax,
+        tokens=tokens,
+        usd=usd,
+        segment=missed.segment,
+        token=missed.token,
+        kind=missed.kind,
+        detail=missed.detail,
+        basis=missed.basis,
+    )
+
+
+def _verdict(facts: CallFacts) -> CallVerdict:
+    bill, found = facts.bill, facts.diagnosis
+    rates = bill.rates if isinstance(bill, Bill) else None
+    unpriced = bill.reason if isinstance(bill, Unpriced) else None
+    if facts.layer is not None and facts.layer.unsplit:
+        unpriced = UNSPLIT if unpriced is None else f"{UNSPLIT}: {unpriced}"
+    return CallVerdict(
+        call_id=facts.call.id,
+        cost=scaled_cost(facts),
+        unpriced=unpriced,
+        price_basis=price_basis(facts),
+        price_reason=rates.reason if rates else None,
+        price_source=(rates.source or None) if rates else None,
+        cache_state=found.state,
+        reusable_tokens=found.reusable,
+        read_tokens=found.read,
+        missed_tokens=found.missed,
+        misses=facts.misses,
+        context_tokens=facts.shares.total if facts.shares else None,
+        tokens_by_kind=facts.by_kind,
+    )
+
+
+def price_basis(facts: CallFacts) -> Basis:
+    """How well this call's total is known."""
+    if facts.layer is not None and facts.layer.reported:
+        return "measured"
+    return "estimated" if isinstance(facts.bill, Unpriced) else facts.bill.basis

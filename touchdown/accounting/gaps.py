@@ -1,0 +1,42 @@
+"""Gaps: why something that may have cost money is not in a call's total."""
+
+from touchdown.accounting.facts import CallFacts
+from touchdown.accounting.postings import reported_usd
+from touchdown.accounting.pricing import costs_nothing
+from touchdown.prices.rates import Unpriced
+
+BY_COMPLETENESS = {
+    "input_only": "output not reported",
+    "lower_bound": "output known only in part",
+}
+
+
+def find_gaps(facts: CallFacts) -> tuple[str, ...]:
+    """The reasons, each once."""
+    found = [*_attempts(facts)]
+    if reported_usd(facts) is None:
+        found += _charge(facts)
+    return tuple(dict.fromkeys(found))
+
+
+def _attempts(facts: CallFacts) -> list[str]:
+    silent = any(attempt.status is None for attempt in facts.call.attempts)
+    return ["an attempt without an answer may have been billed"] if silent else []
+
+
+def _charge(facts: CallFacts) -> list[str]:
+    call, usage = facts.call, facts.call.usage
+    found: list[str] = []
+    if isinstance(facts.bill, Unpriced):
+        found.append(facts.bill.reason)
+    elif usage.completeness in BY_COMPLETENESS:
+        found.append(BY_COMPLETENESS[usage.completeness])
+    elif usage.completeness == "full" and usage.uncached is None:
+        found.append("input not reported")
+    if call.reported_usd is not None:
+        found.append("the reported cost is not an amount")
+    if (usage.reasoning or 0) > (usage.output or 0) and usage.output is not None:
+        found.append("more reasoning than output reported")
+    if usage.completeness == "none" and costs_nothing(call):
+        return found
+    return found + list(usage.problems)

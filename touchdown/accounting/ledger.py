@@ -1,0 +1,139 @@
+"""The ledger of one root task and its child tasks: records in, verdicts and accounts out."""
+
+from collections.abc import Iterable, Sequence
+from decimal import Context as DecimalContext
+from decimal import Decimal, localcontext
+from typing import TypeVar
+
+from touchdown.accounting.account import TaskAccount
+from touchdown.accounting.contexts import Contexts
+from touchdown.accounting.facts import CallFacts
+from touchdown.accounting.fold import Fold
+from touchdown.accounting.settlement import settle
+from touchdown.accounting.statement import Folded, state_account
+from touchdown.prices.rates import Prices
+from touchdown.records import AgentRun, CallVerdict, ModelCall, Record, TaskRecord, ToolCall
+
+R = TypeVar("R", ToolCall, AgentRun, TaskRecord)
+
+EXACT = DecimalContext(prec=120)
+"""Nothing here is rounded, and nothing depends on the host's own decimal context."""
+
+
+class Ledger:
+    """A pure function of the set of records it was given, whatever order they came in.
+
+    Calls that arrive in the order they were sent are folded at once, at a cost that grows with what is
+    new in them. One that arrives late is folded provisionally, for its verdict, and everything is folded
+    again when an account is asked for. Not thread-safe.
+    """
+
+    def __init__(self, prices: Prices) -> None:
+        self._prices = prices
+        self._calls: dict[str, ModelCall] = {}
+        self._tools: dict[str, ToolCall] = {}
+        self._runs: dict[str, AgentRun] = {}
+        self._tasks: dict[str, TaskRecord] = {}
+        self._clashes: set[str] = set()
+        self._last: tuple[int, str] | None = None
+        self._stale = False
+        self._contexts = Contexts(self._calls)
+        self._fold = Fold(prices, self._contexts)
+
+    def add(self, record: Record) -> CallVerdict | None:
+        """Take a record in; the verdict for a model call, provisional until the task is closed.
+
+        A record whose id is known is counted once. Of a task's two forms the closed one holds.
+        """
+        if isinstance(record, ModelCall):
+            return self._add_call(record)
+        if isinstance(record, ToolCall):
+            _keep(self._tools, record)
+        elif isinstance(record, AgentRun):
+            _keep(self._runs, record)
+        else:
+            _keep(self._tasks, record)
+        return None
+
+    def account(self, now_ns: int | None = None, task_id: str | None = None) -> TaskAccount:
+        """The account of the root task, or of one child task with its own children.
+
+        Units: ``now_ns`` is the current time, for the wall time of a task that is still open.
+        """
+        with localcontext(EXACT):
+            if self._stale:
+                self._fold_again()
+            seen = settle(self._fold, self._tools.values())
+            folded = Folded(
+                seen, self._runs, self._tasks, frozenset(self._clashes), self._prices.version
+            )
+            return state_account(folded, now_ns, task_id)
+
+    def verdict(self, call_id: str) -> CallVerdict | None:
+        """What the ledger now says of one call; ``None`` for a call it does not know."""
+        with localcontext(EXACT):
+            if self._stale:
+                self._fold_again()
+        found = (facts for facts in self._fold.calls if facts.call.id == call_id)
+        return next((facts.verdict for facts in found), None)
+
+    @property
+    def spent_usd(self) -> Decimal:
+        """The known total so far. It does not depend on the order of arrival and costs nothing to ask."""
+        return self._fold.spent_usd
+
+    def _add_call(self, call: ModelCall) -> CallVerdict | None:
+        known = self._calls.get(call.id)
+        if known is not None:
+            if known == call:
+                return self.verdict(call.id)
+            self._clashes.add(call.id)
+            self._calls[call.id] = max(known, call, key=_fuller)
+            self._begin_again()
+            return self.verdict(call.id)
+        self._calls[call.id] = call
+        key = (call.sent_at_ns, call.id)
+        if call.id in self._contexts.missing or (self._last is not None and key < self._last):
+            self._stale = True
+        self._last = max(self._last or key, key)
+        with localcontext(EXACT):
+            facts: CallFacts = self._fold.take(call)
+        return facts.verdict
+
+    def _begin_again(self) -> None:
+        self._contexts = Contexts(self._calls)
+        self._stale = True
+
+    def _fold_again(self) -> None:
+        if self._contexts.missing:
+            self._contexts = Contexts(self._calls)
+        self._fold = Fold(self._prices, self._contexts)
+        for call in sorted(self._calls.values(), key=lambda call: (call.sent_at_ns, call.id)):
+            self._fold.take(call)
+        self._stale = False
+
+
+def _keep(shelf: dict[str, R], record: R) -> None:
+    known = shelf.get(record.id)
+    shelf[record.id] = record if known is None else max(known, record, key=_fuller)
+
+
+def _fuller(record: Record) -> tuple[int, str]:
+    """Of two records with one id the one that ended later holds; equal ones by their text."""
+    return (-1 if record.duration_ns is None else record.duration_ns), repr(record)
+
+
+def refold(records: Iterable[Record], prices: Prices) -> Ledger:
+    """The ledger of these records: the same as one that was given them live, in any order."""
+    ledger = Ledger(prices)
+    for record in _in_order(list(records)):
+        ledger.add(record)
+    return ledger
+
+
+def _in_order(records: Sequence[Record]) -> list[Record]:
+    return sorted(records, key=lambda record: (_started(record), record.id))
+
+
+def _started(record: Record) -> int:
+    return record.sent_at_ns if isinstance(record, ModelCall) else record.started_at_ns

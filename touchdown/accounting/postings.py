@@ -1,0 +1,142 @@
+"""Posting: one call's charge into accounts, in two layers, one account for every part."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from decimal import Decimal
+
+from touchdown.accounting.facts import CallFacts, Missed, Posting, PriceLayer
+from touchdown.accounting.outputs import share_output
+from touchdown.accounting.pricing import Bill, scale
+from touchdown.accounting.ranges import Range, clip, without
+from touchdown.accounting.taxes.registry import UNEXPLAINED, tax_of
+from touchdown.accounting.taxes.tax import Claim
+from touchdown.prices.rates import Unpriced
+from touchdown.records import CostByClass
+
+UNSPLIT = "unsplit"
+"""Why a total that the answer names is unexplained where no rates can split it."""
+
+FINEST_REPORTED = Decimal(1).scaleb(-30)
+"""A reported cost is taken to this many dollars; providers send far fewer digits."""
+
+
+def price_layer(facts: CallFacts, charges: Sequence[Decimal]) -> PriceLayer | None:
+    """The call's charge, the part of each miss (``charges``, by the table) scaled with the rest.
+
+    ``None`` for an unpriced call.
+    """
+    reported = reported_usd(facts)
+    if isinstance(facts.bill, Unpriced):
+        return (
+            None
+            if reported is None
+            else PriceLayer(reported, reported, unsplit=True, reported=True)
+        )
+    table = facts.bill.cost.total
+    content = table - sum(charges, Decimal(0))
+    if reported is None:
+        return PriceLayer(table, content, tuple(charges), content)
+    if table == 0:
+        nothing = (Decimal(0),) * len(charges)
+        return PriceLayer(reported, reported, nothing, content, reported != 0, reported=True)
+    *scaled, rest = scale([*charges, content], reported)
+    return PriceLayer(reported, rest, tuple(scaled), content, reported=True)
+
+
+def reported_usd(facts: CallFacts) -> Decimal | None:
+    """What the provider's answer says was charged; ``None`` when it says nothing that can be charged."""
+    reported = facts.call.reported_usd
+    if reported is None or not reported.is_finite() or reported < 0:
+        return None
+    return max(reported.quantize(FINEST_REPORTED), Decimal(0)).normalize()
+
+
+def charge_of(missed: Missed, bill: Bill | Unpriced) -> Decimal:
+    """The price layer of one miss by the table."""
+    if isinstance(bill, Unpriced) or tax_of(missed.cause) is None:
+        return Decimal(0)
+    return bill.above_read(missed.ranges)
+
+
+def scaled_cost(facts: CallFacts) -> CostByClass | None:
+    """The cost by class as it was charged; ``None`` where there is nothing to split it with."""
+    layer, bill = facts.layer, facts.bill
+    if layer is None or layer.unsplit or isinstance(bill, Unpriced):
+        return None
+    cost = bill.cost
+    if layer.total == cost.total:
+        return cost
+    classes = [cost.uncached, cost.cache_read, cost.cache_write, cost.output, cost.server_tools]
+    return CostByClass(*scale(classes, layer.total))
+
+
+def post(facts: CallFacts, claims: Sequence[Claim]) -> Posting:
+    """The call's money in accounts: misses to the taxes of their causes, content to claims or work.
+
+    ``claims`` come in the order of the claim table; a token goes to the first that takes it.
+    """
+    layer = facts.layer
+    if layer is None:
+        return Posting()
+    if layer.unsplit or isinstance(facts.bill, Unpriced):
+        return Posting(layer.total, unexplained={UNSPLIT: layer.total})
+    taxes: defaultdict[str, Decimal] = defaultdict(Decimal)
+    unexplained: defaultdict[str, Decimal] = defaultdict(Decimal)
+    work = layer.content
+    for missed, usd in zip(facts.diagnosis.misses, layer.misses, strict=True):
+        tax = tax_of(missed.cause)
+        if tax == UNEXPLAINED:
+            unexplained[missed.cause] += usd
+        elif tax is not None:
+            taxes[tax] += usd
+    for tax_id, usd in _claimed(facts, facts.bill, layer, claims):
+        taxes[tax_id] += usd
+        work -= usd
+    return Posting(layer.total, work, _paid(taxes), _paid(unexplained))
+
+
+def _paid(accounts: dict[str, Decimal]) -> dict[str, Decimal]:
+    return {name: usd for name, usd in sorted(accounts.items()) if usd}
+
+
+def _claimed(
+    facts: CallFacts, bill: Bill, layer: PriceLayer, claims: Sequence[Claim]
+) -> list[tuple[str, Decimal]]:
+    if not claims:
+        return []
+    whole = next((claim for claim in claims if claim.whole), None)
+    if whole is not None:
+        return [(whole.tax, layer.content)]
+    amounts = _content_amounts(facts, bill, claims)
+    if not layer.reported:
+        return amounts
+    if layer.table_content <= 0:
+        return []
+    rest = layer.table_content - sum((usd for _, usd in amounts), Decimal(0))
+    scaled = scale([*(usd for _, usd in amounts), rest], layer.content)
+    return [(tax, usd) for (tax, _), usd in zip(amounts, scaled, strict=False)]
+
+
+def _content_amounts(
+    facts: CallFacts, bill: Bill, claims: Sequence[Claim]
+) -> list[tuple[str, Decimal]]:
+    """By the table: what each claim takes of the content layer, no token twice."""
+    missed = [r for miss in facts.diagnosis.misses if _is_paid(miss) for r in miss.ranges]
+    taken: list[Range] = []
+    asked: set[int] = set()
+    amounts: list[tuple[str, Decimal]] = []
+    for claim in claims:
+        if claim.request is not None and claim.request not in asked:
+            asked.add(claim.request)
+            tokens = share_output(facts.call).requests[claim.request]
+            amounts.append((claim.tax, tokens * bill.output_rate))
+        if claim.tokens is not None:
+            own = without(claim.tokens, taken)
+            taken += own
+            priced = [r for first, last in own for r in clip(missed, first, last)]
+            amounts.append((claim.tax, bill.paid(own) - bill.above_read(priced)))
+    return amounts
+
+
+def _is_paid(miss: Missed) -> bool:
+    return tax_of(miss.cause) is not None

@@ -1,0 +1,152 @@
+"""The bill of one call: its cost by class, and the rate that each token position was billed at."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from touchdown.accounting.ranges import Range, clip, count
+from touchdown.context.shares import apportion
+from touchdown.prices.cost import price_usage
+from touchdown.prices.rates import Rates, Unpriced
+from touchdown.records import CostByClass, ModelCall, Usage
+from touchdown.records.verdict import Basis
+
+LIVES = ("12h", "1h", "30m", "5m")
+"""Lives of cache writes in the order they lie along the context: longer ones come first.
+
+Source: https://platform.claude.com/docs/en/build-with-claude/prompt-caching (2026-07): 1-hour entries
+must come before 5-minute ones.
+"""
+
+FINEST = Decimal(1).scaleb(-12)
+"""A pico-dollar: the smallest part into which an amount is divided, unless it came in finer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Band:
+    """Token positions billed at one rate. Units: US dollars per token."""
+
+    start: int
+    end: int
+    rate: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """What one call cost by the table, and how its input was billed along the context."""
+
+    cost: CostByClass
+    rates: Rates | None = None
+    bands: tuple[Band, ...] = ()
+    output_rate: Decimal = Decimal(0)
+
+    @property
+    def read_rate(self) -> Decimal | None:
+        """The rate of a cache read at this call; ``None`` where none is offered."""
+        return self.rates.cache_read if self.rates else None
+
+    @property
+    def basis(self) -> Basis:
+        """How well the prices are known."""
+        return self.rates.basis if self.rates else "derived"
+
+    def paid(self, ranges: Iterable[Range]) -> Decimal:
+        """What was paid for these tokens."""
+        wanted = tuple(ranges)
+        return sum(
+            (band.rate * count(clip(wanted, band.start, band.end)) for band in self.bands),
+            Decimal(0),
+        )
+
+    def above_read(self, ranges: Iterable[Range]) -> Decimal:
+        """What was paid for these tokens above the cache-read rate; never negative."""
+        read = self.read_rate
+        if read is None:
+            return Decimal(0)
+        wanted = tuple(ranges)
+        return sum(
+            (
+                (band.rate - read) * count(clip(wanted, band.start, band.end))
+                for band in self.bands
+                if band.rate > read
+            ),
+            Decimal(0),
+        )
+
+
+def bill_of(call: ModelCall, rates: Rates | Unpriced) -> Bill | Unpriced:
+    """The bill of this call by the table; unpriced with the reason."""
+    usage = call.usage
+    if usage.completeness == "none" and costs_nothing(call):
+        return Bill(CostByClass())
+    if negative := _negative_class(usage):
+        return Unpriced(f"negative token count: {negative}")
+    if isinstance(rates, Unpriced):
+        return rates
+    cost = price_usage(usage, rates)
+    if isinstance(cost, Unpriced):
+        return cost
+    return Bill(cost, rates, _bands(usage, rates), rates.output or Decimal(0))
+
+
+def costs_nothing(call: ModelCall) -> bool:
+    """Whether a call without usage is known to be free: never sent, or refused by the server."""
+    refused = call.http_status is not None and call.http_status >= 400
+    return call.status == "not_started" or (call.status == "error" and refused)
+
+
+def written_lives(usage: Usage) -> list[tuple[str, int]]:
+    """Lives and tokens written, in the order they lie along the context."""
+    order = {life: index for index, life in enumerate(LIVES)}
+    written = (usage.cache_write or {}).items()
+    return sorted(written, key=lambda item: (order.get(item[0], len(order)), item[0]))
+
+
+def scale(amounts: Sequence[Decimal], target: Decimal) -> list[Decimal]:
+    """``amounts`` in proportion, made to add up to ``target`` in whole pico-dollars or finer."""
+    step = min(FINEST, _step(target))
+    weights = _integers(amounts)
+    units = int(target / step)
+    return [part * step for part in apportion(units, weights)]
+
+
+def _step(amount: Decimal) -> Decimal:
+    exponent = amount.as_tuple().exponent
+    return Decimal(1).scaleb(exponent) if isinstance(exponent, int) else FINEST
+
+
+def _integers(amounts: Sequence[Decimal]) -> list[int]:
+    step = min((_step(amount) for amount in amounts), default=FINEST)
+    return [int(amount / step) for amount in amounts]
+
+
+def _negative_class(usage: Usage) -> str | None:
+    single = {
+        "uncached": usage.uncached,
+        "cache_read": usage.cache_read,
+        "output": usage.output,
+        "reasoning": usage.reasoning,
+    }
+    counts = [
+        *single.items(),
+        *(usage.cache_write or {}).items(),
+        *(usage.server_tools or {}).items(),
+    ]
+    return next(
+        (f"{name} {tokens}" for name, tokens in counts if tokens is not None and tokens < 0), None
+    )
+
+
+def _bands(usage: Usage, rates: Rates) -> tuple[Band, ...]:
+    if usage.input_tokens is None:
+        return ()
+    classes = [(usage.cache_read or 0, rates.cache_read)]
+    classes += [(tokens, rates.cache_write.get(life)) for life, tokens in written_lives(usage)]
+    classes.append((usage.uncached or 0, rates.uncached))
+    bands: list[Band] = []
+    position = 0
+    for tokens, rate in classes:
+        if tokens:
+            bands.append(Band(position, position + tokens, rate or Decimal(0)))
+            position += tokens
+    return tuple(bands)

@@ -1,0 +1,97 @@
+"""Rents: what tool results cost when they are first read, and what carrying them costs later."""
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from touchdown.accounting.contexts import Context
+from touchdown.accounting.facts import CallFacts
+from touchdown.accounting.pricing import Bill
+from touchdown.accounting.toolbook import Result, ToolBook
+from touchdown.context.shares import Shares
+
+
+@dataclass(slots=True)
+class Places:
+    """Where one tool's results stand along shared ends. Counting up to a position takes a bisection."""
+
+    starts: list[int] = field(default_factory=list)
+    ends: list[int] = field(default_factory=list)
+    before: list[int] = field(default_factory=list)
+    """Tokens of this tool in earlier places."""
+
+    def add(self, start: int, end: int) -> None:
+        """One more result, behind the others."""
+        total = self.before[-1] + self.ends[-1] - self.starts[-1] if self.starts else 0
+        self.starts.append(start)
+        self.ends.append(end)
+        self.before.append(total)
+
+    def tokens_until(self, position: int) -> int:
+        """This tool's tokens before ``position``."""
+        index = bisect_left(self.starts, position) - 1
+        if index < 0:
+            return 0
+        return self.before[index] + min(self.ends[index], position) - self.starts[index]
+
+
+@dataclass(slots=True)
+class _Map:
+    """The places of all tools along one list of ends, and how many segments were looked at."""
+
+    ends: list[int]
+    by_name: dict[str, Places] = field(default_factory=dict)
+    seen: int = 0
+
+
+class Rents:
+    """Follows tool results through contexts that append to each other."""
+
+    def __init__(self) -> None:
+        self._maps: dict[str, _Map] = {}
+
+    def note(self, facts: CallFacts, book: ToolBook, new: Sequence[tuple[int, Result]]) -> None:
+        """Work out the first reads and rents of this call."""
+        context, shares = facts.context, facts.shares
+        if context is None or shares is None or facts.call.context.opaque is not None:
+            return
+        places = self._places(facts.call.agent_id, context, shares, book)
+        if not isinstance(facts.bill, Bill) or facts.bill.rates is None:
+            return
+        first: dict[str, Decimal] = {}
+        for index, result in new:
+            paid = facts.bill.paid([shares.span(index)])
+            first[result.name] = first.get(result.name, Decimal(0)) + paid
+        facts.first_reads = first
+        carried = {name: _carried(found, facts.bill) for name, found in places.items()}
+        rents = {name: usd - first.get(name, Decimal(0)) for name, usd in carried.items()}
+        facts.rents = {name: usd for name, usd in rents.items() if usd}
+
+    def _places(
+        self, agent: str, context: Context, shares: Shares, book: ToolBook
+    ) -> dict[str, Places]:
+        known = self._maps.get(agent)
+        if known is None or known.ends is not shares.ends:
+            known = self._maps[agent] = _Map(shares.ends)
+        fresh: list[tuple[int, Result]] = []
+        for index, _ in context.results():
+            if index < known.seen:
+                break
+            result = book.at(context, index)
+            if result is not None:
+                fresh.append((index, result))
+        for index, result in reversed(fresh):
+            known.by_name.setdefault(result.name, Places()).add(*shares.span(index))
+        known.seen = max(known.seen, context.length)
+        return known.by_name
+
+
+def _carried(places: Places, bill: Bill) -> Decimal:
+    return sum(
+        (
+            band.rate * (places.tokens_until(band.end) - places.tokens_until(band.start))
+            for band in bill.bands
+        ),
+        Decimal(0),
+    )

@@ -1,0 +1,48 @@
+"""Settlement: joins, claims and postings of everything folded so far. Moves are postings made anew."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from touchdown.accounting.facts import CallFacts, Posting
+from touchdown.accounting.fold import Fold
+from touchdown.accounting.postings import post
+from touchdown.accounting.taxes.registry import BUILT, CLAIM_ORDER
+from touchdown.accounting.taxes.tax import Claim, Evidence
+from touchdown.accounting.toolbook import join_tools
+from touchdown.records import ToolCall
+
+
+def settle(fold: Fold, tools: Iterable[ToolCall]) -> Evidence:
+    """Everything the taxes look at, with every call posted by the claims as they stand now."""
+    seen = Evidence(fold.calls, join_tools(tools, fold.book.results), fold.book)
+    claims = _claims_by_call(seen)
+    postings = {
+        facts.call.id: _posted(facts, claims.get(facts.call.id, ())) for facts in fold.calls
+    }
+    return replace(seen, postings=postings)
+
+
+def of_tasks(seen: Evidence, tasks: set[str]) -> Evidence:
+    """The part that belongs to these tasks."""
+    return replace(
+        seen,
+        calls=[facts for facts in seen.calls if facts.call.task_id in tasks],
+        executions=[done for done in seen.executions if done.task_id in tasks],
+    )
+
+
+def _claims_by_call(seen: Evidence) -> dict[str, list[Claim]]:
+    order = {tax: place for place, tax in enumerate(CLAIM_ORDER)}
+    by_call: defaultdict[str, list[Claim]] = defaultdict(list)
+    for tax in sorted(BUILT, key=lambda tax: order.get(tax.id, len(order))):
+        for claim in tax.claims(seen):
+            by_call[claim.call_id].append(claim)
+    return by_call
+
+
+def _posted(facts: CallFacts, claims: Sequence[Claim]) -> Posting:
+    mark = tuple(claims)
+    if facts.posted is None or facts.posted[0] != mark:
+        facts.posted = (mark, post(facts, claims))
+    return facts.posted[1]

@@ -1,0 +1,125 @@
+"""The statement: a task's account, made of what was folded and settled."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from touchdown.accounting.account import Finding, Money, TaskAccount
+from touchdown.accounting.bill import total_money
+from touchdown.accounting.cache_rules import VERSION as CACHE_RULES_VERSION
+from touchdown.accounting.settlement import of_tasks
+from touchdown.accounting.taxes.registry import BUILT, TAXES
+from touchdown.accounting.taxes.subagent_fanout import SMALLEST_SHARED_TOKENS
+from touchdown.accounting.taxes.tax import Evidence
+from touchdown.accounting.totals import (
+    total_agents,
+    total_cache,
+    total_context,
+    total_models,
+    total_tools,
+    total_usage,
+)
+from touchdown.context.shares import POLICY as SHARES_POLICY
+from touchdown.records import AgentRun, TaskRecord
+
+CLASH = "two records with one id"
+
+TOTAL = "total"
+
+
+@dataclass(frozen=True, slots=True)
+class Folded:
+    """Everything that an account is made of."""
+
+    seen: Evidence
+    runs: Mapping[str, AgentRun]
+    tasks: Mapping[str, TaskRecord]
+    clashes: frozenset[str]
+    prices_version: str
+
+
+def state_account(folded: Folded, now_ns: int | None, task_id: str | None) -> TaskAccount:
+    """The account of the root task, or of ``task_id``; child tasks are counted in."""
+    task = _task(folded, task_id)
+    tasks = None if task_id is None else _with_children(task.id, folded.tasks)
+    seen = folded.seen if tasks is None else of_tasks(folded.seen, tasks)
+    runs = [run for run in folded.runs.values() if tasks is None or run.task_id in tasks]
+    started = [run for run in runs if run.status != "not_started"]
+    calls = [facts.call for facts in seen.calls]
+    attempts = [attempt for call in calls for attempt in call.attempts]
+    return TaskAccount(
+        task=task,
+        open=task.duration_ns is None,
+        wall_s=_wall_s(task, now_ns),
+        model_calls=len(calls),
+        tool_calls=len(seen.executions),
+        agents=len(started),
+        failed_calls=sum(call.status == "error" for call in calls),
+        attempts_retried=len(attempts),
+        retry_backoff_s=sum(attempt.backoff_s for attempt in attempts),
+        usage=total_usage(call.usage for call in calls),
+        money=_money(folded, seen),
+        cache=total_cache(seen.calls),
+        context=total_context(seen.calls),
+        models=total_models(seen.calls, seen.postings),
+        agent_runs=total_agents(seen, started, {*folded.tasks, task.id}),
+        tools=total_tools(seen),
+        findings=_findings(seen),
+        policies={
+            "prices": folded.prices_version,
+            "cache_rules": CACHE_RULES_VERSION,
+            "token_shares": SHARES_POLICY,
+            "subagent_fanout": f"messages from {SMALLEST_SHARED_TOKENS} tokens on",
+        },
+        not_observable=_not_observable(seen),
+    )
+
+
+def _money(folded: Folded, seen: Evidence) -> Money:
+    money = total_money(seen)
+    clashes = folded.clashes & {facts.call.id for facts in seen.calls}
+    if not clashes:
+        return money
+    reasons = {**money.incomplete_reasons, CLASH: len(clashes)}
+    return replace(money, complete=False, incomplete_reasons=reasons)
+
+
+def _task(folded: Folded, task_id: str | None) -> TaskRecord:
+    if task_id is not None:
+        return folded.tasks.get(task_id) or TaskRecord(task_id, "", _first_time(folded, task_id))
+    roots = [task for task in folded.tasks.values() if task.parent_id not in folded.tasks]
+    if roots or folded.tasks:
+        found = roots or list(folded.tasks.values())
+        return min(found, key=lambda task: (task.started_at_ns, task.id))
+    first = folded.seen.calls[0].call.task_id if folded.seen.calls else ""
+    return TaskRecord(first, "", _first_time(folded, None))
+
+
+def _first_time(folded: Folded, task_id: str | None) -> int:
+    calls = (facts.call for facts in folded.seen.calls)
+    times = [call.sent_at_ns for call in calls if task_id in (None, call.task_id)]
+    return min(times, default=0)
+
+
+def _with_children(task_id: str, tasks: Mapping[str, TaskRecord]) -> set[str]:
+    found = {task_id}
+    while True:
+        more = {task.id for task in tasks.values() if task.parent_id in found} - found
+        if not more:
+            return found
+        found |= more
+
+
+def _wall_s(task: TaskRecord, now_ns: int | None) -> float | None:
+    if task.duration_ns is not None:
+        return task.duration_ns / 1e9
+    return None if now_ns is None else max(now_ns - task.started_at_ns, 0) / 1e9
+
+
+def _findings(seen: Evidence) -> tuple[Finding, ...]:
+    found: Iterable[Finding] = (finding for tax in BUILT for finding in tax.findings(seen))
+    return tuple(sorted(found, key=lambda f: (f.usd is None, -(f.usd or 0), f.tax, f.why)))
+
+
+def _not_observable(seen: Evidence) -> dict[str, str]:
+    reasons = {tax.id: tax.not_observable(seen) for tax in TAXES}
+    return {tax: reason for tax, reason in reasons.items() if reason is not None}

@@ -1,0 +1,1 @@
+"""The taxes: one file each, listed in the registry."""

@@ -1,0 +1,108 @@
+"""``failed_tools``: tool calls that failed, and what their errors cost."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+
+from touchdown.accounting.account import Finding
+from touchdown.accounting.contexts import Trunk
+from touchdown.accounting.facts import CallFacts
+from touchdown.accounting.taxes.tax import Claim, Evidence, Kind
+from touchdown.accounting.toolbook import Execution, Result
+
+MEND = (
+    "say in the tool's description what it needs, and let it answer with a short error that helps"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FailedTools:
+    """The output that asked for a failed tool call, and its result in every call carrying it."""
+
+    id: str = "failed_tools"
+    question: str = "tool calls that failed, and what their errors cost"
+    kind: Kind = "account"
+    needs: str = "client"
+    causes: frozenset[str] = frozenset()
+
+    def not_observable(self, seen: Evidence) -> str | None:
+        """Where neither contexts nor tool calls were seen."""
+        if not seen.calls or seen.executions:
+            return None
+        if any(facts.context is not None for facts in seen.calls):
+            return None
+        return "neither contexts nor tool calls were seen"
+
+    def claims(self, seen: Evidence) -> Iterator[Claim]:
+        """Requests first, then results call by call."""
+        failed = [done for done in seen.executions if done.failed]
+        results = {done.result.number for done in failed if done.result is not None}
+        for done in failed:
+            yield from self._request(done, seen)
+        if not results:
+            return
+        places: dict[Trunk, list[int]] = {}
+        for facts in seen.calls:
+            for index in _carried(facts, results, places, seen):
+                if facts.shares is not None:
+                    yield Claim(self.id, facts.call.id, tokens=facts.shares.span(index))
+
+    def _request(self, done: Execution, seen: Evidence) -> Iterator[Claim]:
+        if done.result is not None:
+            asked = done.result.asked
+        else:
+            asked = seen.book.asked_for(done.tool) if done.tool is not None else None
+        if asked is not None:
+            yield Claim(self.id, asked[0].call.id, request=asked[1])
+
+    def findings(self, seen: Evidence) -> Iterator[Finding]:
+        """One for all failed tool calls, the tools that fail most named."""
+        failed = [done for done in seen.executions if done.failed]
+        if not failed:
+            return
+        paid = seen.paid(self.id)
+        usd = sum((posting.taxes[self.id] for _, posting in paid), Decimal(0))
+        yield Finding(
+            tax=self.id,
+            usd=usd,
+            tokens=None,
+            why=_why(failed, len(paid)),
+            basis="estimated",
+            fix=MEND,
+            spans=_spans(failed),
+            saves_usd=usd,
+        )
+
+
+def _carried(
+    facts: CallFacts, failed: set[int], places: dict[Trunk, list[int]], seen: Evidence
+) -> Iterator[int]:
+    """Indices of failed results in this call's context."""
+    context = facts.context
+    if context is None or facts.call.context.opaque is not None:
+        return
+    trunk = context.trunk
+    if trunk not in places:
+        results = ((index, seen.book.of_prefix(trunk.prefixes[index])) for index in trunk.results)
+        places[trunk] = [i for i, result in results if _is_among(result, failed)]
+    for index in places[trunk]:
+        if index < context.length:
+            yield index
+
+
+def _is_among(result: Result | None, failed: set[int]) -> bool:
+    return result is not None and result.number in failed
+
+
+def _why(failed: list[Execution], calls: int) -> str:
+    counted = Counter(done.name for done in failed)
+    names = ", ".join(f"{name} {times}x" for name, times in counted.most_common(3))
+    many = f"{len(failed)} tool calls failed" if len(failed) != 1 else "1 tool call failed"
+    return f"{many} ({names}); {calls} model calls asked for them or carried their errors"
+
+
+def _spans(failed: list[Execution]) -> tuple[str, ...]:
+    return tuple(
+        done.tool.span_id for done in failed if done.tool is not None and done.tool.span_id
+    )

@@ -1,0 +1,95 @@
+"""The registry: every tax, in the order of the design's table. A new tax is a file and a line here."""
+
+from touchdown.accounting.causes import FREE_CAUSES
+from touchdown.accounting.taxes.cache_expired import CacheExpired
+from touchdown.accounting.taxes.cache_miss import CacheMiss
+from touchdown.accounting.taxes.failed_tools import FailedTools
+from touchdown.accounting.taxes.planned import Planned
+from touchdown.accounting.taxes.rerouting import Rerouting
+from touchdown.accounting.taxes.retries import Retries
+from touchdown.accounting.taxes.subagent_fanout import SubagentFanout
+from touchdown.accounting.taxes.tax import Tax
+
+UNEXPLAINED = "unexplained"
+"""The account of what no rule explains."""
+
+WORK = "work"
+"""The account of what is nobody's tax."""
+
+TAXES: tuple[Tax, ...] = (
+    CacheMiss(),
+    CacheExpired(),
+    Planned(
+        "cache_unread",
+        "the premium of cache writes that nothing read before they died",
+        "account",
+        "client",
+    ),
+    Rerouting(),
+    SubagentFanout(),
+    Planned(
+        "compaction",
+        "summarising, and rebuilding the cache after it",
+        "account",
+        "client",
+        frozenset({"compacted"}),
+    ),
+    Planned(
+        "tool_output",
+        "tool and terminal output inflating the context, by a stated policy",
+        "account",
+        "client",
+    ),
+    FailedTools(),
+    Retries(),
+    Planned(
+        "unneeded_work",
+        "the loop repeating a call or a tool with nothing changed in between",
+        "account",
+        "client",
+    ),
+    Planned("queue", "scheduler queue delay", "account (time)", "engine, or retry-after"),
+    Planned("jitter", "the slow tail of decoding with no named cause", "account (time)", "stream"),
+    Planned(
+        "prefill_blocks_decode", "others' prefill stretching my decode", "account (time)", "engine"
+    ),
+    Planned("decode_starved", "the same, its long-context owner named", "account (time)", "engine"),
+    Planned("kv_offload", "KV spilled and loaded back", "account (time)", "engine"),
+    Planned("fabric_transfer", "KV moved between workers", "account (time)", "engine"),
+    Planned(
+        "runtime_overhead",
+        "Python/C++ and process boundary: serialising, parsing, tokenising, event-loop lag, "
+        "engine front-end, our own cost",
+        "account (time)",
+        "client, engine",
+    ),
+    Planned("cpu_waits_on_gpu", "the agent side idle while a model call runs", "memo", "client"),
+    Planned(
+        "gpu_waits_on_cpu",
+        "KV and GPU held while tools and the loop run",
+        "memo",
+        "client, engine",
+    ),
+    Planned("oversized_model", "a dear model on an easy step", "memo", "policy"),
+    Planned("provider_margin", "the same model sold cheaper elsewhere", "memo", "price book"),
+    Planned("abandoned", "everything spent on tasks whose outcome was useless", "memo", "outcome"),
+)
+
+CLAIM_ORDER = ("retries", "unneeded_work", "compaction", "failed_tools", "subagent_fanout")
+"""Which claim a token goes to first. Source: the method's claim table."""
+
+BUILT: tuple[Tax, ...] = tuple(tax for tax in TAXES if not isinstance(tax, Planned))
+
+_BY_CAUSE = {cause: tax.id for tax in BUILT for cause in sorted(tax.causes)}
+
+
+def tax_of(cause: str) -> str | None:
+    """The account of a miss with this cause: a tax, ``unexplained``, or ``None`` where it stays work."""
+    if cause in FREE_CAUSES:
+        return None
+    return _BY_CAUSE.get(cause, UNEXPLAINED)
+
+
+def file_of(tax: Tax) -> str:
+    """The file that measures a tax; empty for one that nothing measures yet."""
+    return "" if isinstance(tax, Planned) else f"accounting/taxes/{tax.id}.py"

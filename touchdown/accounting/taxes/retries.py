@@ -1,0 +1,86 @@
+"""``retries``: attempts that failed and were sent again."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import Decimal
+
+from touchdown.accounting.account import Finding
+from touchdown.accounting.facts import CallFacts
+from touchdown.accounting.taxes.tax import Claim, Evidence, Kind
+
+FAILED = frozenset({"error", "cancelled", "closed_early"})
+
+MEND = "find why these calls fail; raise the time-out or lower the concurrency that provokes it"
+
+
+@dataclass(frozen=True, slots=True)
+class Retries:
+    """The content of a call that failed and was followed by the same agent sending the same again."""
+
+    id: str = "retries"
+    question: str = "attempts that failed, and back-off"
+    kind: Kind = "account"
+    needs: str = "client"
+    causes: frozenset[str] = frozenset()
+
+    def not_observable(self, seen: Evidence) -> str | None:
+        """Always observable."""
+        return None
+
+    def claims(self, seen: Evidence) -> Iterator[Claim]:
+        """The whole content of each such call."""
+        for facts in _sent_again(seen):
+            yield Claim(self.id, facts.call.id, whole=True)
+
+    def findings(self, seen: Evidence) -> Iterator[Finding]:
+        """One for all failed attempts."""
+        attempts = [attempt for facts in seen.calls for attempt in facts.call.attempts]
+        claimed = _sent_again(seen)
+        again = {facts.call.id for facts in claimed}
+        failed = [facts for facts in seen.calls if facts.call.attempts or facts.call.id in again]
+        if not failed:
+            return
+        paid = seen.paid(self.id)
+        usd = sum((posting.taxes[self.id] for _, posting in paid), Decimal(0))
+        backoff_s = sum(attempt.backoff_s for attempt in attempts)
+        yield Finding(
+            tax=self.id,
+            usd=usd,
+            tokens=sum(facts.call.usage.total_tokens or 0 for facts, _ in paid),
+            why=_why(len(claimed), len(attempts), backoff_s),
+            basis="derived",
+            fix=MEND,
+            seconds=backoff_s or None,
+            spans=tuple(facts.call.span_id for facts in failed if facts.call.span_id),
+            saves_usd=usd,
+        )
+
+
+def _sent_again(seen: Evidence) -> list[CallFacts]:
+    waiting: defaultdict[tuple[object, ...], list[CallFacts]] = defaultdict(list)
+    found: list[CallFacts] = []
+    for facts in seen.calls:
+        call = facts.call
+        if facts.context is None or not facts.context.length:
+            continue
+        request = (call.agent_id, call.previous_response_id, facts.context.identity)
+        earlier = waiting[request]
+        if earlier and earlier[-1].call.ended_at_ns <= call.sent_at_ns:
+            found += earlier
+            earlier.clear()
+        if call.status in FAILED:
+            earlier.append(facts)
+    return found
+
+
+def _why(calls: int, attempts: int, backoff_s: float) -> str:
+    parts = []
+    if calls:
+        parts.append(
+            f"{calls} {'calls' if calls != 1 else 'call'} failed and the same was sent again"
+        )
+    if attempts:
+        many = "attempts" if attempts != 1 else "attempt"
+        parts.append(f"{attempts} {many} failed inside the SDK, which waited {backoff_s:.1f} s")
+    return "; ".join(parts)

@@ -1,0 +1,254 @@
+"""Tool executions: what decorators saw and what contexts show, joined so that each counts once."""
+
+from collections import defaultdict, deque
+from collections.abc import Callable, Hashable, Iterable
+from dataclasses import dataclass
+
+from touchdown.accounting.contexts import Context
+from touchdown.accounting.facts import CallFacts
+from touchdown.accounting.ranges import Range
+from touchdown.records import Segment, ToolCall
+
+UNNAMED = "unknown"
+"""The name of a tool whose request was never seen."""
+
+
+@dataclass(slots=True, eq=False)
+class Result:
+    """One tool result seen in contexts. ``asked`` is the call that asked for it, and which request."""
+
+    number: int
+    facts: CallFacts
+    """The call that read it first."""
+    segment: Segment
+    name: str
+    tokens: Range | None
+    asked: tuple[CallFacts, int] | None
+
+    @property
+    def failed(self) -> bool:
+        """The protocol's own error flag."""
+        return self.segment.failed
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Execution:
+    """One tool call: seen by a decorator or integration, in a context, or both."""
+
+    tool: ToolCall | None
+    result: Result | None
+
+    @property
+    def name(self) -> str:
+        """The name the model knows the tool by, where that was seen."""
+        if self.result is not None and self.result.name != UNNAMED:
+            return self.result.name
+        return self.tool.name if self.tool is not None else UNNAMED
+
+    @property
+    def failed(self) -> bool:
+        """It raised, the protocol says so, or its own rule does."""
+        by_tool = self.tool is not None and self.tool.failed
+        return by_tool or (self.result is not None and self.result.failed)
+
+    @property
+    def task_id(self) -> str:
+        """The task it belongs to."""
+        if self.tool is not None:
+            return self.tool.task_id
+        return self.result.facts.call.task_id if self.result is not None else ""
+
+    @property
+    def output_chars(self) -> int | None:
+        """Characters of its result."""
+        if self.tool is not None and self.tool.output_chars is not None:
+            return self.tool.output_chars
+        return self.result.segment.chars if self.result is not None else None
+
+
+class ToolBook:
+    """Every tool result once, however many contexts carry it."""
+
+    def __init__(self) -> None:
+        self.results: list[Result] = []
+        self._by_prefix: dict[int, Result] = {}
+        self._by_name: dict[tuple[str, str, int], Result] = {}
+        self._handed_over: dict[tuple[str, str], Result] = {}
+        self._asked: defaultdict[tuple[str, str], list[tuple[CallFacts, int]]] = defaultdict(list)
+
+    def at(self, context: Context, index: int) -> Result | None:
+        """The result that stands at ``index``."""
+        return self._by_prefix.get(context.trunk.prefixes[index])
+
+    def of_prefix(self, prefix: int) -> Result | None:
+        """The result at the end of the prefix with this number."""
+        return self._by_prefix.get(prefix)
+
+    def asked_for(self, tool: ToolCall) -> tuple[CallFacts, int] | None:
+        """The call that asked for this tool call, and which request; ``None`` without a call id."""
+        return self._request(tool.agent_id, tool.call_id, 0)
+
+    def note(self, facts: CallFacts) -> list[tuple[int, Result]]:
+        """Take a folded call in; the results that it is the first to read, with their indices."""
+        new = self._new_results(facts) if facts.context is not None else []
+        for number, request in enumerate(facts.call.output.tool_requests):
+            for agent in (facts.call.agent_id, ""):
+                self._asked[agent, request.call_id].append((facts, number))
+        return new
+
+    def _new_results(self, facts: CallFacts) -> list[tuple[int, Result]]:
+        context = facts.context
+        assert context is not None
+        unknown: list[tuple[int, int]] = []
+        for index, nth in context.results():
+            if context.trunk.prefixes[index] in self._by_prefix:
+                break
+            unknown.append((index, nth))
+        new: list[tuple[int, Result]] = []
+        for index, nth in reversed(unknown):
+            segment = context.segment(index)
+            known = self._known(facts.call.agent_id, segment, nth)
+            if known is None:
+                known = self._result(facts, context, index, nth)
+                self._remember(facts.call.agent_id, segment, nth, known)
+                new.append((index, known))
+            self._by_prefix[context.trunk.prefixes[index]] = known
+        return new
+
+    def _known(self, agent: str, segment: Segment, nth: int) -> Result | None:
+        """The same result seen before: by this agent, or handed over by the agent that asked for it."""
+        name = _name_of(segment)
+        own = self._by_name.get((agent, name, nth))
+        if own is not None or (segment.call_id and (agent, segment.call_id) in self._asked):
+            return own
+        return self._handed_over.get((name, segment.digest))
+
+    def _remember(self, agent: str, segment: Segment, nth: int, result: Result) -> None:
+        name = _name_of(segment)
+        self._by_name[agent, name, nth] = result
+        if segment.call_id and segment.digest:
+            self._handed_over.setdefault((name, segment.digest), result)
+
+    def _result(self, facts: CallFacts, context: Context, index: int, nth: int) -> Result:
+        segment = context.segment(index)
+        asked = self._request(facts.call.agent_id, segment.call_id, nth)
+        name = segment.tool_name or (_requested(asked) if asked else "")
+        name = name or _name_in_context(context, index, segment.call_id) or UNNAMED
+        tokens = facts.shares.span(index) if facts.shares and _is_laid(facts) else None
+        result = Result(len(self.results), facts, segment, name, tokens, asked)
+        self.results.append(result)
+        return result
+
+    def _request(self, agent: str, call_id: str | None, nth: int) -> tuple[CallFacts, int] | None:
+        if call_id is None:
+            return None
+        own = self._asked.get((agent, call_id))
+        if own:
+            return own[min(nth, len(own) - 1)]
+        others = self._asked.get(("", call_id))
+        return others[-1] if others else None
+
+
+def join_tools(tools: Iterable[ToolCall], results: Iterable[Result]) -> list[Execution]:
+    """Tool calls and results as executions: joined by call id, else by digest, else by name in order."""
+    left_tools = sorted(
+        (tool for tool in tools if tool.status != "not_started"),
+        key=lambda tool: (tool.started_at_ns, tool.id),
+    )
+    left_results = list(results)
+    joined: list[Execution] = []
+    for of_tool, of_result in _KEYS:
+        left_tools, left_results = _join(joined, left_tools, left_results, of_tool, of_result)
+    joined += [Execution(tool, None) for tool in left_tools]
+    joined += [Execution(None, result) for result in left_results]
+    return joined
+
+
+ToolKey = Callable[[ToolCall], Hashable]
+ResultKey = Callable[[Result], Hashable]
+
+
+def _join(
+    joined: list[Execution],
+    tools: list[ToolCall],
+    results: list[Result],
+    of_tool: ToolKey,
+    of_result: ResultKey,
+) -> tuple[list[ToolCall], list[Result]]:
+    waiting: defaultdict[Hashable, deque[Result]] = defaultdict(deque)
+    for result in results:
+        key = of_result(result)
+        if key is not None:
+            waiting[key].append(result)
+    left: list[ToolCall] = []
+    taken: set[int] = set()
+    for tool in tools:
+        queue = waiting.get(of_tool(tool)) if of_tool(tool) is not None else None
+        if queue:
+            result = queue.popleft()
+            taken.add(result.number)
+            joined.append(Execution(tool, result))
+        else:
+            left.append(tool)
+    return left, [result for result in results if result.number not in taken]
+
+
+def _agent(result: Result) -> str:
+    return result.facts.call.agent_id
+
+
+def _by_digest(tool: ToolCall) -> bool:
+    return bool(tool.result_digest) and not tool.call_id
+
+
+_KEYS: tuple[tuple[ToolKey, ResultKey], ...] = (
+    (
+        lambda tool: (tool.agent_id, tool.call_id) if tool.call_id else None,
+        lambda result: (_agent(result), result.segment.call_id) if result.segment.call_id else None,
+    ),
+    (
+        lambda tool: tool.call_id or None,
+        lambda result: result.segment.call_id,
+    ),
+    (
+        lambda tool: (tool.agent_id, tool.name, tool.result_digest) if _by_digest(tool) else None,
+        lambda result: (
+            (_agent(result), result.name, result.segment.result_digest)
+            if result.segment.result_digest
+            else None
+        ),
+    ),
+    (
+        lambda tool: (tool.name, tool.result_digest) if _by_digest(tool) else None,
+        lambda result: (
+            (result.name, result.segment.result_digest) if result.segment.result_digest else None
+        ),
+    ),
+    (
+        lambda tool: None if tool.result_digest or tool.call_id else (tool.agent_id, tool.name),
+        lambda result: None if result.segment.result_digest else (_agent(result), result.name),
+    ),
+)
+
+
+def _name_of(segment: Segment) -> str:
+    return segment.call_id or segment.result_digest or segment.digest
+
+
+def _is_laid(facts: CallFacts) -> bool:
+    return facts.call.context.opaque is None
+
+
+def _requested(asked: tuple[CallFacts, int]) -> str:
+    facts, number = asked
+    return facts.call.output.tool_requests[number].name
+
+
+def _name_in_context(context: Context, index: int, call_id: str | None) -> str:
+    if call_id is None:
+        return ""
+    for before in range(index - 1, -1, -1):
+        segment = context.segment(before)
+        if segment.kind == "tool_use" and segment.call_id == call_id:
+            return segment.tool_name or ""
+    return ""

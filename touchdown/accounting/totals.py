@@ -1,0 +1,179 @@
+"""Totals: usage, cache, context, models, agents and tools of the calls of one task."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from decimal import Decimal
+
+from touchdown.accounting.account import (
+    AgentTotals,
+    CacheTotals,
+    CallMiss,
+    ContextTotals,
+    ModelTotals,
+    ToolTotals,
+    UsageTotals,
+)
+from touchdown.accounting.facts import CallFacts, Posting
+from touchdown.accounting.taxes.tax import Evidence
+from touchdown.accounting.toolbook import Execution
+from touchdown.records import AgentRun, Usage
+
+Postings = Mapping[str, Posting]
+
+
+def total_usage(usages: Iterable[Usage]) -> UsageTotals:
+    """Sums by class; a class that no call reported stays ``None``."""
+    known = list(usages)
+    written: Counter[str] = Counter()
+    for usage in known:
+        written.update(usage.cache_write or {})
+    return UsageTotals(
+        uncached_input=_sum(usage.uncached for usage in known),
+        cache_read=_sum(usage.cache_read for usage in known),
+        cache_write=dict(sorted(written.items()))
+        if any(usage.cache_write is not None for usage in known)
+        else None,
+        output=_sum(usage.output for usage in known),
+        reasoning=_sum(usage.reasoning for usage in known),
+    )
+
+
+def total_cache(calls: Sequence[CallFacts]) -> CacheTotals:
+    """Tokens reusable, read and missed, and every miss with its call."""
+    found = [facts.diagnosis for facts in calls]
+    return CacheTotals(
+        reusable=sum(diagnosis.reusable or 0 for diagnosis in found),
+        read=sum(diagnosis.read or 0 for diagnosis in found),
+        missed=sum(diagnosis.missed or 0 for diagnosis in found),
+        misses=tuple(
+            CallMiss(facts.call.id, facts.call.span_id, miss)
+            for facts in calls
+            for miss in facts.misses
+        ),
+    )
+
+
+def total_context(calls: Sequence[CallFacts]) -> ContextTotals:
+    """The largest context and its make-up; the first of equal ones."""
+    peak = max(
+        (facts for facts in calls if facts.shares is not None),
+        key=lambda facts: facts.shares.total if facts.shares else 0,
+        default=None,
+    )
+    if peak is None or peak.shares is None:
+        return ContextTotals()
+    return ContextTotals(peak.shares.total, dict(sorted(peak.by_kind.items())))
+
+
+def total_models(calls: Sequence[CallFacts], postings: Postings) -> tuple[ModelTotals, ...]:
+    """What each model of each provider was used for, dearest first."""
+    groups: defaultdict[tuple[str, str], list[CallFacts]] = defaultdict(list)
+    for facts in calls:
+        groups[facts.call.provider, facts.call.priced_model].append(facts)
+    totals = [
+        ModelTotals(
+            provider=provider,
+            model=model,
+            calls=len(found),
+            usage=total_usage(facts.call.usage for facts in found),
+            total_usd=_money(postings[facts.call.id].total for facts in found),
+        )
+        for (provider, model), found in groups.items()
+    ]
+    return tuple(sorted(totals, key=lambda t: (-(t.total_usd or 0), t.provider, t.model)))
+
+
+def total_agents(
+    seen: Evidence, runs: Iterable[AgentRun], tasks: Iterable[str]
+) -> tuple[AgentTotals, ...]:
+    """Each agent run with its own cost and that of the agents below it, in order of their start.
+
+    An agent that is still running has no record yet: it is listed without a name.
+    """
+    known = {run.id: run for run in runs}
+    own: defaultdict[str, Decimal] = defaultdict(Decimal)
+    counted: Counter[str] = Counter()
+    for facts in seen.calls:
+        own[facts.call.agent_id] += seen.postings[facts.call.id].total or Decimal(0)
+        counted[facts.call.agent_id] += 1
+    running = [agent for agent in counted if agent not in known and agent not in set(tasks)]
+    below = _below(known)
+    ended = sorted(known.values(), key=lambda run: (run.started_at_ns, run.id))
+    listed = [(run.id, run.parent_id, run.name) for run in ended]
+    listed += [(agent, "", "") for agent in sorted(running) if agent]
+    return tuple(
+        AgentTotals(
+            id=agent,
+            parent_id=parent,
+            name=name,
+            own_usd=own[agent],
+            total_usd=sum((own[one] for one in _with_all_below(agent, below)), Decimal(0)),
+            model_calls=counted[agent],
+        )
+        for agent, parent, name in listed
+    )
+
+
+def total_tools(seen: Evidence) -> tuple[ToolTotals, ...]:
+    """Each tool by name: its calls, its results, and what reading and carrying them cost."""
+    groups: defaultdict[str, list[Execution]] = defaultdict(list)
+    for done in seen.executions:
+        groups[done.name].append(done)
+    first = _by_name(facts.first_reads for facts in seen.calls)
+    rent = _by_name(facts.rents for facts in seen.calls)
+    totals = [
+        ToolTotals(
+            name=name,
+            calls=len(found),
+            failed=sum(done.failed for done in found),
+            output_chars=_sum(done.output_chars for done in found),
+            output_tokens=_sum(_tokens(done) for done in found),
+            first_read_usd=first.get(name),
+            rent_usd=rent.get(name, Decimal(0)) if name in first else rent.get(name),
+        )
+        for name, found in groups.items()
+    ]
+    return tuple(sorted(totals, key=lambda tool: (-tool.calls, tool.name)))
+
+
+def _tokens(done: Execution) -> int | None:
+    if done.result is None or done.result.tokens is None:
+        return None
+    start, end = done.result.tokens
+    return end - start
+
+
+def _by_name(amounts: Iterable[Mapping[str, Decimal]]) -> dict[str, Decimal]:
+    total: defaultdict[str, Decimal] = defaultdict(Decimal)
+    for by_name in amounts:
+        for name, usd in by_name.items():
+            total[name] += usd
+    return dict(total)
+
+
+def _below(runs: Mapping[str, AgentRun]) -> dict[str, list[str]]:
+    children: defaultdict[str, list[str]] = defaultdict(list)
+    for run in runs.values():
+        children[run.parent_id].append(run.id)
+    return dict(children)
+
+
+def _with_all_below(agent: str, below: Mapping[str, Sequence[str]]) -> set[str]:
+    found: set[str] = set()
+    left = [agent]
+    while left:
+        one = left.pop()
+        if one not in found:
+            found.add(one)
+            left += below.get(one, ())
+    return found
+
+
+def _sum(counts: Iterable[int | None]) -> int | None:
+    known = [count for count in counts if count is not None]
+    return sum(known) if known else None
+
+
+def _money(amounts: Iterable[Decimal | None]) -> Decimal | None:
+    known = [amount for amount in amounts if amount is not None]
+    return sum(known, Decimal(0)) if known else None
