@@ -145,7 +145,7 @@ def _refusal(book: PriceBook, call: ModelCall) -> str:
         call.vendor, book.volume.providers
     )
     if vendor is None:
-        return f"{reason}; name its seller with --provider"
+        return f"{reason}; name it with --provider"
     close = difflib.get_close_matches(call.model.lower(), listed_ids(vendor), n=3)
     return f"{reason}; {vendor.id} has {', '.join(close)}" if close else reason
 

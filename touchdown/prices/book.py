@@ -163,10 +163,8 @@ class PriceBook:
         vendor = provider_named(name, volume.providers)
         exact = find_exact(vendor, model) if vendor is not None else None
         if vendor is None or exact is None:
-            unlisted = f"{name or 'no known vendor'} does not list {model}"
-            return Unpriced(
-                f"no price for host {call.host}, and {unlisted}" if call.host else unlisted
-            )
+            why = f"{name} does not list {model}" if vendor else f"{name or 'seller'} is not known"
+            return Unpriced(f"no price for host {call.host}, and {why}" if call.host else why)
         reason = LIST_ASSUMED if call.host else HOST_UNKNOWN
         return Listing(vendor.id, vendor.id, exact, terms, reason, book)
 

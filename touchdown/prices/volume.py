@@ -5,7 +5,6 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from importlib.metadata import version as installed_version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,10 +26,11 @@ class Volume:
 
 def open_installed() -> Volume:
     """The data that came with the installed genai-prices, or that its own updater fetched here."""
+    from genai_prices import __version__
     from genai_prices.data_snapshot import get_snapshot
 
     snapshot = get_snapshot()
-    name = f"genai-prices {installed_version('genai-prices')}"
+    name = f"genai-prices {__version__}"
     if snapshot.from_auto_update:
         name += f", updated {snapshot.timestamp:%Y-%m-%d %H:%M}"
     return Volume(snapshot.providers, name + _age(snapshot.providers))
