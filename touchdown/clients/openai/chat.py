@@ -192,10 +192,14 @@ def _message_blocks(message: object, names: dict[str, str]) -> list[Block]:
         media = text(part, "type") in MEDIA_PARTS
         blocks.append(Block("media" if media else kind, part, role))
     for call in items(get(message, "tool_calls")):
-        call_id, called = text(call, "id"), text(either(call, "function", "custom"), "name")
-        names[call_id] = called
-        blocks.append(Block("tool_use", call, role, call_id or None, called or None))
+        blocks.append(_tool_use(call, role, names))
     return blocks
+
+
+def _tool_use(call: object, role: str, names: dict[str, str]) -> Block:
+    call_id, name = text(call, "id"), text(either(call, "function", "custom"), "name")
+    names[call_id] = name
+    return Block("tool_use", call, role, call_id or None, name or None)
 
 
 def _tool_requests(message: object) -> list[ToolRequest]:
