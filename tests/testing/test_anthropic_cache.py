@@ -219,6 +219,25 @@ def test_after_five_minutes_only_the_hour_part_is_left():
     assert plan.written_tokens == {"5m": USER_TOKENS}
 
 
+def test_an_entry_inside_a_read_prefix_lives_no_longer_than_that():
+    api = Api()
+    api.call({"messages": [user(text(1_500, "a"), text(10, "b", "5m"))]})
+    inner: JsonObject = {"messages": [user(text(1_500, "a", "1h"))]}
+    both = api.call({"messages": [user(text(1_500, "a", "1h"), text(10, "b", "5m"))]})
+    assert (both.read_tokens, both.total_written_tokens) == (1_510, 0)
+    assert api.arrive(inner).read_tokens == 1_500
+    api.now_s += 301
+    assert api.arrive(inner).read_tokens == 0
+
+
+def test_reading_does_not_shorten_an_hour():
+    api = Api()
+    api.call({"messages": [user(text(1_500, "a", "1h"))]})
+    api.call({"messages": [user(text(1_500, "a", "5m"), text(10, "b", "5m"))]})
+    api.now_s += 301
+    assert api.call({"messages": [user(text(1_500, "a", "5m"))]}).read_tokens == 1_500
+
+
 def test_an_entry_cannot_be_read_before_its_answer_begins():
     api = Api()
     first, second = api.arrive(agent_body()), api.arrive(agent_body())

@@ -134,6 +134,15 @@ def test_life(model: str, more: JsonObject, gap_s: float, is_read: bool):
     assert (api.call(chat(message(2_048), **more)).read_tokens == 2_048) is is_read
 
 
+def test_reading_does_not_shorten_a_life():
+    api = Api(NEW)
+    api.call(chat(message(2_048), prompt_cache_options={"ttl": "12h"}))
+    again = api.call(chat(message(2_048)))
+    assert (again.read_tokens, again.written_tokens) == (2_048, {})
+    api.now_s += 1_801
+    assert api.call(chat(message(2_048))).read_tokens == 2_048
+
+
 @pytest.mark.parametrize("model", [OLD, NEW])
 @pytest.mark.parametrize(
     "change",

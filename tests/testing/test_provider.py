@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 import subprocess
 import sys
@@ -226,9 +227,18 @@ def test_closing_does_not_wait_for_idle_clients(claude):
         _ = provider.url
 
 
-def test_one_connection_serves_many_requests(serve):
-    import http.client
+def test_closing_drops_the_connections_clients_keep():
+    provider = Provider(["a", "b"]).start()
+    connection = http.client.HTTPConnection(provider.url.removeprefix("http://"), timeout=5)
+    connection.request("POST", "/v1/messages", msgspec.json.encode(ASK))
+    connection.getresponse().read()
+    provider.close()
+    assert connection.sock.recv(1) == b""
+    connection.close()
+    assert len(provider.requests) == 1
 
+
+def test_one_connection_serves_many_requests(serve):
     provider = serve(["a", "b"])
     connection = http.client.HTTPConnection(provider.url.removeprefix("http://"), timeout=5)
     sockets = []
@@ -252,6 +262,17 @@ def test_bedrock_path(serve):
     assert (status, answer["content"]) == (200, [{"type": "text", "text": "hello"}])
     assert provider.requests[0].model == model
     assert post(f"{url}/invoke-with-response-stream", body)[0] == 500
+
+
+def test_bedrock_has_no_automatic_caching(serve):
+    provider = serve(["a", "b"])
+    ask = {**ASK, "cache_control": {"type": "ephemeral"}, "system": "long " * 1_000}
+    written = [
+        post(provider.url + path, ask)[1]["usage"]["cache_creation_input_tokens"]
+        for path in ("/model/claude-opus-5/invoke", "/v1/messages")
+    ]
+    assert written[0] == 0
+    assert written[1] > 1_000
 
 
 def test_the_beta_query(serve):

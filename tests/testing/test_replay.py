@@ -38,8 +38,8 @@ def load(folder: Path, name: str) -> list[dict]:
 def test_headers_are_kept_but_not_those_of_the_old_connection(serve, claude):
     kept = {"retry-after": "0.01", "x-extra": "1"}
     dropped = {"content-encoding": "gzip", "content-length": "3", "transfer-encoding": "chunked"}
-    limited = exchange(status=429, body={"type": "error"}, **kept, **dropped)
-    replay = Replay([limited, exchange(**kept)])
+    limited = exchange(status=429, body={"type": "error"}, **kept)
+    replay = Replay([limited, exchange(**kept, **dropped)])
     raw = claude(serve(replay), max_retries=1).messages.with_raw_response.create(**ASK)
     assert raw.parse().content[0].text == "recorded"
     assert raw.headers["x-extra"] == "1"

@@ -5,12 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from touchdown.testing.provider.answer import pieces, server_sent_event
-from touchdown.testing.provider.payload import JsonObject, json_text, text_in
+from touchdown.testing.provider.payload import (
+    JsonObject,
+    json_text,
+    object_in,
+    objects_in,
+    text_in,
+)
 from touchdown.testing.provider.turn import Turn
 
 
 def message(turn: Turn) -> JsonObject:
     """The body of an answer that is not streamed."""
+    asked = isinstance(turn.body.get("diagnostics"), dict)
+    diagnostics: JsonObject = {"diagnostics": turn.diagnosis} if asked else {}
     return {
         "id": turn.reply.response_id or turn.new_id("msg"),
         "type": "message",
@@ -20,22 +28,23 @@ def message(turn: Turn) -> JsonObject:
         "stop_reason": turn.stop_word(anthropic=True),
         "stop_sequence": None,
         "usage": _usage(turn),
+        **diagnostics,
     }
 
 
-def message_events(turn: Turn) -> Iterator[bytes]:
-    """The events of a streamed answer, in the order the API sends them."""
-    whole = message(turn)
-    usage = dict(_usage(turn))
-    started = {**usage, "output_tokens": min(turn.output_tokens, 1)} if usage else usage
+def message_events(whole: JsonObject, chunk_chars: int) -> Iterator[bytes]:
+    """The events of `whole`, streamed in the order the API sends them."""
+    usage = object_in(whole["usage"])
+    output_tokens = usage.get("output_tokens")
+    started = dict(usage)
+    if isinstance(output_tokens, int):
+        started["output_tokens"] = min(output_tokens, 1)
     yield _event(
         "message_start",
         message={**whole, "content": [], "stop_reason": None, "usage": started},
     )
-    content = whole["content"]
-    assert isinstance(content, list)
-    for index, block in enumerate(content):
-        yield from _block_events(index, block, turn.reply.chunk_chars)
+    for index, block in enumerate(objects_in(whole["content"])):
+        yield from _block_events(index, block, chunk_chars)
         if index == 0:
             yield _event("ping")
     yield _event(

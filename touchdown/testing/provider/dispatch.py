@@ -12,6 +12,12 @@ from touchdown.testing.provider.anthropic_cache import breakpoint_error
 from touchdown.testing.provider.catalogue import embeddings, models
 from touchdown.testing.provider.chat_answer import completion, completion_events
 from touchdown.testing.provider.clock import Clock
+from touchdown.testing.provider.diagnostics import (
+    History,
+    Sent,
+    diagnose_anthropic,
+    diagnose_openai,
+)
 from touchdown.testing.provider.errors import error, fault_answer, misuse
 from touchdown.testing.provider.intake import Call, read_call
 from touchdown.testing.provider.openai_prompt import input_items
@@ -42,6 +48,7 @@ class Dispatcher:
         self._script = script
         self._clock = clock
         self._store = ResponseStore()
+        self._history = History()
         self._numbers = itertools.count(1)
 
     def read(self, received: Received) -> Call:
@@ -97,8 +104,17 @@ class Dispatcher:
         if isinstance(step, Fault):
             return fault_answer(step, call.route, call.request_id)
         reply = Reply(step) if isinstance(step, str) else step
-        turn = Turn(call.request, reply, call.plan, self._new_id, call.request.at)
+        diagnosis = self._diagnose(call)
+        turn = Turn(call.request, reply, call.plan, self._new_id, call.request.at, diagnosis)
         return self._reply(call, turn)
+
+    def _diagnose(self, call: Call) -> JsonObject | None:
+        sent = Sent(call.prompt, call.request.body)
+        if call.route.api == "anthropic.messages":
+            return diagnose_anthropic(sent, self._history)
+        if call.route.api == "openai.responses":
+            return diagnose_openai(sent, call.plan.read_tokens, self._history)
+        return None
 
     def _refusal(self, call: Call) -> Answer | None:
         """The API's own 400s: breakpoints it refuses, a previous response it does not know."""
@@ -140,21 +156,24 @@ class Dispatcher:
         if given is not None:
             return json_bytes(given), None
         if call.route.api == "openai.responses":
-            return self._response_payload(turn, stream)
+            return self._response_payload(call, turn)
         if call.route.api == "openai.chat":
             if stream:
                 return b"", list(completion_events(turn))
             return json_bytes(completion(turn)), None
+        whole = message(turn)
+        self._history.keep(text_in(whole["id"]), Sent(call.prompt, turn.body))
         if stream:
-            return b"", list(message_events(turn))
-        return json_bytes(message(turn)), None
+            return b"", list(message_events(whole, turn.reply.chunk_chars))
+        return json_bytes(whole), None
 
-    def _response_payload(self, turn: Turn, stream: bool) -> _Payload:
+    def _response_payload(self, call: Call, turn: Turn) -> _Payload:
         """As above; the finished response is kept for look-ups and follow-ups."""
         whole = response(turn)
+        self._history.keep(text_in(whole["id"]), Sent(call.prompt, turn.body))
         previous = self._store.context(text_in(turn.body.get("previous_response_id")))
         self._store.save(whole, (previous or []) + input_items(turn.body))
-        if stream:
+        if call.request.stream:
             return b"", list(response_events(turn, whole))
         return json_bytes(unfinished(whole, "queued") if whole["background"] else whole), None
 

@@ -13,6 +13,8 @@ from touchdown.testing.provider.turn import Turn
 
 def response(turn: Turn) -> JsonObject:
     """The body of a finished response."""
+    asked = turn.diagnosis is not None
+    diagnostics: JsonObject = {"prompt_cache_diagnostics": turn.diagnosis} if asked else {}
     cut_short = not turn.is_prewarm and turn.stop_word(anthropic=False) == "length"
     return {
         **_head(turn),
@@ -21,6 +23,7 @@ def response(turn: Turn) -> JsonObject:
         "incomplete_details": {"reason": "max_output_tokens"} if cut_short else None,
         "output": _output(turn),
         "usage": _usage(turn),
+        **diagnostics,
     }
 
 

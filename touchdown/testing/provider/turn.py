@@ -32,6 +32,7 @@ class Turn:
     plan: CachePlan
     new_id: Callable[[str], str]
     at: float
+    diagnosis: JsonObject | None = None
 
     @property
     def model(self) -> str:
