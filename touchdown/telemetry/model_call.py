@@ -47,23 +47,27 @@ def call_start_attributes(
 def call_attributes(call: ModelCall) -> dict[str, AttributeValue]:
     """The call itself: what was asked, who answered, how it ended, what it used."""
     return {
-        **call_start_attributes(call.operation, call.provider, call.model, call.host, call.port),
+        **_output(call),
+        **_attempts(call),
         **_request(call),
         **_response(call),
         **usage_attributes(call.usage),
-        **_output(call),
-        **_attempts(call),
+        **call_start_attributes(call.operation, call.provider, call.model, call.host, call.port),
+        **known(
+            {
+                names.CALL_ID: call.id,
+                names.TASK_ID: call.task_id,
+                names.AGENT_ID: call.agent_id,
+            }
+        ),
     }
 
 
 def _request(call: ModelCall) -> dict[str, AttributeValue]:
     asked = known(
         {
-            names.CALL_ID: call.id,
             names.CALL_API: call.api,
             names.CALL_VENDOR: call.vendor,
-            names.TASK_ID: call.task_id,
-            names.AGENT_ID: call.agent_id,
             names.CONVERSATION: call.conversation,
             names.REQUEST_PREVIOUS_RESPONSE: call.previous_response_id,
             names.REQUEST_STREAM: call.stream or None,

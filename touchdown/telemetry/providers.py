@@ -84,6 +84,7 @@ class Source(Generic[Provider, Handle]):
         self._final = False
         self._handle: Handle | None = None
         self._own: Handle | None = None
+        self._expected: tuple[Provider | None, bool] | None = None
         self.private: Private | None = None
         self._renew_lock()
         in_forked_children(self._renew_lock)
@@ -106,10 +107,12 @@ class Source(Generic[Provider, Handle]):
         """Whether there will be something to use, found out without building it."""
         if self._handle is not None or self._final:
             return self._handle is not None
-        if sdk_disabled(os.environ):
-            return False
-        asked = wanted_exporters(self._api.signal, os.environ)
-        return not self._is_unset(self._find()) or bool(asked)
+        found = self._find()
+        if self._expected is None or self._expected[0] is not found:
+            asked = bool(wanted_exporters(self._api.signal, os.environ))
+            likely = not sdk_disabled(os.environ) and (asked or not self._is_unset(found))
+            self._expected = (found, likely)
+        return self._expected[1]
 
     def close(self) -> None:
         """Use nothing any more."""

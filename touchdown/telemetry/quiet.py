@@ -30,3 +30,8 @@ def failed(place: str, error: Exception) -> None:
     )
     with contextlib.suppress(Exception):
         _log.debug("touchdown: %s failed", place, exc_info=error)
+
+
+def forget() -> None:
+    """Say everything again from here on: a fresh set-up must be able to say what is wrong with it."""
+    _said.clear()

@@ -14,7 +14,8 @@ _CLASSES = ("uncached", "cache_read", "cache_write", "output", "server_tools")
 def verdict_attributes(verdict: CallVerdict) -> dict[str, AttributeValue]:
     """Provisional, as every figure on a child span is: the task's root span carries the settled ones."""
     return {
-        **_cost(verdict),
+        **_misses(verdict.misses[:MOST_MISSES]),
+        **share_attributes(verdict),
         **known(
             {
                 names.CACHE_STATE: verdict.cache_state,
@@ -23,8 +24,7 @@ def verdict_attributes(verdict: CallVerdict) -> dict[str, AttributeValue]:
                 names.CACHE_MISSED: verdict.missed_tokens,
             }
         ),
-        **_misses(verdict.misses[:MOST_MISSES]),
-        **share_attributes(verdict),
+        **_cost(verdict),
     }
 
 

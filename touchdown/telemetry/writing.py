@@ -6,7 +6,7 @@ from opentelemetry.context import Context
 from opentelemetry.trace import Span, Status, StatusCode, Tracer, set_span_in_context
 from opentelemetry.util.types import AttributeValue
 
-from touchdown.records import AgentRun, CallVerdict, ModelCall, Record, TaskRecord, ToolCall
+from touchdown.records import CallVerdict, ModelCall, Record, TaskRecord, ToolCall
 from touchdown.telemetry import attributes as names
 from touchdown.telemetry.context_read import context_attributes
 from touchdown.telemetry.held import Held, missing, own
@@ -20,7 +20,11 @@ from touchdown.telemetry.verdict import verdict_attributes
 BESIDE = "touchdown.call"
 """Name of the span that says what a host's own span of the call could not be told any more."""
 
+MOST_ATTRIBUTES = 120
+"""Told at the end of a span: with those of its start, fewer than the SDK's own limit of 128."""
+
 _MOST_CALLS = 10_000
+_LEAST = names.REQUEST_OTHER.partition("{")[0]
 
 
 class Writer:
@@ -37,7 +41,7 @@ class Writer:
             return
         try:
             wrong = error_type(record)
-            written = {**self.attributes(held, record), **more}
+            written = _within_limit(self.attributes(held, record, more))
             if wrong is not None:
                 written[names.ERROR_TYPE] = wrong
                 span.set_status(Status(StatusCode.ERROR, wrong))
@@ -58,7 +62,7 @@ class Writer:
     ) -> None:
         """Tell a host's own span what it lacks; beside it, when it has ended or tells of another call."""
         try:
-            written = {**self.attributes(held, record), **more}
+            written = _within_limit(self.attributes(held, record, more))
             wrong = error_type(record)
             if wrong is not None:
                 written[names.ERROR_TYPE] = wrong
@@ -69,20 +73,22 @@ class Writer:
         except Exception as error:
             failed("enriching a span", error)
 
-    def attributes(self, held: Held, record: Record) -> dict[str, AttributeValue]:
-        """Everything that the record itself says."""
+    def attributes(
+        self, held: Held, record: Record, more: Mapping[str, AttributeValue]
+    ) -> dict[str, AttributeValue]:
+        """Everything to say, the essential last: under a lower limit the SDK drops what is oldest."""
+        if isinstance(record, TaskRecord):
+            return {**more, **task_attributes(record)}
         if isinstance(record, ModelCall):
             shape = record.context
             before = self._spans.get(shape.predecessor) if shape.predecessor else None
             if held.span_id:
                 self._spans.put(record.id, held.span_id)
-            told = {**call_attributes(record), **context_attributes(shape, before)}
+            told = {**context_attributes(shape, before), **more, **call_attributes(record)}
         elif isinstance(record, ToolCall):
-            told = tool_attributes(record)
-        elif isinstance(record, AgentRun):
-            told = agent_attributes(record)
+            told = {**more, **tool_attributes(record)}
         else:
-            return task_attributes(record)
+            told = {**more, **agent_attributes(record)}
         task = self._tasks.get(record.task_id)
         if task is not None and task.name:
             told[names.TASK_NAME] = task.name
@@ -96,6 +102,12 @@ def facts_beside(
     if isinstance(record, TaskRecord):
         return settled
     return {} if verdict is None else verdict_attributes(verdict)
+
+
+def _within_limit(written: dict[str, AttributeValue]) -> dict[str, AttributeValue]:
+    if len(written) <= MOST_ATTRIBUTES:
+        return written
+    return {name: value for name, value in written.items() if not name.startswith(_LEAST)}
 
 
 def _tells_of(span: Span, call_id: str) -> bool:

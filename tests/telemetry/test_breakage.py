@@ -1,0 +1,159 @@
+"""What breaks in a host's telemetry, or in ours, never reaches the call."""
+
+import os
+import threading
+import time
+from collections.abc import Sequence
+
+import pytest
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
+
+from tests.telemetry.samples import BARE_CALL, CALL_START
+from touchdown.telemetry import SpanSink, private
+
+
+class Broken(SpanProcessor):
+    """A processor that raises where it is told to."""
+
+    def __init__(self, where: str) -> None:
+        self._where = where
+
+    def on_start(self, span: object, parent_context: object = None) -> None:
+        if self._where == "start":
+            raise RuntimeError("broken at the start")
+
+    def on_end(self, span: ReadableSpan) -> None:
+        if self._where == "end":
+            raise RuntimeError("broken at the end")
+
+
+class Exporter(SpanExporter):
+    """An exporter that does what it is told: works, refuses, raises, or hangs."""
+
+    def __init__(self, how: str) -> None:
+        self.how = how
+        self.let_go = threading.Event()
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        if self.how == "hangs":
+            self.let_go.wait(30)
+        if self.how == "raises":
+            raise ConnectionError("no route")
+        return SpanExportResult.SUCCESS if self.how == "works" else SpanExportResult.FAILURE
+
+    def shutdown(self) -> None:
+        """Nothing to let go of."""
+
+
+def own_sink(monkeypatch: pytest.MonkeyPatch, how: str) -> tuple[SpanSink, Exporter]:
+    """A sink with a provider of our own and this exporter behind it."""
+    exporter = Exporter(how)
+    monkeypatch.setenv("OTEL_TRACES_EXPORTER", "otlp")
+    monkeypatch.setattr(private, "span_exporters", lambda _names: [exporter])
+    return SpanSink(), exporter
+
+
+def one_call(sink: SpanSink) -> None:
+    opened = sink.open(CALL_START)
+    assert opened is not None
+    with opened.activate():
+        pass
+    opened.close(BARE_CALL, None)
+
+
+def test_a_processor_that_raises_at_the_start_costs_the_span(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(Broken("start"))
+    sink = SpanSink(tracer_provider=provider)
+    assert sink.open(CALL_START) is None
+    assert sink.open(CALL_START) is None
+    assert [record.getMessage() for record in caplog.records] == [
+        "touchdown: opening a span failed (RuntimeError: broken at the start); "
+        "the host's call is not affected"
+    ]
+
+
+def test_a_processor_that_raises_at_the_end_does_not_reach_the_worker(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(Broken("end"))
+    sink = SpanSink(tracer_provider=provider)
+    one_call(sink)
+    one_call(sink)
+    assert len(caplog.records) == 1
+
+
+def test_an_exporter_that_raises_is_counted_and_said(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    sink, _ = own_sink(monkeypatch, "raises")
+    one_call(sink)
+    assert not sink.flush(5.0)
+    sink.shutdown(2.0)
+    assert [record.getMessage() for record in caplog.records] == [
+        "touchdown: the span exporter failed (ConnectionError: no route); "
+        "the host's call is not affected",
+        "touchdown: 1 of 1 spans were not sent (the backend refused them)",
+    ]
+
+
+def test_all_that_was_sent_is_not_reported(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    sink, _ = own_sink(monkeypatch, "works")
+    one_call(sink)
+    assert sink.flush(5.0)
+    one_call(sink)
+    sink.shutdown(2.0)
+    sink.shutdown(2.0)
+    assert caplog.records == []
+
+
+def test_a_backend_that_hangs_holds_flush_and_shutdown_only_so_long(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    sink, exporter = own_sink(monkeypatch, "hangs")
+    one_call(sink)
+    began = time.monotonic()
+    assert not sink.flush(0.2)
+    sink.shutdown(0.5)
+    took_s = time.monotonic() - began
+    exporter.let_go.set()
+    assert took_s < 2.0
+    assert [record.getMessage() for record in caplog.records] == [
+        "touchdown: 1 of 1 spans were not sent (no end within 0.5 s)"
+    ]
+
+
+def test_a_hanging_backend_does_not_hold_a_close(monkeypatch: pytest.MonkeyPatch) -> None:
+    sink, exporter = own_sink(monkeypatch, "hangs")
+    one_call(sink)
+    began = time.monotonic()
+    for _ in range(3_000):
+        one_call(sink)
+    took_s = time.monotonic() - began
+    sink.shutdown(0.1)
+    exporter.let_go.set()
+    assert took_s < 10
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_a_forked_child_sends_and_counts_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    sink, _ = own_sink(monkeypatch, "works")
+    one_call(sink)
+    child = os.fork()
+    if child == 0:
+        sent = False
+        try:
+            one_call(sink)
+            sent = sink.flush(5.0)
+        finally:
+            os._exit(0 if sent else 1)
+    _, status = os.waitpid(child, 0)
+    assert os.waitstatus_to_exitcode(status) == 0
+    sink.shutdown(2.0)
