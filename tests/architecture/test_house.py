@@ -23,9 +23,13 @@ LAYERS = (
     ("api", "testing"),
     ("__init__",),
     ("cli",),
+    ("__main__",),
 )
 
 PUBLIC_NAMES = {
+    "Instrumentation",
+    "Task",
+    "__version__",
     "agent",
     "current_task",
     "flush",
