@@ -51,6 +51,16 @@ def test_a_call_of_which_little_is_known(seen: Seen) -> None:
     }
 
 
+def test_spans_say_which_conventions_they_follow(seen: Seen) -> None:
+    opened = SpanSink(tracer_provider=seen.provider, version="0.1").open(CALL_START)
+    assert opened is not None
+    opened.close(BARE_CALL, None)
+    scope = seen.memory.get_finished_spans()[0].instrumentation_scope
+    assert scope is not None
+    assert (scope.name, scope.version) == ("touchdown", "0.1")
+    assert scope.schema_url == "https://opentelemetry.io/schemas/gen-ai-dev/1.42.0-dev"
+
+
 def test_a_call_of_which_all_is_known(seen: Seen) -> None:
     seen.sink.open(TaskRecord("task-1", "fix issue", BEGAN_NS))
     assert show(seen, CALL, VERDICT) == BARE_ATTRIBUTES | {
