@@ -1,15 +1,20 @@
 """The body of an answer: who reads it as bytes, and when it is closed or dropped."""
 
 from collections.abc import AsyncIterator, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import wrapt
 
 from touchdown.integration import CallObservation
 from touchdown.runtime.raw import RawBody
 
+if TYPE_CHECKING:
+    Proxy = wrapt.ObjectProxy[Any]
+else:
+    Proxy = wrapt.ObjectProxy  # generic from wrapt 2 on only
 
-class WatchedBody(wrapt.ObjectProxy[Any]):
+
+class WatchedBody(Proxy):
     """The transport's byte stream, passed through. Closing it ends the call if nothing else has.
 
     Bytes are kept only when no SDK stream reads the events (a raw response that the host reads itself).
