@@ -1,4 +1,5 @@
-# Recordings and clients with the lowest versions of everything, on the lowest Python where this machine has it.
+# Every test, the recordings among them, with the lowest versions of everything, on the lowest Python where this
+# machine has it.
 source "$(dirname "$0")/../environment.sh"
 
 python=$(python_of 3.10)
@@ -9,5 +10,4 @@ else
     fresh_env low-sdks
     "$BUILD/low-sdks/bin/pip" install -qq -r ci/envs/low-sdks.in
 fi
-"$BUILD/low-sdks/bin/python" -m pytest -m "not (live or stage_phoenix or stage_mini_swe_agent)" \
-    tests/clients tests/recordings
+"$BUILD/low-sdks/bin/python" -m pytest -m "not (live or stage_phoenix or stage_mini_swe_agent)"
