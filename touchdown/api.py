@@ -130,7 +130,9 @@ def _chosen(clients: tuple[str, ...] | None) -> tuple[str, ...]:
 def build_runtime(asked: dict[str, Any]) -> core.Runtime:
     """Accountant, journal, price book and sinks, wired together."""
     path = asked.get("journal") or os.environ.get("TOUCHDOWN_JOURNAL")
-    book = PriceBook(overrides=asked.get("prices") or ())
+    book = PriceBook.configured(asked.get("prices") or ())
+    for problem in book.problems:
+        warn_once(f"prices:{problem}", "touchdown: %s", problem)
     accountant = LiveAccountant(book, Journal(path) if path else None)
     sink = SpanSink(
         tracer_provider=asked.get("tracer_provider"),

@@ -1,8 +1,6 @@
 """What users write: ``task()``, ``@agent``, ``@tool`` and ``current_task()``."""
 
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
-from contextvars import Token
 from dataclasses import replace
 from types import TracebackType
 from typing import Any, Literal, TypeVar, cast, overload
@@ -11,21 +9,16 @@ import wrapt
 
 from touchdown.accounting.account import TaskAccount
 from touchdown.runtime import core
-from touchdown.runtime.call import qualified_name
 from touchdown.runtime.core import Receipt
 from touchdown.runtime.driving import drive
 from touchdown.runtime.guard import failed as note_failed
 from touchdown.runtime.guard import guarded
-from touchdown.runtime.identity import now_ns
 from touchdown.runtime.place import (
-    Place,
     TaskState,
     current_place,
-    new_task,
-    reset_place,
-    set_place,
 )
 from touchdown.runtime.step import StepObservation, open_step
+from touchdown.runtime.task_run import TaskRun
 
 F = TypeVar("F", bound=Callable[..., Any])
 Outcome = Literal["useful", "useless", "unknown"]
@@ -99,10 +92,10 @@ class TaskScope:
 
     def __init__(self, name: str | None, fields: Mapping[str, Any]) -> None:
         self._name, self._fields = name, fields
-        self._entered: list[_TaskRun] = []
+        self._entered: list[TaskRun] = []
 
     def __enter__(self) -> Task:
-        run = _TaskRun(self._name or "task", self._fields)
+        run = TaskRun(self._name or "task", self._fields)
         run.__enter__()
         self._entered.append(run)
         return Task(run.state)
@@ -134,72 +127,9 @@ class TaskScope:
 
         @wrapt.decorator
         def in_task(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
-            return drive(lambda: wrapped(*args, **kwargs), _TaskRun(name, fields))
+            return drive(lambda: wrapped(*args, **kwargs), TaskRun(name, fields))
 
         return cast("F", in_task(function))
-
-
-class _TaskRun:
-    """One run of a task; inside it the task is current. Closed once, by ``finish`` or an exception."""
-
-    def __init__(self, name: str, fields: Mapping[str, Any]) -> None:
-        self._runtime = core.active()
-        here = current_place()
-        parent = here.task if here is not None and not here.task.closed else None
-        self._parent_agent = here.agent_id if here is not None else ""
-        key = self._runtime.options.digest_key if self._runtime else None
-        self.state = new_task(name, parent=parent, digest_key=key, **fields)
-        self._opened: list[Any] = []
-        self._entered: list[tuple[Token[Place | None], ExitStack]] = []
-        if self._runtime is not None:
-            self._opened = self._runtime.open(self.state.record)
-            self._identify()
-            self._runtime.deliver_record(self.state.record)
-
-    def _identify(self) -> None:
-        trace_id, span_id = core.ids_of(self._opened)
-        self.state.record = replace(self.state.record, trace_id=trace_id, span_id=span_id)
-
-    def __enter__(self) -> "_TaskRun":
-        stack = ExitStack()
-        try:
-            stack.enter_context(core.activated(self._opened))
-        except Exception:
-            note_failed("task.enter")
-        token = set_place(Place(self.state, self.state.id, self.state.record.name))
-        self._entered.append((token, stack))
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        tb: TracebackType | None,
-    ) -> None:
-        token, stack = self._entered.pop()
-        try:
-            stack.close()
-            reset_place(token)
-        except Exception:
-            note_failed("task.exit")
-        if error is not None and not isinstance(error, (StopIteration, StopAsyncIteration)):
-            self._close(qualified_name(error))
-
-    def finish(self, result: object = None, *, status: str = "ok") -> None:
-        """The task's code ended."""
-        self._close(None if status in ("ok", "closed_early") else status)
-
-    @guarded("task.close")
-    def _close(self, error_type: str | None) -> None:
-        state = self.state
-        with state.lock:
-            if state.closed:
-                return
-            state.closed = True
-            duration = now_ns() - state.record.started_at_ns
-            state.record = replace(state.record, duration_ns=duration, error_type=error_type)
-        if self._runtime is not None:
-            self._runtime.deliver_record(state.record, self._opened)
 
 
 @overload

@@ -20,7 +20,8 @@ LAYERS = (
     ("clients", "tasks", "engines"),
     ("live", "telemetry"),
     ("sessions", "report", "collect"),
-    ("api", "testing"),
+    ("api",),
+    ("testing",),  # capture() is the wiring with a fresh accountant
     ("__init__",),
     ("cli",),
     ("__main__",),
