@@ -201,6 +201,11 @@ def _by_digest(tool: ToolCall) -> bool:
     return bool(tool.result_digest) and not tool.call_id
 
 
+def _raised(tool: ToolCall) -> Hashable:
+    """A tool that raised has no result of its own: the error in the context is what the host made of it."""
+    return (tool.agent_id, tool.name) if tool.failure == "raised" and not tool.call_id else None
+
+
 _KEYS: tuple[tuple[ToolKey, ResultKey], ...] = (
     (
         lambda tool: (tool.agent_id, tool.call_id) if tool.call_id else None,
@@ -223,6 +228,14 @@ _KEYS: tuple[tuple[ToolKey, ResultKey], ...] = (
         lambda result: (
             (result.name, result.segment.result_digest) if result.segment.result_digest else None
         ),
+    ),
+    (
+        lambda tool: _raised(tool),
+        lambda result: (_agent(result), result.name) if result.failed else None,
+    ),
+    (
+        lambda tool: _raised(tool),
+        lambda result: (_agent(result), result.name),
     ),
     (
         lambda tool: None if tool.result_digest or tool.call_id else (tool.agent_id, tool.name),

@@ -41,6 +41,10 @@ class Receipt(Protocol):
         """The envelope ``touchdown.report/1``."""
         ...
 
+    def __rich__(self) -> Any:
+        """What rich shows on a terminal."""
+        ...
+
 
 receipt_of: Callable[[TaskAccount], Receipt]
 """How an account is shown; set by the wiring, since reports lie above."""

@@ -1,0 +1,54 @@
+"""The public names used as a reader would; checked by mypy and pyright."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import touchdown
+from touchdown.testing import capture
+
+
+@touchdown.tool
+def bare(pattern: str) -> int:
+    return len(pattern)
+
+
+@touchdown.tool("search", failed=lambda result: result is None, read_only=True)
+def named(pattern: str) -> str | None:
+    return pattern or None
+
+
+@touchdown.agent("reviewer")
+async def review(diff: str) -> str:
+    return diff
+
+
+@touchdown.agent
+def lines(text: str) -> Iterator[str]:
+    yield from text.splitlines()
+
+
+@touchdown.tool
+async def stream(text: str) -> AsyncIterator[str]:
+    for line in text.splitlines():
+        yield line
+
+
+@touchdown.task
+def whole(goal: str) -> int:
+    return bare(goal)
+
+
+@touchdown.task("goal", tags={"team": "a"}, user="u", conversation="c")
+async def later(goal: str) -> str:
+    return await review(goal)
+
+
+def test_types_survive() -> None:
+    with capture() as seen:
+        number: int = bare("abc")
+        found: str | None = named("x")
+        said: list[str] = list(lines("a\nb"))
+        total: int = whole("goal")
+        with touchdown.task("by hand") as task:
+            name: str = task.name
+        assert (number, found, said, total, name) == (3, "x", ["a", "b"], 4, "by hand")
+        assert {tool.name for tool in seen.tools} == {"bare", "search"}
