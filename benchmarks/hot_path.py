@@ -1,7 +1,7 @@
 """What touchdown adds to the caller's thread, against the floor: one span with 25 attributes.
 
-Run ``python benchmarks/hot_path.py [--pairs N] [--json]``. One process, one pinned CPU where the system allows it;
-the SDK bare, the SDK with a hook that makes one span with 25 attributes through a
+Run ``python benchmarks/hot_path.py [--pairs N] [--json]``. One process, on one CPU where the
+system allows it; the SDK bare, the SDK with a hook that makes one span with 25 attributes through a
 ``BatchSpanProcessor``, and the SDK with touchdown take turns, in changing order, on the same request:
 60 messages, about 200 KB of JSON, 12 tools. The figure is the median over pairs of the difference in
 ``time.thread_time`` per call; what is claimed is the ratio of two such differences of one run.

@@ -10,7 +10,7 @@ from touchdown.records.verdict import Basis
 
 @dataclass(frozen=True, slots=True)
 class Money:
-    """The bill, split once: ``work_usd`` + the sum of ``taxes`` + ``unexplained_usd`` is ``total_usd`` exactly.
+    """The bill, split once: ``work_usd`` + all ``taxes`` + ``unexplained_usd`` is ``total_usd`` exactly.
 
     Units: US dollars. ``complete`` is false when something that may have cost money is not in the total.
     """

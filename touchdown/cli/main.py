@@ -26,9 +26,7 @@ class Command:
 
 COMMANDS = {
     "demo": Command("touchdown.cli.demo", "watch an agent work and read its bill; no keys", "demo"),
-    "run": Command("touchdown.cli.run", "run a Python program, print a receipt at its end"),
     "prices": Command("touchdown.cli.prices", "what a model costs, and which book says so"),
-    "doctor": Command("touchdown.cli.doctor", "what is instrumented here, what is not, and why"),
 }
 
 INTRODUCTION = """\

@@ -50,7 +50,11 @@ class Output:
     @property
     def chars(self) -> int:
         """All characters of the answer."""
-        return self.text_chars + self.reasoning_chars + sum(t.argument_chars for t in self.tool_requests)
+        return (
+            self.text_chars
+            + self.reasoning_chars
+            + sum(t.argument_chars for t in self.tool_requests)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +132,9 @@ class ModelCall:
     @property
     def began_at_ns(self) -> int:
         """When the answer began: its first chunk, or its end where it came in one piece."""
-        return self.sent_at_ns + (self.duration_ns if self.first_chunk_ns is None else self.first_chunk_ns)
+        return self.sent_at_ns + (
+            self.duration_ns if self.first_chunk_ns is None else self.first_chunk_ns
+        )
 
     @property
     def ended_at_ns(self) -> int:
