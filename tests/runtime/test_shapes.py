@@ -162,13 +162,13 @@ def test_a_broken_accountant_never_reaches_the_host(
 
     forget_warnings()
     monkeypatch.setattr(Ledger, "add", broken)
-    with caplog.at_level(logging.WARNING, "touchdown"), Provider(["fine", "fine"]) as provider:
-        with capture() as seen:
-            client = openai.OpenAI(base_url=provider.openai_url, api_key="k")
-            for _ in range(2):
-                asked: Any = {"model": "gpt-5.4", "messages": [{"role": "user", "content": "x"}]}
-                assert client.chat.completions.create(**asked).choices[0].message.content == "fine"
-            assert len(seen.calls) == 2
+    asked: Any = {"model": "gpt-5.4", "messages": [{"role": "user", "content": "x"}]}
+    caplog.set_level(logging.WARNING, "touchdown")
+    with Provider(["fine", "fine"]) as provider, capture() as seen:
+        client = openai.OpenAI(base_url=provider.openai_url, api_key="k")
+        for _ in range(2):
+            assert client.chat.completions.create(**asked).choices[0].message.content == "fine"
+        assert len(seen.calls) == 2
     assert [r.getMessage() for r in caplog.records].count(
         "touchdown: accountant.fold failed; the call is not affected"
     ) == 1
