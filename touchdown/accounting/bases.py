@@ -4,15 +4,20 @@ from bisect import insort
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
 from typing import Literal
 
 from touchdown.accounting.cache_rules import Life
+from touchdown.accounting.changes import usable_prefix
 from touchdown.accounting.contexts import Context
 from touchdown.accounting.facts import CallFacts
 from touchdown.context.shares import Shares
 
 MOST_CALLS_BACK = 64
 """How many earlier calls of an agent on one route are asked for an entry that this call could read."""
+
+MOST_SIDE_CALLS = 8
+"""How many calls in a row that share nothing with a conversation are looked past."""
 
 Alive = Literal["alive", "expired", "unsure", "unknown"]
 
@@ -33,7 +38,6 @@ class Earlier:
     def __init__(self) -> None:
         self._by_agent: defaultdict[str, list[CallFacts]] = defaultdict(list)
         self._by_model: defaultdict[str, list[CallFacts]] = defaultdict(list)
-        self._by_id: dict[str, CallFacts] = {}
 
     def note(self, facts: CallFacts) -> None:
         """Remember a folded call."""
@@ -41,26 +45,22 @@ class Earlier:
             return
         insort(self._by_agent[facts.call.agent_id], facts, key=lambda known: known.key)
         insort(self._by_model[facts.call.priced_model], facts, key=lambda known: known.key)
-        self._by_id[facts.call.id] = facts
 
     def base_of(self, facts: CallFacts) -> tuple[CallFacts | None, int]:
         """The base of this call, and how many first segments they have in common.
 
-        The agent's latest call whose answer began before this one was sent; where that shares nothing
-        with this call, the call that its shape names as predecessor; for an agent's first call the one
-        of the task, on the same model, with the longest common prefix.
+        The agent's latest call whose answer began before this one was sent. Where that shares nothing
+        with this call (an agent's side call, say for a title), the latest of the few before it that
+        does. For an agent's first call the one of the task, on the same model, with the longest common
+        prefix.
         """
-        latest = self._latest_of_agent(facts)
-        if latest is None:
-            return self._longest_of_task(facts)
-        common = _common(latest.context, facts.context)
-        if common == 0:
-            named = self._by_id.get(facts.call.context.predecessor or "")
-            if named is not None and _comes_before(named, facts):
-                other = _common(named.context, facts.context)
-                if other:
-                    return named, other
-        return latest, common
+        latest: CallFacts | None = None
+        for known in islice(self._before(facts), 1 + MOST_SIDE_CALLS):
+            common = _common(known.context, facts.context)
+            if common or _have_a_segment_in_common(known.context, facts.context):
+                return known, common
+            latest = latest or known
+        return (latest, 0) if latest is not None else self._longest_of_task(facts)
 
     def entry_for(self, facts: CallFacts) -> Entry | None:
         """The longest prefix of this call that an entry known to be alive covers.
@@ -74,7 +74,7 @@ class Earlier:
         for known in self._candidates(facts):
             if known.shares is None or known.rule is None:
                 continue
-            common = _common(known.context, facts.context)
+            common = usable_prefix(known, facts)
             user = next((user for end, user in reached if end >= known.extent), known)
             reached.append((min(known.extent, known.shares.end(common)), known))
             tokens = _readable(known, facts.shares, common)
@@ -86,11 +86,11 @@ class Earlier:
                     break
         return best
 
-    def _latest_of_agent(self, facts: CallFacts) -> CallFacts | None:
+    def _before(self, facts: CallFacts) -> Iterator[CallFacts]:
+        """The agent's calls whose answer began before this one was sent, latest first."""
         for known in reversed(self._by_agent[facts.call.agent_id]):
             if _comes_before(known, facts):
-                return known
-        return None
+                yield known
 
     def _longest_of_task(self, facts: CallFacts) -> tuple[CallFacts | None, int]:
         best: CallFacts | None = None
@@ -155,6 +155,13 @@ def _comes_before(known: CallFacts, facts: CallFacts) -> bool:
 
 def _common(one: Context | None, other: Context | None) -> int:
     return one.common(other) if one is not None and other is not None else 0
+
+
+def _have_a_segment_in_common(one: Context | None, other: Context | None) -> bool:
+    if one is None or other is None:
+        return False
+    mine = {one.segment(index).digest for index in range(one.length)} - {""}
+    return any(other.segment(index).digest in mine for index in range(other.length))
 
 
 def _readable(known: CallFacts, shares: Shares, common: int) -> int:

@@ -6,7 +6,7 @@ from touchdown.accounting.bases import Entry, is_alive, life_of
 from touchdown.accounting.changes import Change, find_change
 from touchdown.accounting.contexts import Context
 from touchdown.accounting.facts import CallFacts, Diagnosis, Missed
-from touchdown.accounting.ranges import Range, clip, count
+from touchdown.accounting.ranges import Range, clip, count, joined
 from touchdown.context.shares import Shares
 from touchdown.prices.rates import Unpriced
 from touchdown.records.verdict import Basis, CacheState
@@ -100,11 +100,12 @@ def _answer(q: _Question) -> Diagnosis:
         (clip(q.change.repeats, reach, stop), loose, _why_not_there),
         (clip(q.change.repeats, stop, total), before, _why_behind),
     ]
-    misses = [
-        _missed(q, ranges, *why(q))
-        for ranges, least, why in parts
-        if count(ranges) >= max(least, 1)
-    ]
+    found: dict[Cause, tuple[Range, ...]] = {}
+    for ranges, least, why in parts:
+        if count(ranges) >= max(least, 1):
+            cause = why(q)
+            found[cause] = joined([*found.get(cause, ()), *ranges])
+    misses = [_missed(q, ranges, *cause) for cause, ranges in found.items()]
     payable = sum(count(miss.ranges) for miss in misses if miss.cause not in FREE_CAUSES)
     state = _state(q, misses, payable)
     return Diagnosis(state, q.read + payable, q.read, payable, tuple(misses))
@@ -124,8 +125,8 @@ def _missed(q: _Question, ranges: tuple[Range, ...], cause: str, detail: str) ->
     token = ranges[0][0]
     segment = q.shares.at(token)
     kind: str = q.context.segment(segment).kind
-    if token >= q.tokens_at_change and cause == q.change.cause:
-        # Said of the place where the context changed, not of the first repeated token behind it.
+    if cause == q.change.cause:
+        # Said of the place where the context changed, not of the first repeated token lost by it.
         token, segment, kind = q.tokens_at_change, q.change.at, q.change.kind
     return Missed(cause, ranges, segment, token, kind, detail, _basis(q))
 

@@ -40,7 +40,7 @@ def find_change(facts: CallFacts, context: Context, shares: Shares) -> Change:
         return Change(common, joined([(0, shares.end(common))]))
     names = _changed_parameters(facts, base)
     level, named = _invalidated(names, context, facts.rule)
-    at = min(common, level) if names else common
+    at = min(common, level)
     indices = [*range(common), *_matched(base.context, context, common)]
     repeats = _token_ranges(indices, common, shares)
     if at == base.context.length:
@@ -49,6 +49,14 @@ def find_change(facts: CallFacts, context: Context, shares: Shares) -> Change:
         return Change(at, repeats, "parameters_changed", "parameter", named)
     cause, kind, detail = _what_changed(base.context, context, at)
     return Change(at, repeats, cause, kind, detail)
+
+
+def usable_prefix(known: CallFacts, facts: CallFacts) -> int:
+    """How many first segments of ``known`` a cache of it can give this call."""
+    if known.context is None or facts.context is None:
+        return 0
+    level, _ = _invalidated(_changed_parameters(facts, known), facts.context, facts.rule)
+    return min(known.context.common(facts.context), level)
 
 
 def _changed_parameters(facts: CallFacts, base: CallFacts) -> list[str]:

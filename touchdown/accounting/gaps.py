@@ -2,7 +2,6 @@
 
 from touchdown.accounting.facts import CallFacts
 from touchdown.accounting.postings import reported_usd
-from touchdown.accounting.pricing import costs_nothing
 from touchdown.prices.rates import Unpriced
 
 BY_COMPLETENESS = {
@@ -29,14 +28,16 @@ def _charge(facts: CallFacts) -> list[str]:
     found: list[str] = []
     if isinstance(facts.bill, Unpriced):
         found.append(facts.bill.reason)
+    elif usage.completeness == "none":
+        return found
     elif usage.completeness in BY_COMPLETENESS:
         found.append(BY_COMPLETENESS[usage.completeness])
-    elif usage.completeness == "full" and usage.uncached is None:
+    elif usage.uncached is None:
         found.append("input not reported")
+    elif usage.output is None and call.operation != "embeddings":
+        found.append("output not reported")
     if call.reported_usd is not None:
         found.append("the reported cost is not an amount")
     if (usage.reasoning or 0) > (usage.output or 0) and usage.output is not None:
         found.append("more reasoning than output reported")
-    if usage.completeness == "none" and costs_nothing(call):
-        return found
     return found + list(usage.problems)
