@@ -15,6 +15,11 @@ CACHE_PARAMETERS = ("prompt_cache_key", "text", "reasoning", "service_tier")
 RUNNING = frozenset({"queued", "in_progress"})
 LAST_EVENTS = frozenset({"response.completed", "response.incomplete", "response.failed"})
 SERVER_TOOLS = {"web_search_call": "web_search", "file_search_call": "file_search"}
+FREE_ACTIONS = frozenset({"open_page", "find_in_page"})
+"""What a web search call may do instead of searching: "search actions incur a tool call cost", these none.
+
+Source: https://platform.openai.com/docs/guides/tools-web-search, 2026-11.
+"""
 ITEM_KINDS: Mapping[str, SegmentKind] = {
     "reasoning": "thinking",
     "compaction": "summary",
@@ -60,10 +65,8 @@ class ResponsesReader:
         output = items(get(answer, "output"))
         status = text(answer, "status")
         usage = get(answer, "usage")
-        kinds = Counter(SERVER_TOOLS.get(text(item, "type"), "") for item in output)
-        kinds.pop("", None)
         return AnswerView(
-            usage=read_usage(usage, kinds),
+            usage=read_usage(usage, _server_tools(output)),
             response_id=text(answer, "id"),
             model=text(answer, "model"),
             output=_output(output),
@@ -118,6 +121,13 @@ class ResponsesStream:
             complete=False,
             error_type=self.error,
         )
+
+
+def _server_tools(output: list[object]) -> dict[str, int]:
+    """Calls of the provider's own tools that it bills apart from tokens."""
+    billed = [item for item in output if text(get(item, "action"), "type") not in FREE_ACTIONS]
+    names = Counter(SERVER_TOOLS.get(text(item, "type"), "") for item in billed)
+    return {name: calls for name, calls in names.items() if name}
 
 
 def _opaque(body: Mapping[str, object]) -> str | None:
