@@ -3,6 +3,7 @@
 Source: anthropic 2.12.0 ``types/usage.py`` and ``types/beta/beta_usage.py``, 2026-11-23.
 """
 
+from touchdown.clients.counts import NEGATIVE, known, too_much_reasoning
 from touchdown.clients.fields import count, get, items
 from touchdown.records import Completeness, Usage
 
@@ -17,17 +18,18 @@ def read_usage(usage: object, *, whole: bool = True) -> Usage:
     if uncached is None:
         return Usage(output=output, problems=("usage without input tokens",))
     read, written = count(usage, "cache_read_input_tokens"), _written(usage)
-    if min(uncached, output or 0, read or 0, *(written or {"": 0}).values()) < 0:
-        return Usage(problems=("contradictory usage: a negative token count",))
+    reasoning = count(get(usage, "output_tokens_details"), "thinking_tokens")
+    if min(uncached, *known(output, read, reasoning), *(written or {}).values()) < 0:
+        return Usage(problems=(NEGATIVE,))
     return Usage(
         uncached=uncached,
         cache_read=read,
         cache_write=written,
         output=output,
-        reasoning=count(get(usage, "output_tokens_details"), "thinking_tokens"),
+        reasoning=reasoning,
         server_tools=_server_tools(usage),
         completeness=_completeness(output, whole),
-        problems=_iterations(usage),
+        problems=too_much_reasoning(reasoning, output) + _iterations(usage),
     )
 
 

@@ -23,6 +23,9 @@ NOT_CAPTURED = {
     "images": "no tokens of a context",
     "audio": "no tokens of a context",
     "batches": "billed outside the process",
+    "decisions": "answers questions about an input, not a conversation",
+    "beta.agents": "server-side loops",
+    "live": "WebSocket",
     "beta.assistants": "server-side loops",
 }
 """What this SDK can call that touchdown does not see, and why; shown by ``touchdown doctor``."""

@@ -6,6 +6,7 @@ Source: openai 3.54.0 ``types/completion_usage.py`` and ``types/responses/respon
 from collections.abc import Mapping
 from decimal import Decimal
 
+from touchdown.clients.counts import NEGATIVE, known, too_much_reasoning
 from touchdown.clients.fields import count, dollars, either, get, whole
 from touchdown.records import Completeness, Usage
 
@@ -21,24 +22,24 @@ def read_usage(usage: object, server_tools: Mapping[str, int] | None = None) -> 
     if total_input is None:
         return Usage(output=output, problems=("usage without input tokens",))
     read, written = count(details, "cached_tokens"), _written(details)
-    uncached = total_input - (read or 0) - sum((written or {}).values())
-    if min(uncached, total_input, output or 0, read or 0) < 0:
-        return Usage(
-            output=output,
-            problems=(
-                f"contradictory usage: {read or 0} read + {sum((written or {}).values())} written"
-                f" of {total_input} input tokens",
-            ),
-        )
+    cached = sum((written or {}).values())
+    uncached = total_input - (read or 0) - cached
+    reasoning = count(answered, "reasoning_tokens")
+    if min(total_input, *known(output, read, reasoning), *(written or {}).values()) < 0:
+        return Usage(problems=(NEGATIVE,))
+    if uncached < 0:
+        of_input = f"{read or 0} read + {cached} written of {total_input} input tokens"
+        return Usage(output=output, problems=(f"contradictory usage: {of_input}",))
     completeness: Completeness = "full" if output is not None else "input_only"
     return Usage(
         uncached=uncached,
         cache_read=read,
         cache_write=written,
         output=output,
-        reasoning=count(answered, "reasoning_tokens"),
+        reasoning=reasoning,
         server_tools=server_tools or None,
         completeness=completeness,
+        problems=too_much_reasoning(reasoning, output),
     )
 
 
