@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import wrapt
 
-from touchdown.integration import CallObservation
+from touchdown.clients.events import Follower
 from touchdown.runtime.raw import RawBody
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ class WatchedBody(Proxy):
     Bytes are kept only when no SDK stream reads the events (a raw response that the host reads itself).
     """
 
-    def __init__(self, body: object, seen: CallObservation, raw: RawBody) -> None:
+    def __init__(self, body: object, seen: Follower, raw: RawBody) -> None:
         super().__init__(body)
         self._self_seen = seen
         self._self_raw = raw
@@ -40,7 +40,9 @@ class WatchedBody(Proxy):
                 self._self_raw.add(part)
                 yield part
             self._self_whole = True
-        except Exception as error:
+        except GeneratorExit:
+            raise  # whoever reads stops early: closing says so
+        except BaseException as error:
             self._self_seen.fail(error)
             raise
 
@@ -50,7 +52,9 @@ class WatchedBody(Proxy):
                 self._self_raw.add(part)
                 yield part
             self._self_whole = True
-        except Exception as error:
+        except GeneratorExit:
+            raise  # whoever reads stops early: closing says so
+        except BaseException as error:
             self._self_seen.fail(error)
             raise
 
@@ -74,7 +78,10 @@ class WatchedBody(Proxy):
             seen.dropped()
             return
         seen.raw = self._self_raw
-        seen.finish(status="ok" if self._self_whole else "closed_early")
+        if self._self_whole:
+            seen.finish()
+        else:
+            seen.finish(status="closed_early" if self._self_raw.size else "not_read")
 
     def __del__(self) -> None:
         if not self._self_seen.closed and not self._self_seen.is_stream:
@@ -82,7 +89,7 @@ class WatchedBody(Proxy):
             self._self_seen.finish(status="not_read")
 
 
-def watch_body(response: object, seen: CallObservation) -> None:
+def watch_body(response: object, seen: Follower) -> None:
     """Watch an answer whose body is still to be read; one that was read already is left alone."""
     if getattr(response, "is_closed", True):
         return

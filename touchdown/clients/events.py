@@ -5,18 +5,27 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any, Protocol
 
 from touchdown.integration import warn_once
+from touchdown.records.call import CallStatus
+from touchdown.runtime.raw import RawBody
 
 
 class Follower(Protocol):
-    """What is told of a stream's events: a model call, or a fetch of a background response."""
+    """What is told of an answer as it is read: a model call, or a look-up of a background response."""
 
+    raw: RawBody | None
     chunks: int
+    is_stream: bool
     reading: bool
     hide_usage_chunk: bool
 
+    @property
+    def closed(self) -> bool: ...
+
+    def begin_stream(self) -> None: ...
+
     def chunk(self, event: object) -> None: ...
 
-    def finish(self) -> None: ...
+    def finish(self, answer: object = None, status: CallStatus = "ok") -> None: ...
 
     def fail(self, error: BaseException) -> None: ...
 
@@ -30,8 +39,14 @@ def _look(seen: Follower, event: object) -> None:
         warn_once("clients.chunk", "touchdown: a stream event could not be read", exc_info=True)
 
 
-def _is_usage_chunk(event: object) -> bool:
-    return getattr(event, "usage", None) is not None and not getattr(event, "choices", True)
+def _hides(event: object) -> bool:
+    """Whether this chunk is there only because usage was asked for; the others lose what that set in them."""
+    if getattr(event, "usage", None) is not None:
+        return not getattr(event, "choices", True)
+    fields_set = getattr(event, "model_fields_set", None)
+    if isinstance(fields_set, set):
+        fields_set.discard("usage")
+    return False
 
 
 def _own_iterator(stream: object) -> Callable[[], Any]:
@@ -44,7 +59,17 @@ def _own_iterator(stream: object) -> Callable[[], Any]:
         iterator = stream._iterator  # type: ignore[attr-defined]
         return lambda: iterator
     alive = weakref.ref(stream)
-    return lambda: made_on_use.func(alive())
+
+    def make() -> object:
+        fields = vars(alive())
+        # The SDK's iterator keeps a copy of the stream: with us in it, neither would be let go of.
+        ours = fields.pop("_iterator")
+        try:
+            return made_on_use.func(alive())
+        finally:
+            fields["_iterator"] = ours
+
+    return make
 
 
 class Events:
@@ -75,7 +100,7 @@ class Events:
             raise
         seen.reading = False
         _look(seen, event)
-        if self._hide and _is_usage_chunk(event):
+        if self._hide and _hides(event):
             return self.__next__()
         return event
 
@@ -111,7 +136,7 @@ class AsyncEvents:
             raise
         seen.reading = False
         _look(seen, event)
-        if self._hide and _is_usage_chunk(event):
+        if self._hide and _hides(event):
             return await self.__anext__()
         return event
 

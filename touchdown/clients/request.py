@@ -9,6 +9,10 @@ ABSENT = frozenset({"Omit", "NotGiven"})
 """Types by which both SDKs say that an argument was not given."""
 
 
+RAW_HEADER = "x-stainless-raw-response"
+"""Header by which both SDKs mark a call of ``with_raw_response`` and ``with_streaming_response``."""
+
+
 def attempt_of(response: object, failure: type | None, began: float) -> Attempt:
     status = getattr(response, "status_code", None)
     headers = getattr(response, "headers", None)
@@ -40,6 +44,10 @@ def with_options(
     return args, {**kwargs, "options": options}
 
 
+def method_of(options: object) -> str:
+    return str(getattr(options, "method", "")).lower()
+
+
 def path_of(options: object) -> str:
     return str(getattr(options, "url", "")).split("?", 1)[0]
 
@@ -51,14 +59,23 @@ def port_of(url: object) -> int | None:
     return {"https": 443, "http": 80}.get(str(getattr(url, "scheme", "")))
 
 
-def body_of(options: object, otherwise: Mapping[str, object] | None = None) -> Mapping[str, object]:
-    """A shallow copy of the body as it is sent; what a platform client moved into the URL is kept."""
-    body: dict[str, object] = dict(otherwise or {})
+def parts_of(options: object) -> dict[str, object]:
+    """The parameters of a request, as the method was given them."""
+    parts: dict[str, object] = {}
     for part in (getattr(options, "json_data", None), getattr(options, "extra_json", None)):
         if isinstance(part, Mapping):
-            body.update(
+            parts.update(
                 (key, value) for key, value in part.items() if type(value).__name__ not in ABSENT
             )
+    return parts
+
+
+def body_of(options: object, otherwise: Mapping[str, object]) -> Mapping[str, object]:
+    """A shallow copy of the body as it is sent; what a platform client moved into the URL is kept.
+
+    Both SDKs build messages and their blocks anew from what the host gave them, so that this is enough.
+    """
+    body = {**otherwise, **parts_of(options)}
     for name in ("messages", "input", "system", "tools"):
         value = body.get(name)
         if isinstance(value, list):
@@ -66,9 +83,11 @@ def body_of(options: object, otherwise: Mapping[str, object] | None = None) -> M
     return body
 
 
-def model_of(options: object) -> str:
-    for part in (getattr(options, "extra_json", None), getattr(options, "json_data", None)):
-        model = part.get("model") if isinstance(part, Mapping) else None
-        if isinstance(model, str):
-            return model
-    return ""
+def read_as_bytes(options: object) -> bool:
+    """Whether the host will read the answer itself (``with_streaming_response``)."""
+    headers = getattr(options, "headers", None)
+    if not isinstance(headers, Mapping):
+        return False
+    return any(
+        value == "stream" and str(name).lower() == RAW_HEADER for name, value in headers.items()
+    )

@@ -15,18 +15,20 @@ from typing import Protocol
 
 import wrapt
 
-from touchdown.clients.body import watch_body
+from touchdown.clients.body import watch_body, whole_body
 from touchdown.clients.events import AsyncEvents, Events, Follower
+from touchdown.clients.fields import text
 from touchdown.clients.request import (
     attempt_of,
     body_of,
-    model_of,
+    method_of,
     options_of,
+    parts_of,
     path_of,
     port_of,
     with_options,
 )
-from touchdown.clients.sending import QUIET, Sending, settle, settle_async, slept_async
+from touchdown.clients.sending import QUIET, Aside, Sending, settle, settle_async, slept_async
 from touchdown.integration import (
     CallObservation,
     CallReader,
@@ -56,11 +58,11 @@ class Sdk(Protocol):
         """Last changes before the call is sent: declared options, the SDK's own tracing."""
         ...
 
-    def watches(self, path: str) -> bool:
-        """Whether a GET of this path may end a model call."""
+    def watches(self, method: str, path: str) -> bool:
+        """Whether the answer to such a request may end a model call."""
         ...
 
-    def fetched(self, client: object, path: str, answer: object) -> None:
+    def fetched(self, client: object, answer: object) -> None:
         """An answer that was not a model call may end one (a background response)."""
         ...
 
@@ -76,13 +78,13 @@ class Prepared:
         *,
         adopt: bool = False,
         hide_usage_chunk: bool = False,
-        hold: Callable[[CallObservation, object], bool] | None = None,
+        hold: Callable[[CallObservation, object], bool | None] | None = None,
     ) -> None:
         self.options, self.adopt = options, adopt
         self.hide_usage_chunk, self.hold = hide_usage_chunk, hold
 
 
-_by_response: "weakref.WeakKeyDictionary[object, CallObservation]" = weakref.WeakKeyDictionary()
+_by_response: "weakref.WeakKeyDictionary[object, Follower]" = weakref.WeakKeyDictionary()
 
 
 class Hooks:
@@ -124,7 +126,7 @@ class Hooks:
         """Observe one SDK call, sync or async."""
         opened = self._open(client, args, kwargs)
         if opened is None:
-            return self._passed_on(wrapped, client, args, kwargs)
+            return self._pass_on(wrapped, client, args, kwargs)
         seen, prepared = opened
         args, kwargs = with_options(prepared.options, args, kwargs)
         if inspect.iscoroutinefunction(wrapped):
@@ -151,17 +153,17 @@ class Hooks:
         self, client: object, args: tuple[object, ...], kwargs: dict[str, object]
     ) -> tuple[CallObservation, Prepared] | None:
         options = options_of(args, kwargs)
-        path = path_of(options)
-        reader = self._sdk.reader_for(str(getattr(options, "method", "")).lower(), path)
+        reader = self._sdk.reader_for(method_of(options), path_of(options))
         if reader is None:
             return None
         prepared = self._sdk.prepare(client, options, self._seam)
+        body = parts_of(prepared.options)
         url = getattr(client, "base_url", None)
         seen = self._seam.model_call(
             reader,
             vendor=self._sdk.vendor,
             provider=self._sdk.provider_of(client),
-            model=model_of(options),
+            model=text(body, "model"),
             host=str(getattr(url, "host", "") or ""),
             port=port_of(url),
             adopt=prepared.adopt,
@@ -170,29 +172,40 @@ class Hooks:
             return None
         seen.hide_usage_chunk = prepared.hide_usage_chunk
         seen.hold = prepared.hold
-        seen.sent.body = body_of(prepared.options)
+        seen.sent.body = body
         seen.sent.base_url = str(url)
         return seen, prepared
 
-    def _passed_on(
+    def _pass_on(
         self, wrapped: Wrapped, client: object, args: tuple[object, ...], kwargs: dict[str, object]
     ) -> object:
         """A request that is no model call: only its answer is looked at, when it may end one."""
-        answer = wrapped(*args, **kwargs)
-        with QUIET:
-            options = options_of(args, kwargs)
-            path = path_of(options)
-            if str(getattr(options, "method", "")).lower() == "get" and self._sdk.watches(path):
-                if inspect.isawaitable(answer):
-                    return self._fetch(answer, client, path)
-                self._sdk.fetched(client, path, answer)
+        if inspect.iscoroutinefunction(wrapped):
+            return self._pass_on_async(wrapped, client, args, kwargs)
+        with Aside():
+            answer = wrapped(*args, **kwargs)
+        self._look(client, args, kwargs, answer)
         return answer
 
-    async def _fetch(self, pending: Awaitable[object], client: object, path: str) -> object:
-        answer = await pending
-        with QUIET:
-            self._sdk.fetched(client, path, answer)
+    async def _pass_on_async(
+        self,
+        wrapped: Callable[..., Awaitable[object]],
+        client: object,
+        args: tuple[object, ...],
+        kwargs: dict[str, object],
+    ) -> object:
+        with Aside():
+            answer = await wrapped(*args, **kwargs)
+        self._look(client, args, kwargs, answer)
         return answer
+
+    @guarded("clients.look")
+    def _look(
+        self, client: object, args: tuple[object, ...], kwargs: dict[str, object], answer: object
+    ) -> None:
+        options = options_of(args, kwargs)
+        if self._sdk.watches(method_of(options), path_of(options)):
+            self._sdk.fetched(client, answer)
 
     # -- inside it -----------------------------------------------------------------------------
 
@@ -263,3 +276,13 @@ def follow(stream: object, seen: Follower) -> None:
     """Follow the events of an SDK stream through its inner iterator."""
     events = AsyncEvents(stream, seen) if hasattr(stream, "__aiter__") else Events(stream, seen)
     stream._iterator = events  # type: ignore[attr-defined]
+
+
+def follow_raw(response: object, seen: Follower) -> None:
+    """Follow a raw answer: its bytes, or the stream that the host makes of it."""
+    if getattr(response, "is_closed", False):
+        seen.raw = whole_body(response)
+        seen.finish()
+    else:
+        _by_response[response] = seen
+        watch_body(response, seen)

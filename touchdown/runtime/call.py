@@ -78,7 +78,7 @@ class CallObservation:
         self.reading = False
         """A read of the stream is under way: it will say how it ended, closing the body does not."""
         self.hide_usage_chunk = False
-        self.hold: Callable[[CallObservation, object], bool] | None = None
+        self.hold: Callable[[CallObservation, object], bool | None] | None = None
         """Asked before a call is finished: true keeps it open (a background response still runs)."""
         self.first_ns: int | None = None
         self.chunks = 0
@@ -144,6 +144,8 @@ class CallObservation:
 
     def fail(self, error: BaseException) -> None:
         """The call ended with an exception, a cancellation included."""
+        if self.hold is not None and self.hold(self, None):
+            return
         if not self._once.acquire(blocking=False):
             return
         self._error = qualified_name(error)
@@ -167,7 +169,7 @@ class CallObservation:
 
     def drop(self) -> None:
         """The queue was full."""
-        self._runtime.accountant.note_dropped(self.start.task_id)
+        self._runtime.note_dropped(self.start.task_id)
 
     def record(self) -> ModelCall:
         """The finished record; what cannot be read is unknown in it, with the reason."""
@@ -201,12 +203,12 @@ class CallObservation:
         trace_id, span_id = ids_of(self._opened)
         sent_ns = start.sent_at_ns
         offset = ANCHOR_NS
+        events = self.raw if self.raw is not None and self.raw.is_event_stream else None
+        first_ns = events.first_ns if events is not None else self.first_ns
         status: CallStatus = self._status
         if status == "closed_early" and answer.complete:
             status = "ok"
-        elif (
-            status == "ok" and not answer.complete and answer.error_type is None and self.is_stream
-        ):
+        elif status == "ok" and self.is_stream and not (answer.complete or answer.error_type):
             status = "closed_early"
         return ModelCall(
             id=start.id,
@@ -226,8 +228,8 @@ class CallObservation:
             model=start.model,
             response_model=answer.model,
             response_id=answer.response_id,
-            stream=self.is_stream,
-            first_chunk_ns=None if self.first_ns is None else self.first_ns + offset - sent_ns,
+            stream=self.is_stream or events is not None,
+            first_chunk_ns=None if first_ns is None else first_ns + offset - sent_ns,
             chunks=self.chunks,
             attempts=self._attempts,
             output=answer.output,
@@ -262,6 +264,8 @@ def _complete(answer: AnswerView, view: RequestView, status: CallStatus) -> Usag
 def _why_no_usage(view: RequestView, status: CallStatus) -> str:
     if status == "error":
         return "the call failed"
+    if view.request.get("background"):
+        return "the background response was not fetched after it ended"
     if status in ("cancelled", "closed_early", "not_read"):
         return "the stream was not read to its end"
     if view.request.get("stream") and not view.request.get("include_usage", True):

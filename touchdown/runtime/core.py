@@ -133,7 +133,7 @@ class Runtime:
             verdict = self.accountant.fold(record)
         except Exception:
             failed("accountant.fold")
-            self._note_dropped(record.task_id)
+            self.note_dropped(record.task_id)
         for handle in opened:
             try:
                 handle.close(record, verdict)
@@ -143,7 +143,7 @@ class Runtime:
             self._forget_task(record.id)
         return verdict
 
-    def _note_dropped(self, task_id: str) -> None:
+    def note_dropped(self, task_id: str) -> None:
         with contextlib.suppress(Exception):
             self.accountant.note_dropped(task_id)
 
@@ -223,7 +223,7 @@ class _Finished:
         self._runtime.settle(self._record, self._opened)
 
     def drop(self) -> None:
-        self._runtime._note_dropped(self._record.task_id)
+        self._runtime.note_dropped(self._record.task_id)
 
 
 _active: Runtime | None = None

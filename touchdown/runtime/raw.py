@@ -1,5 +1,6 @@
 """Raw answers: bytes that the host reads itself, looked at behind the queue."""
 
+import time
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -21,9 +22,18 @@ class RawBody:
     encoding: str = ""
     parts: list[bytes] = field(default_factory=list)
     size: int = 0
+    first_ns: int | None = None
+    """When the first part came, on the monotonic clock."""
+
+    @property
+    def is_event_stream(self) -> bool:
+        """Whether the bytes are server-sent events."""
+        return "event-stream" in self.content_type
 
     def add(self, part: bytes) -> None:
         """Keep one part, by reference; too long a body is let go of."""
+        if self.first_ns is None:
+            self.first_ns = time.monotonic_ns()
         self.size += len(part)
         if self.size <= KEEP_BYTES:
             self.parts.append(part)
@@ -44,15 +54,22 @@ class RawBody:
 
 def read_raw(reader: CallReader, body: RawBody) -> AnswerView:
     """The facts of a raw answer, plain JSON or server-sent events; empty when it cannot be read."""
-    data = body.decoded()
-    if not data:
-        return AnswerView(complete=False)
-    if "event-stream" not in body.content_type:
-        return reader.read_answer(msgspec.json.decode(data))
+    if not body.is_event_stream:
+        answer = read_json(body)
+        return AnswerView(complete=False) if answer is None else reader.read_answer(answer)
     stream = reader.new_stream()
-    for event in _events(data):
+    for event in _events(body.decoded() or b""):
         stream.chunk(event)
     return stream.answer()
+
+
+def read_json(body: RawBody) -> object:
+    """The JSON value of a raw answer; ``None`` where the host did not read all of it."""
+    data = body.decoded()
+    try:
+        return msgspec.json.decode(data) if data else None
+    except msgspec.DecodeError:
+        return None
 
 
 def _events(data: bytes) -> Iterator[object]:

@@ -126,7 +126,7 @@ class StepObservation:
 
     def drop(self) -> None:
         """The queue was full."""
-        self._runtime.accountant.note_dropped(self.start.task_id)
+        self._runtime.note_dropped(self.start.task_id)
 
     def _tool(self) -> ToolCall:
         start, key = self.start, self._place.task.digest_key

@@ -47,11 +47,11 @@ class AnthropicSdk:
             return Prepared(options, adopt=True)
         return Prepared(options.model_copy(update={"span_name": None}))
 
-    def watches(self, path: str) -> bool:
+    def watches(self, method: str, path: str) -> bool:
         """Nothing that is fetched ends a model call here."""
         return False
 
-    def fetched(self, client: object, path: str, answer: object) -> None:
+    def fetched(self, client: object, answer: object) -> None:
         """Nothing to do."""
 
 

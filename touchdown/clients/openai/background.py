@@ -5,21 +5,33 @@ from collections import OrderedDict
 
 from touchdown.clients.fields import get, text
 from touchdown.clients.openai.responses import RUNNING, ResponsesReader
-from touchdown.integration import CallObservation, Seam, StreamReader
+from touchdown.clients.request import port_of
+from touchdown.integration import AnswerView, CallObservation, Seam, StreamReader, guarded
+from touchdown.records.call import CallStatus
+from touchdown.runtime.raw import RawBody, read_json, read_raw
 
 MAX_OPEN = 1_000
 """Background responses kept open; the oldest is then recorded with unknown usage."""
+
+
+def provider_of(client: object) -> str:
+    """``openai``, or the platform of a client on the same base."""
+    name = type(client).__name__
+    if "Azure" in name:
+        return "azure.ai.openai"
+    return "aws.bedrock" if "Bedrock" in name else "openai"
 
 
 class BackgroundCalls:
     """The background responses of this process that no one has read to their end yet."""
 
     def __init__(self, seam: Seam, reader: ResponsesReader) -> None:
-        self._seam, self._reader = seam, reader
-        self._lock = threading.Lock()
+        self._seam, self.reader = seam, reader
+        self._lock = threading.RLock()  # a stream dropped by the garbage collector may ask again
         self._open: OrderedDict[str, CallObservation] = OrderedDict()
         self._ended: OrderedDict[str, None] = OrderedDict()
 
+    @guarded("openai.background")
     def hold(self, seen: CallObservation, answer: object) -> bool:
         """Keep a call open whose response still runs; true when it does."""
         response_id, running = self._state(seen, answer)
@@ -38,8 +50,11 @@ class BackgroundCalls:
     def _state(self, seen: CallObservation, answer: object) -> tuple[str, bool]:
         if seen.stream is not None:
             told = seen.stream.answer()
-            return told.response_id, not told.terminal
-        return text(answer, "id"), text(answer, "status") in RUNNING
+        elif seen.raw is not None:
+            told = read_raw(self.reader, seen.raw)
+        else:
+            told = self.reader.read_answer(answer)
+        return told.response_id, not told.terminal
 
     def _end(self, response_id: str) -> None:
         self._open.pop(response_id, None)
@@ -51,27 +66,31 @@ class BackgroundCalls:
         """An answer fetched by id ends its call when it is terminal and nobody read it before."""
         if text(answer, "status") in RUNNING or get(answer, "background") is not True:
             return
-        seen = self.claim(text(answer, "id"), client, answer)
+        seen = self.claim(text(answer, "id"), client, text(answer, "model"))
         if seen is not None:
             seen.finish(answer)
 
-    def claim(self, response_id: str, client: object, answer: object) -> CallObservation | None:
-        """The open call of a response, or a new one when another process asked for it; ``None`` if billed."""
+    def claim(self, response_id: str, client: object, model: str) -> CallObservation | None:
+        """The open call of a response, or a new one when another process asked for it; ``None`` if billed.
+
+        What its own answer told so far is forgotten: the answer that was fetched says all of it.
+        """
         with self._lock:
             if response_id in self._ended or not response_id:
                 return None
             seen = self._open.get(response_id)
             self._end(response_id)
         if seen is not None:
-            seen.hold = None
+            seen.hold = seen.stream = seen.raw = None
             return seen
         url = getattr(client, "base_url", None)
         return self._seam.model_call(
-            self._reader,
+            self.reader,
             vendor="openai",
-            provider="openai",
-            model=text(answer, "model"),
+            provider=provider_of(client),
+            model=model,
             host=str(getattr(url, "host", "") or ""),
+            port=port_of(url),
         )
 
     def let_go(self) -> None:
@@ -82,30 +101,58 @@ class BackgroundCalls:
             _let_go(seen)
 
 
-class FetchedStream:
-    """Follows the events of a background response that is fetched as a stream."""
+class Fetch:
+    """Follows the answer to a look-up of a background response, read as events or as raw bytes."""
 
-    __slots__ = ("_calls", "_client", "_stream", "chunks", "hide_usage_chunk", "reading")
+    __slots__ = (
+        "_calls",
+        "_client",
+        "_stream",
+        "chunks",
+        "closed",
+        "hide_usage_chunk",
+        "is_stream",
+        "raw",
+        "reading",
+    )
 
-    def __init__(self, calls: BackgroundCalls, client: object, stream: StreamReader) -> None:
-        self._calls, self._client, self._stream = calls, client, stream
+    def __init__(self, calls: BackgroundCalls, client: object) -> None:
+        self._calls, self._client = calls, client
+        self._stream: StreamReader | None = None
+        self.raw: RawBody | None = None
         self.chunks = 0
-        self.reading = False
-        self.hide_usage_chunk = False
+        self.closed = self.is_stream = self.reading = self.hide_usage_chunk = False
+
+    def begin_stream(self) -> None:
+        """The answer is a stream of events that the host will read."""
+        self.is_stream = True
+        self._stream = self._calls.reader.new_stream()
 
     def chunk(self, event: object) -> None:
         """Look at one event."""
         self.chunks += 1
-        self._stream.chunk(event)
+        if self._stream is not None:
+            self._stream.chunk(event)
 
-    def finish(self) -> None:
-        """The events ended: bill the response if they told its end."""
-        answer = self._stream.answer()
-        if not answer.terminal:
+    def finish(self, answer: object = None, status: CallStatus = "ok") -> None:
+        """The answer was read: bill the response if it told its end."""
+        if self.closed:
             return
-        seen = self._calls.claim(answer.response_id, self._client, {"model": answer.model})
+        self.closed = True
+        if self._stream is not None:
+            self._bill(self._stream.answer())
+        elif self.raw is not None and self.raw.is_event_stream:
+            self._bill(read_raw(self._calls.reader, self.raw))
+        elif self.raw is not None:
+            self._calls.fetched(self._client, read_json(self.raw))
+
+    def _bill(self, told: AnswerView) -> None:
+        if not told.terminal:
+            return
+        seen = self._calls.claim(told.response_id, self._client, told.model)
         if seen is not None:
-            seen.stream, seen.is_stream, seen.chunks = self._stream, True, self.chunks
+            seen.stream, seen.raw, seen.chunks = self._stream, self.raw, self.chunks
+            seen.is_stream = True
             seen.finish()
 
     def fail(self, error: BaseException) -> None:
@@ -113,7 +160,7 @@ class FetchedStream:
         self.finish()
 
     def dropped(self) -> None:
-        """The stream was let go of; the response may still be fetched again."""
+        """The answer was let go of; the response may still be fetched again."""
         self.finish()
 
 

@@ -1,13 +1,16 @@
 """Where to hook the openai SDK."""
 
+import re
 from types import ModuleType
 from typing import Any
 
-from touchdown.clients.openai.background import BackgroundCalls, FetchedStream
+from touchdown.clients.openai.background import BackgroundCalls, Fetch, provider_of
 from touchdown.clients.openai.reader import READERS, RESPONSES
-from touchdown.clients.request import body_of
-from touchdown.clients.stainless import Hooks, Prepared, follow
+from touchdown.clients.request import parts_of, read_as_bytes
+from touchdown.clients.stainless import Hooks, Prepared, follow, follow_raw
 from touchdown.integration import CallReader, Seam, Undo
+
+LOOK_UPS = re.compile(r"get /responses/[^/]+|post /responses/[^/]+/cancel")
 
 
 class OpenAiSdk:
@@ -24,17 +27,16 @@ class OpenAiSdk:
 
     def provider_of(self, client: object) -> str:
         """``openai``, or the platform of a client on the same base."""
-        name = type(client).__name__
-        if "Azure" in name:
-            return "azure.ai.openai"
-        return "aws.bedrock" if "Bedrock" in name else "openai"
+        return provider_of(client)
 
     def prepare(self, client: object, options: object, seam: Seam) -> Prepared:
         """Ask a chat stream for its usage when the user allowed it, and hide the chunk that brings it."""
-        body = body_of(options)
+        body = parts_of(options)
         if body.get("background") is True:
             return Prepared(options, hold=self.background.hold)
         if not (seam.stream_usage and body.get("stream") is True and "messages" in body):
+            return Prepared(options)
+        if read_as_bytes(options):
             return Prepared(options)
         asked = body.get("stream_options")
         asked = asked if isinstance(asked, dict) else {}
@@ -42,14 +44,19 @@ class OpenAiSdk:
             return Prepared(options)
         return Prepared(_asking_usage(options, asked), hide_usage_chunk=True)
 
-    def watches(self, path: str) -> bool:
-        """A response fetched by its id may end a background call."""
-        return path.startswith("/responses/") and path.count("/") == 2
+    def watches(self, method: str, path: str) -> bool:
+        """A response fetched or cancelled by its id may end a background call."""
+        return LOOK_UPS.fullmatch(f"{method} {path}") is not None
 
-    def fetched(self, client: object, path: str, answer: object) -> None:
+    def fetched(self, client: object, answer: object) -> None:
         """Bill a background response at its first terminal answer."""
+        response = getattr(answer, "http_response", None)
         if hasattr(answer, "_iterator"):
-            follow(answer, FetchedStream(self.background, client, RESPONSES.new_stream()))
+            fetch = Fetch(self.background, client)
+            fetch.begin_stream()
+            follow(answer, fetch)
+        elif response is not None:
+            follow_raw(response, Fetch(self.background, client))
         else:
             self.background.fetched(client, answer)
 
