@@ -10,7 +10,7 @@ from typing import Any
 from tests.recordings.exchanges import Recorded
 
 
-class CannotAsk(Exception):
+class CannotAskError(Exception):
     """This SDK has no call that sends this request; says why."""
 
 
@@ -29,7 +29,7 @@ class Ask:
         for name in (*self.resource.split("."), wrapper):
             owner = getattr(owner, name, None) if name else owner
         if owner is None:
-            raise CannotAsk(f"this SDK has no client.{self.resource}")
+            raise CannotAskError(f"this SDK has no client.{self.resource}")
         return getattr(owner, self.method)
 
     def arguments(self, client: Any) -> dict[str, Any]:
@@ -65,13 +65,23 @@ ROWS = (
     _Row("openai", "POST", r"/v1/responses/input_tokens", "responses.input_tokens", "count"),
     _Row("openai", "POST", r"/v1/conversations", "conversations", "create"),
     _Row(
-        "openai", "DELETE", r"/v1/conversations/([^/]+)", "conversations", "delete", ("conversation_id",)
+        "openai",
+        "DELETE",
+        r"/v1/conversations/([^/]+)",
+        "conversations",
+        "delete",
+        ("conversation_id",),
     ),
     _Row("openai", "POST", r"/v1/files", "files", "create"),
     _Row("openai", "DELETE", r"/v1/files/([^/]+)", "files", "delete", ("file_id",)),
     _Row("openai", "POST", r"/v1/vector_stores", "vector_stores", "create"),
     _Row(
-        "openai", "DELETE", r"/v1/vector_stores/([^/]+)", "vector_stores", "delete", ("vector_store_id",)
+        "openai",
+        "DELETE",
+        r"/v1/vector_stores/([^/]+)",
+        "vector_stores",
+        "delete",
+        ("vector_store_id",),
     ),
     _Row(
         "openai",
@@ -92,7 +102,7 @@ _QUERY_TYPES: dict[str, Callable[[str], object]] = {
 def ask_for(recorded: Recorded) -> Ask:
     """The call that sends this request.
 
-    Errors: :class:`CannotAsk` when no method of the SDK is known for it.
+    Errors: :class:`CannotAskError` when no method of the SDK is known for it.
     """
     for row in ROWS:
         if (row.vendor, row.method) != (recorded.vendor, recorded.method):
@@ -102,7 +112,7 @@ def ask_for(recorded: Recorded) -> Ask:
             beta = "beta." if recorded.query.get("beta") == "true" else ""
             given = dict(zip(row.given, found.groups(), strict=True)) | _given(recorded)
             return Ask(beta + row.resource, row.sdk_method, given, recorded.streamed)
-    raise CannotAsk(f"no SDK method is known for {recorded.method} {recorded.path}")
+    raise CannotAskError(f"no SDK method is known for {recorded.method} {recorded.path}")
 
 
 def _given(recorded: Recorded) -> dict[str, Any]:
@@ -111,14 +121,18 @@ def _given(recorded: Recorded) -> dict[str, Any]:
     if recorded.body:
         return _form(recorded.body)
     return {
-        name: _QUERY_TYPES[name](value) for name, value in recorded.query.items() if name in _QUERY_TYPES
+        name: _QUERY_TYPES[name](value)
+        for name, value in recorded.query.items()
+        if name in _QUERY_TYPES
     }
 
 
 def _form(text: str) -> dict[str, Any]:
     """The fields of a multipart form; a file as name, bytes and type."""
     boundary = text.partition("\r\n")[0].removeprefix("--")
-    form = message_from_string(f'Content-Type: multipart/form-data; boundary="{boundary}"\r\n\r\n{text}')
+    form = message_from_string(
+        f'Content-Type: multipart/form-data; boundary="{boundary}"\r\n\r\n{text}'
+    )
     fields: dict[str, Any] = {}
     for part in form.get_payload():
         name = part.get_param("name", header="content-disposition")

@@ -19,7 +19,9 @@ LONG = "You are a careful engineer. Read before you write, and run the tests. " 
 TOOL = {"name": "run_tests", "description": "Runs the tests.", "input_schema": {"type": "object"}}
 FUNCTION = {"name": "run_tests", "description": "Runs the tests.", "parameters": {"type": "object"}}
 LOOK = Reply("I will look.", [ToolUse("run_tests", {"pattern": "test_sum"}, id="call_1")])
-THINK = Reply("It is test_sum.", [ToolUse("run_tests", {}, id="call_2")], reasoning="Two candidates. " * 9)
+THINK = Reply(
+    "It is test_sum.", [ToolUse("run_tests", {}, id="call_2")], reasoning="Two candidates. " * 9
+)
 
 CHAT: dict[str, Any] = {"model": "gpt-5.4", "messages": [QUESTION]}
 RESPONSES: dict[str, Any] = {"model": "gpt-5.4", "input": "Which test fails?"}
@@ -62,7 +64,9 @@ SCENES: dict[str, Scene] = {
     "chat_tools": Scene([chat(tools=[{"type": "function", "function": FUNCTION}])], [LOOK]),
     "chat_stream": Scene([chat(**WITH_USAGE)]),
     "chat_stream_without_usage": Scene([chat(stream=True)], [LOOK]),
-    "chat_cached": Scene([chat(messages=[{"role": "system", "content": LONG}, QUESTION])] * 2, ["a", "b"]),
+    "chat_cached": Scene(
+        [chat(messages=[{"role": "system", "content": LONG}, QUESTION])] * 2, ["a", "b"]
+    ),
     "chat_error": Scene([chat()], [Fault(400)]),
     "embeddings": Scene(
         [
@@ -78,16 +82,25 @@ SCENES: dict[str, Scene] = {
         ]
     ),
     "responses": Scene([responses(instructions="Be brief.")]),
-    "responses_stream": Scene([responses(stream=True, tools=[{"type": "function", **FUNCTION}])], [THINK]),
+    "responses_stream": Scene(
+        [responses(stream=True, tools=[{"type": "function", **FUNCTION}])], [THINK]
+    ),
     "responses_background": Scene([responses(background=True), Asked("/v1/responses/{id}")]),
     "responses_rate_limited": Scene([responses()], [Fault(429)]),
     "messages": Scene([messages()]),
     "messages_stable": Scene([Asked("/v1/messages", MESSAGES)]),
     "messages_stream": Scene([messages(stream=True, tools=[TOOL])], [THINK]),
-    "messages_cached": Scene([messages(system=CACHED)] * 2 + [messages(system=HOUR)], ["a", "b", "c"]),
+    "messages_cached": Scene(
+        [messages(system=CACHED)] * 2 + [messages(system=HOUR)], ["a", "b", "c"]
+    ),
     "messages_overloaded": Scene([messages()], [Fault(529)]),
     "messages_count_tokens": Scene(
-        [Asked("/v1/messages/count_tokens?beta=true", {"model": "claude-opus-4-8", "messages": [QUESTION]})]
+        [
+            Asked(
+                "/v1/messages/count_tokens?beta=true",
+                {"model": "claude-opus-4-8", "messages": [QUESTION]},
+            )
+        ]
     ),
 }
 

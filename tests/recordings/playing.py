@@ -10,7 +10,7 @@ from typing import Any, Literal
 import anthropic
 import openai
 
-from tests.recordings.asking import Ask, CannotAsk, ask_for
+from tests.recordings.asking import Ask, CannotAskError, ask_for
 from tests.recordings.exchanges import Recorded
 from touchdown.testing.provider import Provider, Replay, Request
 from touchdown.testing.provider.answer import Answer
@@ -59,7 +59,7 @@ class Player:
 
     def __init__(self, provider: Provider, reel: Reel) -> None:
         self._provider, self._reel = provider, reel
-        self._clients = {
+        self.clients = {
             "anthropic": anthropic.Anthropic(
                 http_client=anthropic.DefaultHttpxClient(**self._transport), **_given("anthropic")
             ),
@@ -74,7 +74,7 @@ class Player:
 
     def close(self) -> None:
         """Close the clients."""
-        for client in self._clients.values():
+        for client in self.clients.values():
             client.close()
 
     def play(self, recorded: Sequence[Recorded], way: Way) -> Played:
@@ -84,8 +84,8 @@ class Player:
         for each in recorded:
             try:
                 ask = ask_for(each)
-                ask.bound(self._clients[each.vendor])
-            except (CannotAsk, AttributeError) as reason:
+                ask.bound(self.clients[each.vendor])
+            except (CannotAskError, AttributeError) as reason:
                 played.not_asked.append(f"{each.method} {each.path}: {reason}")
             else:
                 played.asked.append(each)
@@ -97,7 +97,7 @@ class Player:
             played.got.extend(asyncio.run(self._play_async(pairs)))
         else:
             played.got.extend(
-                _got(lambda ask=ask, each=each: READ[way](ask, self._clients[each.vendor]))
+                _got(lambda ask=ask, each=each: READ[way](ask, self.clients[each.vendor]))
                 for each, ask in pairs
             )
         played.sent.extend(_as_sent(one) for one in self._provider.requests[before:])
@@ -106,7 +106,8 @@ class Player:
     async def _play_async(self, pairs: Sequence[tuple[Recorded, Ask]]) -> list[Any]:
         clients = {
             "anthropic": anthropic.AsyncAnthropic(
-                http_client=anthropic.DefaultAsyncHttpxClient(**self._transport), **_given("anthropic")
+                http_client=anthropic.DefaultAsyncHttpxClient(**self._transport),
+                **_given("anthropic"),
             ),
             "openai": openai.AsyncOpenAI(
                 http_client=openai.DefaultAsyncHttpxClient(**self._transport), **_given("openai")
@@ -157,7 +158,11 @@ READ: dict[str, Callable[[Ask, Any], Any]] = {
 
 
 def _whole(answer: Any, ask: Ask) -> Any:
-    return (type(answer).__name__, [_plain(event) for event in answer]) if ask.streamed else _plain(answer)
+    return (
+        (type(answer).__name__, [_plain(event) for event in answer])
+        if ask.streamed
+        else _plain(answer)
+    )
 
 
 def _plain(answer: Any) -> Any:
@@ -187,7 +192,12 @@ async def _got_async(ask: Ask, client: Any) -> Any:
 
 
 def _failure(error: Any) -> Any:
-    return type(error).__name__, str(error), getattr(error, "status_code", None), getattr(error, "body", None)
+    return (
+        type(error).__name__,
+        str(error),
+        getattr(error, "status_code", None),
+        getattr(error, "body", None),
+    )
 
 
 def _as_sent(request: Request) -> Any:

@@ -37,6 +37,10 @@ class Options:
 class Receipt(Protocol):
     """A bill to look at: printable, and the same as data."""
 
+    def __str__(self) -> str:
+        """Plain text of 80 columns."""
+        ...
+
     def report(self) -> Any:
         """The envelope ``touchdown.report/1``."""
         ...
