@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from tests.recordings.asking import CannotAsk, ask_for
+from tests.recordings.asking import CannotAskError, ask_for
 from tests.recordings.exchanges import Recorded
 
 NEWEST: Mapping[str, str] = {}
@@ -31,6 +31,6 @@ def not_askable(clients: Mapping[str, object], recorded: list[Recorded]) -> set[
         ask = ask_for(each)
         try:
             ask.bound(clients[each.vendor])
-        except (CannotAsk, AttributeError):
+        except (CannotAskError, AttributeError):
             missing.add(f"{ask.resource}.{ask.method}")
     return missing
