@@ -76,10 +76,16 @@ def test_a_changed_tool_definition_loses_everything_behind_it() -> None:
     assert miss.detail == "tool definition 1 differs"
 
 
-def test_a_tool_added_behind_the_others_is_a_changed_tool_list() -> None:
-    miss = only_miss(FIRST, then(seg("new", 400, "tools"), SYSTEM, seg("goal"), shared=1))
+def test_a_tool_added_or_removed_behind_the_others_is_a_changed_tool_list() -> None:
+    new = seg("new", 400, "tools", tool_name="look")
+    added = only_miss(FIRST, then(new, SYSTEM, seg("goal"), shared=1))
+    longer = call("c1", 0, [TOOLS, new, *START[1:]], usage(0, 0, 1, {"5m": 3100}))
+    removed = only_miss(longer, call("c2", 60, START, usage(0, 0, 1, {"5m": 3000})))
 
-    assert (miss.cause, miss.segment) == ("tools_changed", 1)
+    assert (added.cause, added.segment) == ("tools_changed", 1)
+    assert added.detail == "tool definition 2 (look) was added"
+    assert (removed.cause, removed.segment) == ("tools_changed", 1)
+    assert removed.detail == "tool definition 2 (look) was removed"
 
 
 def test_a_changed_system_prompt_keeps_the_tools() -> None:
@@ -287,6 +293,21 @@ def test_implicit_caches_read_whole_blocks(read: int, causes: list[str]) -> None
     assert [miss.cause for miss in verdict_of(first, made).misses] == causes
 
 
+def test_an_estimated_boundary_inside_a_block_is_no_miss() -> None:
+    long = call(
+        "c1", 0, [*START, seg("a"), seg("b")], usage(5000), model=GPT, provider="openai",
+        caching="implicit",
+    )  # fmt: skip
+    edited = after(long, 3, seg("other"), seg("b"))
+    made = call(
+        "c2", 60, context=edited, used=usage(5000 - 2816, 2816), model=GPT, provider="openai"
+    )
+
+    assert [(m.cause, m.tokens) for m in verdict_of(long, made).misses] == [
+        ("history_edited", 1000)
+    ]
+
+
 def test_a_missing_predecessor_is_said_and_never_guessed() -> None:
     lost = call("c9", 60, context=after(FIRST, 3, MORE), used=usage(1000, 3000))
     ledger = refold([lost], FixedPrices())
@@ -343,8 +364,9 @@ def test_a_failed_call_without_an_answer_is_no_base() -> None:
 
 def test_a_side_call_of_the_same_agent_does_not_hide_its_history() -> None:
     title = call("t", 30, [seg("name this chat", 400)], usage(100), model=HAIKU)
+    changed = then(seg("other", 4000, "tools"), SYSTEM, seg("goal"), shared=0)
 
-    assert only_miss(FIRST, title, then(seg("other", 4000, "tools"), SYSTEM, seg("goal"), shared=0))
+    assert only_miss(FIRST, title, changed).cause == "tools_changed"
     assert only_miss(FIRST, title, then(MORE, at_s=600)).cause == "expired"
 
 

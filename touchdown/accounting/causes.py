@@ -94,7 +94,7 @@ def _answer(q: _Question) -> Diagnosis:
     stop = max(reach, q.tokens_at_change)
     total = q.shares.total
     before = q.facts.rule.tolerance if q.facts.rule else 1
-    loose = max(before, q.shares.error(q.change.at))
+    loose = before + q.shares.error(q.change.at)
     parts = [
         (clip(q.change.repeats, q.read, reach), loose, _why_not_read),
         (clip(q.change.repeats, reach, stop), loose, _why_not_there),

@@ -9,6 +9,7 @@ from touchdown.accounting.contexts import Context
 from touchdown.accounting.facts import CallFacts
 from touchdown.accounting.ranges import Range, joined
 from touchdown.context.shares import Shares
+from touchdown.records import Segment
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,13 +83,24 @@ def _what_changed(base: Context, context: Context, at: int) -> tuple[str, str, s
     if now is not None and now.kind == "summary":
         return "compacted", kind, f"segment {at} is a summary"
     if "tools" in kinds and leading:
-        return "tools_changed", "tools", f"tool definition {at + 1} differs"
+        return "tools_changed", "tools", _tool_changed(was, now, at)
     if "system" in kinds and leading:
         number = at - context.level("system") + 1
         return "system_changed", "system", f"system block {max(number, 1)} differs"
     if now is None:
         return "history_edited", kind, f"the history ends before segment {at}"
     return "history_edited", kind, f"segment {at} ({kind}) differs"
+
+
+def _tool_changed(was: Segment | None, now: Segment | None, at: int) -> str:
+    what = "differs"
+    if was is None or was.kind != "tools":
+        what = "was added"
+    elif now is None or now.kind != "tools":
+        what = "was removed"
+    shown = was if what == "was removed" else now
+    name = f" ({shown.tool_name})" if shown is not None and shown.tool_name else ""
+    return f"tool definition {at + 1}{name} {what}"
 
 
 def _matched(base: Context, context: Context, start: int) -> list[int]:

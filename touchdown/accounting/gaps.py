@@ -38,6 +38,6 @@ def _charge(facts: CallFacts) -> list[str]:
         found.append("output not reported")
     if call.reported_usd is not None:
         found.append("the reported cost is not an amount")
-    if (usage.reasoning or 0) > (usage.output or 0) and usage.output is not None:
+    if usage.output is not None and (usage.reasoning or 0) > usage.output and not usage.problems:
         found.append("more reasoning than output reported")
     return found + list(usage.problems)

@@ -40,7 +40,8 @@ class Folded:
 def state_account(folded: Folded, now_ns: int | None, task_id: str | None) -> TaskAccount:
     """The account of the root task, or of ``task_id``; child tasks are counted in."""
     task = _task(folded, task_id)
-    tasks = None if task_id is None else _with_children(task.id, folded.tasks)
+    whole = task_id is None or task == _root(folded)
+    tasks = None if whole else _with_children(task.id, folded.tasks)
     seen = folded.seen if tasks is None else of_tasks(folded.seen, tasks)
     runs = [run for run in folded.runs.values() if tasks is None or run.task_id in tasks]
     started = [run for run in runs if run.status != "not_started"]
@@ -86,12 +87,19 @@ def _money(folded: Folded, seen: Evidence) -> Money:
 def _task(folded: Folded, task_id: str | None) -> TaskRecord:
     if task_id is not None:
         return folded.tasks.get(task_id) or TaskRecord(task_id, "", _first_time(folded, task_id))
-    roots = [task for task in folded.tasks.values() if task.parent_id not in folded.tasks]
-    if roots or folded.tasks:
-        found = roots or list(folded.tasks.values())
-        return min(found, key=lambda task: (task.started_at_ns, task.id))
+    found = _root(folded) or min(folded.tasks.values(), key=_age, default=None)
+    if found is not None:
+        return found
     first = folded.seen.calls[0].call.task_id if folded.seen.calls else ""
     return TaskRecord(first, "", _first_time(folded, None))
+
+
+def _root(folded: Folded) -> TaskRecord | None:
+    return min((t for t in folded.tasks.values() if not t.parent_id), key=_age, default=None)
+
+
+def _age(task: TaskRecord) -> tuple[int, str]:
+    return task.started_at_ns, task.id
 
 
 def _first_time(folded: Folded, task_id: str | None) -> int:
