@@ -42,8 +42,8 @@ def find_change(facts: CallFacts, context: Context, shares: Shares) -> Change:
     names = _changed_parameters(facts, base)
     level, named = _invalidated(names, context, facts.rule)
     at = min(common, level)
-    indices = [*range(common), *_matched(base.context, context, common)]
-    repeats = _token_ranges(indices, common, shares)
+    behind = _matched(base.context, context, common)
+    repeats = joined([(0, shares.end(common)), *(shares.span(index) for index in behind)])
     if at == base.context.length:
         return Change(at, repeats)
     if names and at < common:
@@ -145,8 +145,3 @@ def _longest_run(pairs: list[tuple[int, int]]) -> list[int]:
         run.append(pairs[number][0])
         number = previous[number]
     return run[::-1]
-
-
-def _token_ranges(indices: list[int], common: int, shares: Shares) -> tuple[Range, ...]:
-    first = [(0, shares.end(common))] if common else []
-    return joined([*first, *(shares.span(index) for index in indices if index >= common)])
