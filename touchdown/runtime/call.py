@@ -266,7 +266,9 @@ def _why_no_usage(view: RequestView, status: CallStatus) -> str:
         return "the call failed"
     if view.request.get("background"):
         return "the background response was not fetched after it ended"
-    if status in ("cancelled", "closed_early", "not_read"):
+    if status == "cancelled":
+        return "the call was cancelled"
+    if status in ("closed_early", "not_read"):
         return "the stream was not read to its end"
     if view.request.get("stream") and not view.request.get("include_usage", True):
         return "the stream was asked for without usage (stream_options.include_usage)"
