@@ -19,7 +19,7 @@ FUNCTION = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Api:
     """One API: how it is asked, and what is known of a stream of it that was not read to its end."""
 

@@ -37,6 +37,7 @@ async def left_early(api: Api, client: Any) -> Any:
     async with await stream(api, client) as answer:
         async for event in answer:
             return event
+    return None
 
 
 async def left_by_an_error(api: Api, client: Any) -> Any:

@@ -58,7 +58,7 @@ def make_client(vendor: str, url: str, *, asynchronous: bool = False, **given: A
     return getattr(module, kind if asynchronous else kind.removeprefix("Async"))(**given)
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def _quick() -> Iterator[None]:
     """Price data read once, no waiting before retries."""
     with pytest.MonkeyPatch.context() as patch:

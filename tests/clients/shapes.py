@@ -74,6 +74,7 @@ def left_early(api: Api, client: Any) -> Any:
     with stream(api, client) as answer:
         for event in answer:
             return event
+    return None
 
 
 def left_by_an_error(api: Api, client: Any) -> Any:
@@ -169,6 +170,9 @@ def status_of(answer: Any) -> Any:
 EARLY: dict[str, Any] = {"status": "closed_early", "early": True, "stream": True}
 UNREAD: dict[str, Any] = {"status": "not_read", "unread": True, "stream": True}
 
+HELD_EARLY: dict[str, Any] = {"status": "closed_early", "early": True}
+HELD_UNREAD: dict[str, Any] = {"status": "not_read", "unread": True}
+
 SHAPES = (
     Shape("create", create),
     Shape("through with_options", through_options),
@@ -196,7 +200,7 @@ SHAPES = (
     _held("text", lambda answer: answer.text(), streamed=False),
     _held("iter_bytes", lambda answer: b"".join(answer.iter_bytes()), streamed=False),
     _held("iter_lines", lambda answer: list(answer.iter_lines()), streamed=False),
-    _held("unread", status_of, streamed=False, status="not_read", unread=True),
+    _held("unread", status_of, streamed=False, **HELD_UNREAD),
     _held("parse", lambda answer: list(answer.parse()), streamed=True),
     _held("iter_bytes", lambda answer: b"".join(answer.iter_bytes()), streamed=True),
     _held("iter_text", lambda answer: "".join(answer.iter_text()), streamed=True),
@@ -211,5 +215,5 @@ SHAPES = (
     _held(
         "one of iter_lines", first("iter_lines"), streamed=True, status="closed_early", early=True
     ),
-    _held("unread", status_of, streamed=True, status="not_read", unread=True),
+    _held("unread", status_of, streamed=True, **HELD_UNREAD),
 )

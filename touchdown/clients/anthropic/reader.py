@@ -54,9 +54,8 @@ class MessagesReader:
             },
             request=pick_request(body),
             caching=_caching(body, blocks),
-            opaque="mcp_servers: tools are listed on the server"
-            if body.get("mcp_servers")
-            else None,
+            opaque=_opaque(body),
+            previous_response_id=text(body.get("thread"), "previous_message_id"),
             conversation=text(body.get("container"), "id"),
         )
 
@@ -155,6 +154,12 @@ def _caching(body: Mapping[str, object], blocks: list[Block]) -> str:
     if body.get("cache_control") is not None:
         return "automatic"
     return "explicit" if any(block.cache_life for block in blocks) else "off"
+
+
+def _opaque(body: Mapping[str, object]) -> str | None:
+    if text(body.get("thread"), "previous_message_id"):
+        return "thread: the messages before lie on the server"
+    return "mcp_servers: tools are listed on the server" if body.get("mcp_servers") else None
 
 
 def _tool_name(tool: object) -> str | None:
