@@ -3,7 +3,7 @@
 from bisect import insort
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Literal
 
@@ -24,12 +24,13 @@ Alive = Literal["alive", "expired", "unsure", "unknown"]
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A cache entry that may be read: its tokens, and the call that wrote it."""
+    """A cache entry that may be read: how far it reaches into a call's context."""
 
     tokens: int
-    writer: CallFacts
     in_flight: bool
     """Its first answer had not begun when this call was sent."""
+    within_tokens: int = 0
+    """The longest one that the look-back of a breakpoint of this call reaches."""
 
 
 class Earlier:
@@ -66,25 +67,29 @@ class Earlier:
         """The longest prefix of this call that an entry known to be alive covers.
 
         An entry lives on when a later call read it, so each is dated by the latest call that reached it.
+        A call that asks for no caching can read none.
         """
-        if facts.shares is None:
+        if facts.shares is None or facts.call.context.caching == "off":
             return None
         reached: list[tuple[int, CallFacts]] = []
         best: Entry | None = None
+        within = 0
         for known in self._candidates(facts):
             if known.shares is None or known.rule is None:
                 continue
             common = usable_prefix(known, facts)
             user = next((user for end, user in reached if end >= known.extent), known)
             reached.append((min(known.extent, known.shares.end(common)), known))
-            tokens = _readable(known, facts.shares, common)
+            tokens, segments = _readable(known, facts.shares, common)
             if tokens and is_alive(user, life_of(known), facts) == "alive":
                 in_flight = known.call.began_at_ns > facts.call.sent_at_ns
                 if best is None or tokens > best.tokens:
-                    best = Entry(tokens, known, in_flight)
-                if not in_flight:
-                    break
-        return best
+                    best = Entry(tokens, in_flight)
+                if tokens > within and _looks_back_to(segments, facts):
+                    within = tokens
+                if not in_flight and segments >= common and within == best.tokens:
+                    break  # what parts it from this call parts the calls before it too
+        return None if best is None else replace(best, within_tokens=within)
 
     def _before(self, facts: CallFacts) -> Iterator[CallFacts]:
         """The agent's calls whose answer began before this one was sent, latest first."""
@@ -164,16 +169,28 @@ def _have_a_segment_in_common(one: Context | None, other: Context | None) -> boo
     return any(other.segment(index).digest in mine for index in range(other.length))
 
 
-def _readable(known: CallFacts, shares: Shares, common: int) -> int:
-    """How many tokens of the entry of ``known`` a call with ``common`` first segments can read."""
+def _looks_back_to(segments: int, facts: CallFacts) -> bool:
+    """Whether a breakpoint of this call finds an entry of so many first segments."""
+    blocks = facts.rule.lookback_blocks if facts.rule is not None else None
+    if blocks is None or facts.context is None:
+        return True
+    end = segments - 1
+    marks = [mark for mark in facts.context.breakpoints if mark >= end]
+    if facts.call.context.caching == "automatic":
+        marks.append(facts.context.length - 1)
+    return not marks or any(mark - end <= blocks for mark in marks)
+
+
+def _readable(known: CallFacts, shares: Shares, common: int) -> tuple[int, int]:
+    """What of the entry of ``known`` a call with ``common`` first segments can read: tokens, segments."""
     if known.rule is None or known.shares is None:
-        return 0
+        return 0, 0
     if known.rule.ends == "block":
-        covered = min(known.extent, shares.end(common))
-        return covered // known.rule.block * known.rule.block
+        covered = min(known.extent, shares.end(common)) // known.rule.block * known.rule.block
+        return (covered, common) if covered >= (known.rule.minimum_high or 0) else (0, 0)
     # An entry is read whole or not at all; a request writes one at each of its breakpoints.
     if known.extent <= known.shares.end(common):
-        return known.extent
+        return known.extent, min(common, known.shares.at(max(known.extent - 1, 0)) + 1)
     marks = known.context.breakpoints if known.context is not None else ()
-    ends = [known.shares.end(mark + 1) for mark in marks if mark < common]
-    return max((end for end in ends if end <= known.extent), default=0)
+    ends = [(known.shares.end(mark + 1), mark + 1) for mark in marks if mark < common]
+    return max((end for end in ends if end[0] <= known.extent), default=(0, 0))

@@ -41,6 +41,12 @@ class _Question:
     def base_tokens(self) -> int:
         return self.base.shares.total if self.base.shares else 0
 
+    @property
+    def shared_tokens(self) -> int:
+        """What an entry that both calls can use may hold: another agent does not go on with its base."""
+        same = self.base.call.agent_id == self.facts.call.agent_id
+        return self.base_tokens if same else self.tokens_at_change
+
 
 def diagnose(facts: CallFacts, entry: Entry | None) -> Diagnosis:
     """What became of the cache at this call."""
@@ -91,12 +97,14 @@ def _hidden(facts: CallFacts, read: int, total: int) -> Diagnosis:
 
 def _answer(q: _Question) -> Diagnosis:
     reach = max(q.entry.tokens if q.entry else 0, q.read)
+    found_until = max(q.entry.within_tokens if q.entry else 0, q.read)
     stop = max(reach, q.tokens_at_change)
     total = q.shares.total
     before = q.facts.rule.tolerance if q.facts.rule else 1
     loose = before + q.shares.error(q.change.at)
     parts = [
-        (clip(q.change.repeats, q.read, reach), loose, _why_not_read),
+        (clip(q.change.repeats, q.read, found_until), loose, _why_not_read),
+        (clip(q.change.repeats, found_until, reach), loose, _why_not_found),
         (clip(q.change.repeats, reach, stop), loose, _why_not_there),
         (clip(q.change.repeats, stop, total), before, _why_behind),
     ]
@@ -139,21 +147,17 @@ def _basis(q: _Question) -> Basis:
 
 def _why_not_read(q: _Question) -> Cause:
     """An entry was there and was not read."""
-    entry = q.entry
-    if entry is not None and entry.in_flight:
+    if q.entry is not None and q.entry.in_flight:
         return "concurrent_write", "sent before the first answer to the same prefix began"
-    blocks = q.facts.rule.lookback_blocks if q.facts.rule else None
-    if entry is not None and blocks is not None and _too_far_back(q, entry, blocks):
-        return "lookback_exceeded", f"more than {blocks} blocks behind the next cache breakpoint"
     return "evicted", "the entry was written and had not run out"
 
 
-def _too_far_back(q: _Question, entry: Entry, blocks: int) -> bool:
-    end = q.shares.at(max(entry.tokens - 1, 0))
-    marks = [mark for mark in q.context.breakpoints if mark >= end]
-    if q.facts.call.context.caching == "automatic":
-        marks.append(q.context.length - 1)
-    return bool(marks) and all(mark - end > blocks for mark in marks)
+def _why_not_found(q: _Question) -> Cause:
+    """An entry was there, behind the look-back of every breakpoint."""
+    if q.entry is not None and q.entry.in_flight:
+        return _why_not_read(q)
+    blocks = q.facts.rule.lookback_blocks if q.facts.rule else None
+    return "lookback_exceeded", f"more than {blocks} blocks behind the next cache breakpoint"
 
 
 def _why_not_there(q: _Question) -> Cause:
@@ -212,8 +216,8 @@ def _excuse(q: _Question) -> Cause | None:
     if _no_read_rate(q.facts):
         return "not_offered", "no cache reads are offered for this model"
     least = rule.minimum_low if rule is not None else None
-    if least is not None and q.base_tokens < least and not q.read:
-        return "below_minimum", f"{q.base_tokens} tokens, cached from {least} on"
+    if least is not None and q.shared_tokens < least and not q.read:
+        return "below_minimum", f"{q.shared_tokens} tokens, cached from {least} on"
     return None
 
 

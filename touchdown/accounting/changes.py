@@ -46,7 +46,7 @@ def find_change(facts: CallFacts, context: Context, shares: Shares) -> Change:
     repeats = joined([(0, shares.end(common)), *(shares.span(index) for index in behind)])
     if at == base.context.length:
         return Change(at, repeats)
-    if names and at < common:
+    if names and level <= common:
         return Change(at, repeats, "parameters_changed", "parameter", named)
     cause, kind, detail = _what_changed(base.context, context, at)
     return Change(at, repeats, cause, kind, detail)

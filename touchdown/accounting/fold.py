@@ -150,8 +150,10 @@ def _life(facts: CallFacts) -> str | None:
     known: Iterable[str] = facts.rule.lives if facts.rule else ()
     if written and written[0] in known:
         return written[0]
-    if facts.call.request.get("prompt_cache_retention") == "24h" and "24h" in known:
-        return "24h"
+    for name in ("prompt_cache_ttl", "prompt_cache_retention"):
+        wanted = facts.call.request.get(name)
+        if isinstance(wanted, str) and wanted in known:
+            return wanted
     context = facts.context
     asked = {context.segment(mark).cache_life for mark in context.breakpoints} if context else set()
     for life in known:

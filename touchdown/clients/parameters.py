@@ -19,6 +19,7 @@ NAMES = (
     "service_tier",
     "dimensions",
     "encoding_format",
+    "prompt_cache_retention",
 )
 
 
@@ -33,6 +34,7 @@ def pick_request(body: Mapping[str, object]) -> dict[str, str | int | float | bo
         ("reasoning", "effort", "reasoning_effort"),
         ("output_config", "effort", "reasoning_effort"),
         ("stream_options", "include_usage", "include_usage"),
+        ("prompt_cache_options", "ttl", "prompt_cache_ttl"),
     ):
         nested = body.get(outer)
         value = nested.get(inner) if isinstance(nested, Mapping) else None

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from touchdown.clients.fields import either, get, items, length, text
+from touchdown.clients.openai.caching import caching_of, mark_breakpoints
 from touchdown.clients.openai.usage import read_usage, reported_cost
 from touchdown.clients.parameters import pick_request
 from touchdown.integration import AnswerView, Block, Output, RequestView, ToolRequest
@@ -41,13 +42,14 @@ class ChatReader:
         names: dict[str, str] = {}
         for message in items(body.get("messages")):
             blocks.extend(_message_blocks(message, names))
+        mark_breakpoints(blocks, body)
         return RequestView(
             blocks,
             parameters={
                 name: body[name] for name in CACHE_PARAMETERS if body.get(name) is not None
             },
             request=pick_request(body),
-            caching="implicit",
+            caching=caching_of(body, blocks),
         )
 
     def read_answer(self, answer: object) -> AnswerView:

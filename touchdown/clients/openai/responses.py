@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from touchdown.clients.fields import either, get, items, length, text
+from touchdown.clients.openai.caching import caching_of, mark_breakpoints
 from touchdown.clients.openai.chat import MEDIA_PARTS, ROLES, tool_blocks
 from touchdown.clients.openai.usage import read_usage, reported_cost
 from touchdown.clients.parameters import pick_request
@@ -44,6 +45,7 @@ class ResponsesReader:
         names: dict[str, str] = {}
         for item in items(given):
             blocks.extend(_item_blocks(item, names))
+        mark_breakpoints(blocks, body)
         previous = text(body, "previous_response_id")
         conversation = body.get("conversation")
         return RequestView(
@@ -52,7 +54,7 @@ class ResponsesReader:
                 name: body[name] for name in CACHE_PARAMETERS if body.get(name) is not None
             },
             request=pick_request(body),
-            caching="implicit",
+            caching=caching_of(body, blocks),
             opaque=_opaque(body),
             previous_response_id=previous,
             conversation=conversation
