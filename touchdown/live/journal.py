@@ -76,6 +76,35 @@ class Journal:
                 self._descriptor = None
 
 
+def unwritable(path: str | os.PathLike[str]) -> str | None:
+    """Why no journal can be kept at this path, found out without writing; ``None`` when one can."""
+    path = Path(path)
+    try:
+        if path.is_dir():
+            return "it is a folder"
+        if not path.exists():
+            folder = next(folder for folder in path.absolute().parents if folder.exists())
+            if not folder.is_dir():
+                return f"{folder} is not a folder"
+            return None if os.access(folder, os.W_OK | os.X_OK) else f"{folder} cannot be written"
+        if not os.access(path, os.W_OK):
+            return "it cannot be written"
+        return _why_foreign(path)
+    except (OSError, ValueError) as error:
+        return getattr(error, "strerror", None) or str(error)
+
+
+def _why_foreign(path: Path) -> str | None:
+    """A file that is something else must not grow by our lines."""
+    if not path.is_file() or not path.stat().st_size:
+        return None
+    with open(path, "rb") as lines:
+        first = lines.readline(1_000)
+    return (
+        None if f'"{FORMAT}"'.encode() in first else f"it is a file of another kind than {FORMAT}"
+    )
+
+
 def read_journal(path: str | os.PathLike[str]) -> Iterator[Record]:
     """The records of a journal, in the order they were written; a half-written last line is passed over.
 

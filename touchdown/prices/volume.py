@@ -22,6 +22,8 @@ class Volume:
 
     providers: Sequence["Provider"]
     version: str
+    newest: date | None = None
+    """The newest dated model the data names: neither the data nor its package says when it was made."""
 
 
 def open_installed() -> Volume:
@@ -33,7 +35,7 @@ def open_installed() -> Volume:
     name = f"genai-prices {__version__}"
     if snapshot.from_auto_update:
         name += f", updated {snapshot.timestamp:%Y-%m-%d %H:%M}"
-    return Volume(snapshot.providers, name + _age(snapshot.providers))
+    return _bind(snapshot.providers, name)
 
 
 def open_file(path: Path) -> Volume:
@@ -42,17 +44,21 @@ def open_file(path: Path) -> Volume:
 
     raw = json.loads(path.read_text(encoding="utf-8"))
     providers = types._providers_from_raw(raw)  # its updater reads the same file the same way
-    return Volume(providers, f"{path.name}{_age(providers)}")
+    return _bind(providers, path.name)
 
 
-def _age(providers: Sequence["Provider"]) -> str:
-    """The newest dated model the data names: neither the data nor its package says when it was made."""
+def _bind(providers: Sequence["Provider"], name: str) -> Volume:
+    newest = _newest(providers)
+    return Volume(providers, f"{name} (models to {newest})" if newest else name, newest)
+
+
+def _newest(providers: Sequence["Provider"]) -> date | None:
     newest = date.min
     for provider in providers:
         for ref in listed_ids(provider):
             if found := _DATED.search(ref):
                 newest = max(newest, _date(*found.groups()))
-    return f" (models to {newest})" if newest > date.min else ""
+    return newest if newest > date.min else None
 
 
 def _date(year: str, month: str, day: str) -> date:

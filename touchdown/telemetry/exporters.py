@@ -19,31 +19,43 @@ _PLACES = {
     ("metrics", "grpc"): f"{_OTLP}.grpc.metric_exporter:OTLPMetricExporter",
     ("metrics", "console"): "opentelemetry.sdk.metrics.export:ConsoleMetricExporter",
 }
-_GRPC_MEND = 'OTLP over gRPC needs an extra: pip install "touchdown-agents[grpc]"; nothing is sent'
+
+
+class ExporterError(ValueError):
+    """An exporter that cannot be made, in one line: what is wrong and what to do."""
 
 
 def span_exporters(names: tuple[str, ...]) -> list[SpanExporter]:
     """The span exporters of these names; one that cannot be made is left out and said."""
-    return [cast(SpanExporter, made) for name in names if (made := _make("traces", name))]
+    return [cast(SpanExporter, made) for name in names if (made := _make_or_say("traces", name))]
 
 
 def metric_exporters(names: tuple[str, ...]) -> list[MetricExporter]:
     """The metric exporters of these names; one that cannot be made is left out and said."""
-    return [cast(MetricExporter, made) for name in names if (made := _make("metrics", name))]
+    return [cast(MetricExporter, made) for name in names if (made := _make_or_say("metrics", name))]
 
 
-def _make(signal: Signal, name: str) -> object | None:
+def make_exporter(signal: Signal, name: str) -> object:
+    """The exporter of this name as the ``OTEL_*`` variables set it up. Errors: :class:`ExporterError`."""
     kind = otlp_protocol(signal, os.environ) if name == "otlp" else name
     place = _PLACES.get((signal, kind))
     if place is None:
         known = "otlp (http/protobuf or grpc), console or none"
-        say_once(f"exporter {signal} {kind}", f"no {signal} exporter {kind!r}; known: {known}")
-        return None
+        raise ExporterError(f"no {signal} exporter {kind!r}; known: {known}")
     module, _, kind_of_exporter = place.partition(":")
     try:
         return cast(object, getattr(import_module(module), kind_of_exporter)())
     except Exception as error:
-        gone = kind == "grpc" and isinstance(error, ImportError)
-        line = _GRPC_MEND if gone else f"the {signal} exporter {kind!r} cannot be made: {error}"
-        say_once("exporter grpc" if gone else f"exporter {signal} {kind}", line)
+        if kind == "grpc" and isinstance(error, ImportError):
+            raise ExporterError(
+                'OTLP over gRPC needs an extra: pip install "touchdown-agents[grpc]"; nothing is sent'
+            ) from error
+        raise ExporterError(f"the {signal} exporter {kind!r} cannot be made: {error}") from error
+
+
+def _make_or_say(signal: Signal, name: str) -> object | None:
+    try:
+        return make_exporter(signal, name)
+    except ExporterError as error:
+        say_once(f"exporter: {error}", str(error))
         return None

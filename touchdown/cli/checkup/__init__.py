@@ -1,0 +1,1 @@
+"""What ``touchdown doctor`` looks at, one module a part of the page."""

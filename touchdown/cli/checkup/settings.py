@@ -1,0 +1,83 @@
+"""touchdown's own variables, its file, and the price book."""
+
+import difflib
+import os
+from collections.abc import Iterator
+from datetime import date
+
+from touchdown.cli.checkup.diagnosis import PriceFacts, Setting
+from touchdown.live.journal import unwritable
+from touchdown.prices import PriceBook
+from touchdown.prices.config import CONFIG_NAME, CONFIG_VARIABLE, find_config, read_config
+
+DISABLED, JOURNAL, DIGEST_KEY = "TOUCHDOWN_DISABLED", "TOUCHDOWN_JOURNAL", "TOUCHDOWN_DIGEST_KEY"
+KNOWN = (DISABLED, JOURNAL, DIGEST_KEY, CONFIG_VARIABLE)
+ALMOST = 0.85
+"""How alike two names must be for one to be a slip of the other."""
+
+
+def settings(active: bool) -> Iterator[Setting]:
+    """Each variable and what it does now. ``active``: whether ``instrument()`` does anything here."""
+    yield _disabled(active)
+    yield _journal()
+    yield _digest_key()
+    yield _config()
+    for name in sorted(os.environ):
+        close = difflib.get_close_matches(name, KNOWN, n=1, cutoff=ALMOST)
+        if name not in KNOWN and close:
+            yield Setting(name, True, None, "none", f"not known; did you mean {close[0]}?")
+
+
+def _disabled(active: bool) -> Setting:
+    value = os.environ.get(DISABLED, "")
+    if not active:
+        return Setting(DISABLED, True, value, "touchdown does nothing at all")
+    problem = "only 1, true or yes turn touchdown off" if _means_yes(value) else ""
+    return Setting(DISABLED, bool(value), value or None, "touchdown is on", problem)
+
+
+def _means_yes(value: str) -> bool:
+    return value.strip().lower() not in ("", "0", "false", "no", "off")
+
+
+def _journal() -> Setting:
+    path = os.environ.get(JOURNAL)
+    if not path:
+        return Setting(JOURNAL, False, None, "no journal is kept")
+    why = unwritable(path)
+    problem = f"no journal can be kept at {path}: {why}" if why else ""
+    return Setting(JOURNAL, True, path, f"every record is added to {path}", problem)
+
+
+def _digest_key() -> Setting:
+    if os.environ.get(DIGEST_KEY):
+        return Setting(DIGEST_KEY, True, None, "digests can be compared across tasks")
+    return Setting(DIGEST_KEY, False, None, "each task has a key of its own for digests")
+
+
+def _config() -> Setting:
+    path = os.environ.get(CONFIG_VARIABLE)
+    if path:
+        return Setting(CONFIG_VARIABLE, True, path, f"your own prices are read from {path}")
+    effect = f"the nearest {CONFIG_NAME} is used, from this folder upwards"
+    return Setting(CONFIG_VARIABLE, False, None, effect)
+
+
+def prices() -> PriceFacts:
+    """The price book's name and age, and the user's own prices."""
+    path = find_config()
+    rules, problems = read_config(path) if path else ((), ())
+    book, newest, problem = PriceBook(), None, ""
+    try:
+        newest = book.volume.newest
+    except Exception as error:
+        problem = f"the price book cannot be read ({type(error).__name__}: {error})"
+    return PriceFacts(
+        book=book.version,
+        newest_model=newest.isoformat() if newest else None,
+        age_days=(date.today() - newest).days if newest else None,
+        problem=problem,
+        config=str(path) if path else None,
+        own_prices=len(rules),
+        config_problems=tuple(map(str, problems)),
+    )
