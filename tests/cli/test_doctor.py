@@ -27,6 +27,14 @@ class Integration:
         module.MARK = "patched"
         return lambda: None
 """
+NO_SDKS = """
+import sys
+class Gone:
+    def find_spec(self, name, path=None, target=None):
+        if name in ("openai", "anthropic"):
+            raise ModuleNotFoundError(name)
+sys.meta_path.insert(0, Gone())
+"""
 INSTRUMENTOR = """
 class OpenAIInstrumentor:
     is_instrumented_by_opentelemetry = True
@@ -188,6 +196,14 @@ def test_touchdown_turned_off(tmp_path: Path) -> None:
     assert code == 0
     assert {sdk["state"] for sdk in found["sdks"]} == {"off"}
     assert "touchdown is off" in run(tmp_path, TOUCHDOWN_DISABLED="1").stdout
+
+
+def test_no_sdk_at_all(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(NO_SDKS)
+    code, found = ask(tmp_path, TOUCHDOWN_DISABLED="1")
+    assert code == 0
+    assert {sdk["state"] for sdk in found["sdks"]} == {"not_installed"}
+    assert run(tmp_path).stdout.splitlines()[0].endswith("nothing to capture")
 
 
 def test_opentelemetry_turned_off(tmp_path: Path) -> None:

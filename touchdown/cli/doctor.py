@@ -32,15 +32,14 @@ def main(argv: list[str]) -> int:
 def examine(*, connect: bool = False) -> Diagnosis:
     """Look at this environment as a program in it would find it."""
     loaded = loaded_now()
-    sdks, integrations = installed.look()
-    active = all(each.state != "off" for each in sdks)
+    here = installed.look()
     return Diagnosis(
         touchdown=touchdown.__version__,
         python=platform.python_version(),
-        sdks=sdks,
-        integrations=integrations,
+        sdks=here.sdks,
+        integrations=here.integrations,
         export=sending.look(connect),
-        settings=list(settings(active)),
+        settings=list(settings(here.active)),
         prices=prices(),
         unseen=installed.without_client(),
         doubles=list(doubles(loaded)),

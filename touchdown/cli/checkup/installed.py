@@ -8,6 +8,7 @@ import logging
 import os
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 import touchdown
 from touchdown.api import ENTRY_POINTS
@@ -32,7 +33,16 @@ WITHOUT_CLIENT = {
 _REFUSED = "not patched: "
 
 
-def look() -> tuple[list[Sdk], list[AddOn]]:
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What became of each host. ``active``: whether ``instrument()`` does anything here."""
+
+    active: bool
+    sdks: list[Sdk]
+    integrations: list[AddOn]
+
+
+def look() -> Found:
     """Instrument, import every host that is installed, note what became of it, and take it all back."""
     entries = list(importlib.metadata.entry_points(group=ENTRY_POINTS))
     hosts = dict.fromkeys([*CLIENTS, *(entry.name for entry in entries)])
@@ -48,7 +58,7 @@ def look() -> tuple[list[Sdk], list[AddOn]]:
                 handle.uninstrument()
         sdks = [_sdk(host, on, broken.get(host), found.get(host, "")) for host in CLIENTS]
         add_ons = [_add_on(e, on, broken.get(e.name), found.get(e.name, "")) for e in entries]
-    return sdks, add_ons
+    return Found(on, sdks, add_ons)
 
 
 def without_client() -> list[Unseen]:

@@ -1,5 +1,6 @@
 """The agent's tools: real ones, on real files and processes."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -46,7 +47,9 @@ def make_tools(root: Path, review: Callable[[str], str]) -> dict[str, Tool]:
     @touchdown.tool
     def run_tests() -> str:
         ran = run_suite(root)
-        return f"exit code {ran.returncode}\n{ran.stderr}{ran.stdout}"
+        output = f"exit code {ran.returncode}\n{ran.stderr}{ran.stdout}"
+        # Paths as the model knows them; where the repository lies must not change the bill.
+        return output.replace(f"{root.resolve()}{os.sep}", "")
 
     @touchdown.tool
     def edit_file(path: str, old: str, new: str) -> str:

@@ -1,0 +1,37 @@
+"""README's receipt is what the demo prints, but for figures that vary from one machine to the next."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.test_demo import run
+from tests.docs.receipts import LEFT_OUT, for_readme, form, in_readme
+
+README = Path(__file__).parents[2] / "README.md"
+
+
+@pytest.fixture(scope="module")
+def printed(tmp_path_factory: pytest.TempPathFactory) -> str:
+    ran = run(cwd=tmp_path_factory.mktemp("demo"))
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout
+
+
+def test_the_readme_shows_what_the_demo_prints(printed: str) -> None:
+    shown, real = in_readme(README.read_text(encoding="utf-8")), for_readme(printed)
+    told = f"paste this into README, under 'A receipt':\n\n{real}"
+    assert list(form(shown)) == list(form(real)), told
+
+
+def test_what_is_left_out_is_really_printed(printed: str) -> None:
+    starts = [part.strip() for part in printed.split("\n\n")]
+    assert [name for name in LEFT_OUT if not any(each.startswith(name) for each in starts)] == []
+
+
+def test_figures_may_differ_and_words_may_not() -> None:
+    receipt = "bill\n  work  ~$0.02633  70.2%  ███▋\n\nwhat to mend\n  1 call paid for 3,278 tokens"
+    other = "bill\n  work  $1.20  7%  ▏\n\nwhat to mend\n  1 call paid\n  for 12 tokens"
+    assert list(form(receipt)) == list(form(other))
+    assert list(form(receipt)) != list(form(receipt.replace("1 call", "2 calls")))
+    assert list(form(receipt)) != list(form(receipt.replace("work", "retries")))
+    assert list(form(receipt)) != list(form(receipt.replace("\n\n", "\n")))
