@@ -5,7 +5,7 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 import openai
 import pytest
 
-from touchdown.cli.doctor import examine
+from touchdown.cli.doctor import examine, main
 
 REPOSITORY = Path(__file__).parents[2]
 FOREIGN = ("TOUCHDOWN_", "OTEL_", "OPENAI_", "ANTHROPIC_", "NO_COLOR", "FORCE_COLOR", "COLUMNS")
@@ -58,14 +58,52 @@ def run(folder: Path, *arguments: str, **variables: str) -> subprocess.Completed
     )
 
 
-def ask(folder: Path, *arguments: str, **variables: str) -> tuple[int, dict[str, Any]]:
-    """The exit code and the findings; nothing else may be on standard output."""
-    ran = run(folder, "--json", *arguments, **variables)
-    assert ran.stderr == ""
-    found: dict[str, Any] = json.loads(ran.stdout)
+def findings(code: int, out: str, err: str) -> dict[str, Any]:
+    """The findings as JSON; nothing else may be on either stream."""
+    assert err == ""
+    found: dict[str, Any] = json.loads(out)
     assert found["schema"] == "touchdown.doctor/1"
-    assert found["ok"] is (ran.returncode == 0) is not bool(found["problems"])
-    return ran.returncode, found
+    assert found["ok"] is (code == 0) is not bool(found["problems"])
+    return found
+
+
+def ask_afresh(folder: Path, **variables: str) -> tuple[int, dict[str, Any]]:
+    """Ask in a process of its own."""
+    ran = run(folder, "--json", **variables)
+    return ran.returncode, findings(ran.returncode, ran.stdout, ran.stderr)
+
+
+Doctor = Callable[..., subprocess.CompletedProcess[str]]
+Ask = Callable[..., tuple[int, dict[str, Any]]]
+
+
+@pytest.fixture
+def doctor(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Doctor:
+    """The command in this process, where the SDKs are loaded already: quicker, and the same answer."""
+    for name in [name for name in os.environ if name.startswith(FOREIGN)]:
+        monkeypatch.delenv(name)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def ran(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+        with monkeypatch.context() as meanwhile:
+            for name, value in variables.items():
+                meanwhile.setenv(name, value)
+            code = main([*arguments])
+        return subprocess.CompletedProcess([*arguments], code, *capsys.readouterr())
+
+    return ran
+
+
+@pytest.fixture
+def ask(doctor: Doctor) -> Ask:
+    def asked(*arguments: str, **variables: str) -> tuple[int, dict[str, Any]]:
+        ran = doctor("--json", *arguments, **variables)
+        return ran.returncode, findings(ran.returncode, ran.stdout, ran.stderr)
+
+    return asked
 
 
 def distribute(folder: Path, name: str, version: str, entry_points: str = "") -> None:
@@ -88,7 +126,7 @@ def listener() -> Iterator[socket.socket]:
 
 
 def test_a_sound_environment(tmp_path: Path) -> None:
-    code, found = ask(tmp_path)
+    code, found = ask_afresh(tmp_path)
     assert code == 0
     sdks = by("name", found["sdks"])
     assert {name: sdk["version"] for name, sdk in sdks.items()} == {
@@ -116,9 +154,9 @@ def test_the_look_is_taken_back() -> None:
     assert vars(owner)["request"] is before
 
 
-def test_an_sdk_outside_the_range(tmp_path: Path) -> None:
+def test_an_sdk_outside_the_range(ask: Ask, tmp_path: Path) -> None:
     distribute(tmp_path, "openai", "1.99.0")
-    code, found = ask(tmp_path)
+    code, found = ask()
     assert code == 1
     sdks = by("name", found["sdks"])
     assert (sdks["openai"]["version"], sdks["openai"]["state"]) == ("1.99.0", "refused")
@@ -128,19 +166,19 @@ def test_an_sdk_outside_the_range(tmp_path: Path) -> None:
 
 def test_an_sdk_that_breaks_when_imported(tmp_path: Path) -> None:
     (tmp_path / "anthropic.py").write_text("print('hello')\nraise RuntimeError('half installed')\n")
-    code, found = ask(tmp_path)
+    code, found = ask_afresh(tmp_path)
     assert code == 1
     assert "RuntimeError: half installed" in by("name", found["sdks"])["anthropic"]["reason"]
 
 
-def test_integrations_that_load_and_one_that_does_not(tmp_path: Path) -> None:
+def test_integrations_that_load_and_one_that_does_not(ask: Ask, tmp_path: Path) -> None:
     (tmp_path / "some_host.py").write_text(HOST)
     (tmp_path / "some_integration.py").write_text(INTEGRATION)
     group = "[touchdown.integrations]\n"
     distribute(tmp_path, "td-sound", "1.2", f"{group}some_host = some_integration:Integration\n")
     distribute(tmp_path, "td-broken", "0.1", f"{group}other_host = no_such_module:Integration\n")
     distribute(tmp_path, "td-idle", "0.2", f"{group}no_host = some_integration:Integration\n")
-    code, found = ask(tmp_path)
+    code, found = ask()
     assert code == 1
     states = {row["distribution"]: row["state"] for row in found["integrations"]}
     mine = {name: state for name, state in states.items() if name.startswith("td-")}
@@ -150,9 +188,9 @@ def test_integrations_that_load_and_one_that_does_not(tmp_path: Path) -> None:
     assert "no_such_module" in problem
 
 
-def test_a_journal_is_judged_and_not_begun(tmp_path: Path) -> None:
+def test_a_journal_is_judged_and_not_begun(ask: Ask, tmp_path: Path) -> None:
     journal = tmp_path / "new" / "run.jsonl"
-    code, found = ask(tmp_path, TOUCHDOWN_JOURNAL=str(journal))
+    code, found = ask(TOUCHDOWN_JOURNAL=str(journal))
     assert code == 0
     assert by("name", found["settings"])["TOUCHDOWN_JOURNAL"]["value"] == str(journal)
     assert not journal.parent.exists()
@@ -160,89 +198,90 @@ def test_a_journal_is_judged_and_not_begun(tmp_path: Path) -> None:
     notes = tmp_path / "notes.txt"
     notes.write_text("my notes\n")
     for path in (notes, notes / "below", tmp_path):
-        code, found = ask(tmp_path, TOUCHDOWN_JOURNAL=str(path))
+        code, found = ask(TOUCHDOWN_JOURNAL=str(path))
         assert code == 1
         assert str(path) in found["problems"][0]
     assert notes.read_text() == "my notes\n"
 
 
-def test_a_journal_that_exists_may_go_on(tmp_path: Path) -> None:
+def test_a_journal_that_exists_may_go_on(ask: Ask, tmp_path: Path) -> None:
     journal = tmp_path / "run.jsonl"
     journal.write_text('{"journal":"touchdown.journal/1"}\n')
-    code, _ = ask(tmp_path, TOUCHDOWN_JOURNAL=str(journal))
+    code, _ = ask(TOUCHDOWN_JOURNAL=str(journal))
     assert code == 0
 
 
-def test_the_file_of_prices(tmp_path: Path) -> None:
+def test_the_file_of_prices(ask: Ask, tmp_path: Path) -> None:
     (tmp_path / "touchdown.toml").write_text(
         '[[price]]\nmodel = "a"\ninput = "1"\noutput = "2"\n\n[[price]]\nmodle = "b"\n'
     )
-    code, found = ask(tmp_path)
+    code, found = ask()
     assert code == 1
     assert found["prices"]["own_prices"] == 1
     assert "did you mean model?" in found["problems"][0]
 
 
-def test_settings_that_do_nothing(tmp_path: Path) -> None:
-    code, found = ask(tmp_path, TOUCHDOWN_DISABLED="on", TOUCHDOWN_JURNAL="run.jsonl")
+def test_settings_that_do_nothing(ask: Ask) -> None:
+    code, found = ask(TOUCHDOWN_DISABLED="on", TOUCHDOWN_JURNAL="run.jsonl")
     assert code == 1
     first, second = found["problems"]
     assert "only 1, true or yes" in first
     assert "did you mean TOUCHDOWN_JOURNAL?" in second
 
 
-def test_touchdown_turned_off(tmp_path: Path) -> None:
-    code, found = ask(tmp_path, TOUCHDOWN_DISABLED="1")
+def test_touchdown_turned_off(ask: Ask, doctor: Doctor) -> None:
+    code, found = ask(TOUCHDOWN_DISABLED="1")
     assert code == 0
     assert {sdk["state"] for sdk in found["sdks"]} == {"off"}
-    assert "touchdown is off" in run(tmp_path, TOUCHDOWN_DISABLED="1").stdout
+    assert "touchdown is off" in doctor(TOUCHDOWN_DISABLED="1").stdout
 
 
 def test_no_sdk_at_all(tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text(NO_SDKS)
-    code, found = ask(tmp_path, TOUCHDOWN_DISABLED="1")
-    assert code == 0
-    assert {sdk["state"] for sdk in found["sdks"]} == {"not_installed"}
-    assert run(tmp_path).stdout.splitlines()[0].endswith("nothing to capture")
+    ran = run(tmp_path, TOUCHDOWN_DISABLED="1")
+    assert ran.returncode == 0
+    assert ran.stdout.splitlines()[0].endswith("nothing to capture")
+    assert ran.stdout.count("not installed") == 2
+    assert "TOUCHDOWN_DISABLED    set: touchdown does nothing at all" in ran.stdout
 
 
-def test_opentelemetry_turned_off(tmp_path: Path) -> None:
+def test_opentelemetry_turned_off(ask: Ask) -> None:
     endpoint = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://localhost:4318"}
-    code, found = ask(tmp_path, OTEL_SDK_DISABLED="true", **endpoint)
+    code, found = ask(OTEL_SDK_DISABLED="true", **endpoint)
     assert code == 0
     assert found["export"]["disabled"] is True
     assert found["export"]["traces"] == []
     assert {sdk["state"] for sdk in found["sdks"]} == {"patched"}
 
 
-def test_no_connection_unless_asked(tmp_path: Path, listener: socket.socket) -> None:
+def test_no_connection_unless_asked(ask: Ask, listener: socket.socket) -> None:
     port = listener.getsockname()[1]
     endpoint = {"OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{port}"}
-    code, found = ask(tmp_path, **endpoint)
+    code, found = ask(**endpoint)
     assert code == 0
     assert found["export"]["traces"][0]["url"] == f"http://127.0.0.1:{port}/v1/traces"
     with pytest.raises(BlockingIOError):
         listener.accept()
 
-    code, found = ask(tmp_path, "--connect", **endpoint)
+    code, found = ask("--connect", **endpoint)
     assert code == 0
     assert [reach["answers"] for reach in found["export"]["reached"]] == [True]
     listener.accept()[0].close()
 
     listener.close()
-    code, found = ask(tmp_path, "--connect", **endpoint)
+    code, found = ask("--connect", **endpoint)
     assert code == 1
     assert f"nobody answers at 127.0.0.1:{port}" in found["problems"][0]
 
 
-def test_doubles_are_named_with_their_end(tmp_path: Path) -> None:
+def test_doubles_are_named_with_their_end(ask: Ask, tmp_path: Path) -> None:
     group = "[opentelemetry_instrumentor]\n"
     entry = f"{group}openai = some_instrumentor:OpenAIInstrumentor\n"
     distribute(tmp_path, "opentelemetry-instrumentation-openai-v2", "2.4b0", entry)
     distribute(tmp_path, "opentelemetry-instrumentation-redis", "0.1", f"{group}redis = x:Y\n")
     distribute(tmp_path, "langfuse", "5.0.4")
     (tmp_path / "some_instrumentor.py").write_text(INSTRUMENTOR)
-    code, found = ask(tmp_path)
+    code, found = ask()
     assert code == 0
     doubles = by("distribution", found["doubles"])
     double = doubles["opentelemetry-instrumentation-openai-v2"]
@@ -252,50 +291,51 @@ def test_doubles_are_named_with_their_end(tmp_path: Path) -> None:
     assert "opentelemetry-instrumentation-redis" not in doubles
 
     (tmp_path / "sitecustomize.py").write_text("import some_instrumentor\n")
-    _, found = ask(tmp_path)
+    _, found = ask_afresh(tmp_path)
     doubles = by("distribution", found["doubles"])
     assert doubles["opentelemetry-instrumentation-openai-v2"]["active"] is True
     assert doubles["langfuse"]["active"] is False
 
 
-def test_the_sdks_own_tracing_is_told(tmp_path: Path) -> None:
+def test_the_sdks_own_tracing_is_told(ask: Ask) -> None:
     mode = {"ANTHROPIC_OPEN_TELEMETRY_TRACES_CONTENT_MODE": "content"}
-    _, found = ask(tmp_path, **mode)
+    _, found = ask(**mode)
     assert "prompts" in found["own_tracing"]["ANTHROPIC_OPEN_TELEMETRY_TRACES_CONTENT_MODE"]
-    _, found = ask(tmp_path, **mode, ANTHROPIC_OPEN_TELEMETRY="false")
+    _, found = ask(**mode, ANTHROPIC_OPEN_TELEMETRY="false")
     assert found["own_tracing"] == {}
 
 
-def test_libraries_without_a_client_are_named(tmp_path: Path) -> None:
+def test_libraries_without_a_client_are_named(ask: Ask, tmp_path: Path) -> None:
     distribute(tmp_path, "mistralai", "1.9")
-    code, found = ask(tmp_path)
+    code, found = ask()
     assert code == 0
     assert by("distribution", found["unseen"])["mistralai"]["version"] == "1.9"
 
 
-@pytest.mark.parametrize("arguments", [(), ("--json",)])
-def test_no_secret_is_shown(tmp_path: Path, arguments: tuple[str, ...]) -> None:
-    ran = run(
-        tmp_path,
-        *arguments,
-        OPENAI_API_KEY=SECRET,
-        ANTHROPIC_API_KEY=SECRET,
-        TOUCHDOWN_DIGEST_KEY=SECRET,
-        OTEL_EXPORTER_OTLP_ENDPOINT=f"http://{SECRET}:{SECRET}@localhost:4318/{SECRET}?k={SECRET}",
-        OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=f"{SECRET}",
-        OTEL_EXPORTER_OTLP_HEADERS=f"{SECRET}, Authorization=Bearer {SECRET},{SECRET}",
-    )
+SECRETS = {
+    "OPENAI_API_KEY": SECRET,
+    "ANTHROPIC_API_KEY": SECRET,
+    "TOUCHDOWN_DIGEST_KEY": SECRET,
+    "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://{SECRET}:{SECRET}@localhost:4318/{SECRET}?k={SECRET}",
+    "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": SECRET,
+    "OTEL_EXPORTER_OTLP_HEADERS": f"{SECRET}, Authorization=Bearer {SECRET},{SECRET}",
+}
+
+
+def test_no_secret_is_shown(tmp_path: Path, ask: Ask) -> None:
+    ran = run(tmp_path, **SECRETS)
     assert ran.returncode == 1
-    assert "OTEL_EXPORTER_OTLP_HEADERS is no list of name=value" in ran.stdout.replace(
-        "\n     ", " "
-    )
+    assert "OTEL_EXPORTER_OTLP_HEADERS is no list of name=value" in " ".join(ran.stdout.split())
     assert SECRET not in ran.stdout + ran.stderr
+    _, found = ask(**SECRETS)
+    assert SECRET not in json.dumps(found)
 
 
-def test_the_page_fits_and_is_plain_when_not_on_a_terminal(tmp_path: Path) -> None:
+def test_the_page_fits_and_is_plain_when_not_on_a_terminal(doctor: Doctor, tmp_path: Path) -> None:
+    (tmp_path / "METADATA").touch()
     distribute(tmp_path, "anthropic", "0.1.0")
     distribute(tmp_path, "ddtrace", "4.0")
-    ran = run(tmp_path, TOUCHDOWN_JOURNAL="/dev/null/run.jsonl")
+    ran = doctor(TOUCHDOWN_JOURNAL=str(tmp_path / "METADATA" / "run.jsonl"))
     assert ran.returncode == 1
     assert ran.stdout.splitlines()[0].endswith("2 things to mend")
     assert max(map(len, ran.stdout.splitlines())) <= 80
@@ -313,13 +353,9 @@ def test_the_page_fits_and_is_plain_when_not_on_a_terminal(tmp_path: Path) -> No
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs a pseudo-terminal")
-@pytest.mark.parametrize(("variables", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False)])
-def test_colour_on_a_terminal_only(
-    tmp_path: Path, variables: dict[str, str], coloured: bool
-) -> None:
-    shown = on_a_terminal(environment(tmp_path, TERM="xterm-256color", **variables))
-    assert "all well" in shown
-    assert ("\x1b[32m" in shown) is coloured
+def test_colour_on_a_terminal(tmp_path: Path) -> None:
+    shown = on_a_terminal(environment(tmp_path, TERM="xterm-256color"))
+    assert "\x1b[32mall well" in shown
 
 
 def on_a_terminal(env: dict[str, str]) -> str:
