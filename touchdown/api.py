@@ -13,11 +13,15 @@ from touchdown.clients.registry import CLIENTS
 from touchdown.integration import Seam
 from touchdown.live.accountant import LiveAccountant
 from touchdown.live.journal import Journal
+from touchdown.live.run_folder import Run, RunFolder
+from touchdown.live.started import StartedCalls
 from touchdown.prices.book import PriceBook
 from touchdown.report import Receipt, SummaryView
 from touchdown.runtime import core
 from touchdown.runtime.arming import Armed, Arms, load_object
-from touchdown.runtime.guard import failed, forget_warnings, warn_once
+from touchdown.runtime.guard import disabled, failed, forget_warnings, warn_once
+from touchdown.runtime.joined import Joined
+from touchdown.runtime.sinks import Sink
 from touchdown.telemetry.spans import SpanSink
 
 if TYPE_CHECKING:
@@ -40,6 +44,7 @@ class Instrumentation:
     ) -> None:
         self._runtime, self._arms = runtime, arms
         self._asked = asked
+        self._by_run = False
 
     @property
     def active(self) -> bool:
@@ -90,6 +95,8 @@ def instrument(
     }
     chosen = _chosen(asked["clients"])
     with _lock:
+        if _current is not None and _current._by_run and asked != _current._asked:
+            uninstrument()  # `touchdown run` came first, without options: the program's own hold
         if _current is not None:
             if asked != _current._asked:
                 warn_once(
@@ -97,16 +104,24 @@ def instrument(
                     "touchdown: already instrumented; the new options change nothing",
                 )
             return _current
-        if _disabled():
+        if disabled():
             return Instrumentation(None, None, asked)
         forget_warnings()
-        runtime = build_runtime(asked)
+        runtime = build_runtime(asked, RunFolder.current())
         arms = Arms(Seam())
         core.activate(runtime)
         _arm(arms, chosen, integrations)
         _current = Instrumentation(runtime, arms, asked)
         atexit.register(_at_exit)
         return _current
+
+
+def join_run() -> bool:
+    """Instrument a process below ``touchdown run``, unless its program did so; false when turned off."""
+    with _lock:
+        if _current is None:
+            instrument()._by_run = True
+        return _current is not None
 
 
 def arm_clients() -> Callable[[], None]:
@@ -116,10 +131,6 @@ def arm_clients() -> Callable[[], None]:
     return arms.disarm
 
 
-def _disabled() -> bool:
-    return os.environ.get("TOUCHDOWN_DISABLED", "").lower() in ("1", "true", "yes")
-
-
 def _chosen(clients: tuple[str, ...] | None) -> tuple[str, ...]:
     unknown = [name for name in clients or () if name not in CLIENTS]
     if unknown:
@@ -127,20 +138,43 @@ def _chosen(clients: tuple[str, ...] | None) -> tuple[str, ...]:
     return tuple(CLIENTS) if clients is None else clients
 
 
-def build_runtime(asked: dict[str, Any]) -> core.Runtime:
-    """Accountant, journal, price book and sinks, wired together."""
-    path = asked.get("journal") or os.environ.get("TOUCHDOWN_JOURNAL")
+def build_runtime(asked: dict[str, Any], folder: RunFolder | None = None) -> core.Runtime:
+    """Accountant, journals, price book and sinks, wired together, and to the run of ``folder``."""
+    run = folder.read() if folder is not None else None
+    journals = {asked.get("journal") or os.environ.get("TOUCHDOWN_JOURNAL")}
+    if folder is not None and run is not None:
+        journals |= {run.journal, folder.new_journal()}
+        folder.keep_prices(asked.get("prices") or ())
     book = PriceBook.configured(asked.get("prices") or ())
     for problem in book.problems:
         warn_once(f"prices:{problem}", "touchdown: %s", problem)
-    accountant = LiveAccountant(book, Journal(path) if path else None)
-    sink = SpanSink(
-        tracer_provider=asked.get("tracer_provider"),
-        meter_provider=asked.get("meter_provider"),
-        settled=partial(_settled, accountant),
-    )
-    options = core.Options(stream_usage=bool(asked.get("stream_usage")), digest_key=_digest_key())
-    return core.Runtime(accountant, [sink], options)
+    accountant = LiveAccountant(book, *(Journal(path) for path in journals if path))
+    sinks: list[Sink] = [
+        SpanSink(
+            tracer_provider=asked.get("tracer_provider"),
+            meter_provider=asked.get("meter_provider"),
+            settled=partial(_settled, accountant),
+            traceparent=run.traceparent if run is not None else "",
+        )
+    ]
+    if folder is None or run is None:
+        options = core.Options(bool(asked.get("stream_usage")), _digest_key())
+        return core.Runtime(accountant, sinks, options)
+    return _below(folder, run, accountant, sinks, bool(asked.get("stream_usage")))
+
+
+def _below(
+    folder: RunFolder, run: Run, accountant: LiveAccountant, sinks: list[Sink], stream_usage: bool
+) -> core.Runtime:
+    """The runtime of a process below ``touchdown run``: in its task, under its key."""
+    key = bytes.fromhex(run.digest_key)
+    accountant.fold(run.task)
+    try:
+        sinks.append(StartedCalls(folder.new_starts()))
+    except OSError:
+        failed("writing the starts of calls")
+    options = core.Options(stream_usage or run.stream_usage, key)
+    return core.Runtime(accountant, sinks, options, Joined(run.task, key, first=folder.is_first()))
 
 
 def _digest_key() -> bytes | None:

@@ -26,6 +26,7 @@ class Command:
 
 COMMANDS = {
     "demo": Command("touchdown.cli.demo", "watch an agent work and read its bill; no keys", "demo"),
+    "run": Command("touchdown.cli.run", "run a program and print the bill of its model calls"),
     "doctor": Command("touchdown.cli.doctor", "what is captured here, sent where, and not seen"),
     "prices": Command("touchdown.cli.prices", "what a model costs, and which book says so"),
 }

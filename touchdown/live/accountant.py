@@ -21,9 +21,9 @@ MAX_ACCOUNTS = 100_000
 class LiveAccountant:
     """Folds and answers. ``fold`` is called behind the queue, in order; questions come from any thread."""
 
-    def __init__(self, prices: Prices, journal: Journal | None = None) -> None:
+    def __init__(self, prices: Prices, *journals: Journal) -> None:
         self._prices = prices
-        self._journal = journal
+        self._journals = journals
         self._lock = threading.RLock()
         self._ledgers: OrderedDict[str, Ledger] = OrderedDict()
         self._closed: OrderedDict[str, TaskAccount] = OrderedDict()
@@ -33,7 +33,7 @@ class LiveAccountant:
         self.forgotten_accounts = 0
 
     def fold(self, record: Record) -> CallVerdict | None:
-        """Fold one record into the ledger of its root task, and write it to the journal."""
+        """Fold one record into the ledger of its root task, and write it to the journals."""
         with self._lock:
             root = self._root_of(record)
             ledger = self._ledgers.get(root)
@@ -48,8 +48,8 @@ class LiveAccountant:
                     and record.duration_ns is not None
                 ):
                     self._note_closed(root)
-        if self._journal is not None:
-            self._journal.write(record)
+        for journal in self._journals:
+            journal.write(record)
         return verdict
 
     def _root_of(self, record: Record) -> str:
@@ -123,6 +123,6 @@ class LiveAccountant:
         return replace(account, dropped_records=dropped) if dropped else account
 
     def close(self) -> None:
-        """Close the journal."""
-        if self._journal is not None:
-            self._journal.close()
+        """Close the journals."""
+        for journal in self._journals:
+            journal.close()

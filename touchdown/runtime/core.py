@@ -16,6 +16,7 @@ from touchdown.records import CallVerdict, Record, Start, TaskRecord
 from touchdown.runtime.delivery import Delivery
 from touchdown.runtime.guard import failed
 from touchdown.runtime.identity import now_ns
+from touchdown.runtime.joined import Joined
 from touchdown.runtime.place import Place, TaskState, current_place, new_task
 from touchdown.runtime.sinks import Accountant, Opened, Sink
 
@@ -58,11 +59,16 @@ class Runtime:
     """Sinks, delivery, the open tasks outside ``task()``, and the context of each agent."""
 
     def __init__(
-        self, accountant: Accountant, sinks: list[Sink], options: Options | None = None
+        self,
+        accountant: Accountant,
+        sinks: list[Sink],
+        options: Options | None = None,
+        joined: Joined | None = None,
     ) -> None:
         self.accountant = accountant
         self.sinks = sinks
         self.options = options or Options()
+        self._joined = joined
         self.delivery = Delivery()
         self._implicit: OrderedDict[str, TaskState] = OrderedDict()
         self._implicit_lock = threading.Lock()
@@ -72,10 +78,12 @@ class Runtime:
     # -- where the caller stands ------------------------------------------------------------
 
     def place(self) -> Place:
-        """The current task and agent; outside any ``task()`` the local trace, else the process."""
+        """The current task and agent; outside any ``task()`` the run's, the local trace, else the process."""
         here = current_place()
         if here is not None and not here.task.closed:
             return here
+        if self._joined is not None:
+            return self._joined.place()
         trace_id = ""
         for sink in self.sinks:
             try:
@@ -84,6 +92,11 @@ class Runtime:
                 failed("sink.current_trace_id")
         task = self._implicit_task(trace_id)
         return Place(task, task.id)
+
+    @property
+    def root(self) -> TaskState | None:
+        """The task of the ``touchdown run`` above this process: tasks without a parent are its children."""
+        return None if self._joined is None else self._joined.state
 
     def _implicit_task(self, trace_id: str) -> TaskState:
         key = trace_id or "process"
@@ -201,6 +214,9 @@ class Runtime:
         """End the implicit tasks, deliver everything, let the sinks go."""
         deadline = now_ns() + int(timeout_s * 1e9)
         self.close_idle(all_of_them=True)
+        ended = self._joined.ended() if self._joined is not None else None
+        if ended is not None:
+            self.deliver_record(ended)
         self.delivery.close(timeout_s)
         for sink in self.sinks:
             try:
@@ -213,6 +229,8 @@ class Runtime:
         self._implicit_lock = threading.Lock()
         self._implicit = OrderedDict()
         self._trackers = OrderedDict()
+        if self._joined is not None:
+            self._joined.after_fork()
 
 
 class _Finished:

@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import logging
+import os
 from collections.abc import Callable
 from types import TracebackType
 from typing import ParamSpec, TypeVar
@@ -12,6 +13,11 @@ R = TypeVar("R")
 
 logger = logging.getLogger("touchdown")
 _warned: set[str] = set()
+
+
+def disabled() -> bool:
+    """Whether ``TOUCHDOWN_DISABLED`` makes everything a no-op."""
+    return os.environ.get("TOUCHDOWN_DISABLED", "").lower() in ("1", "true", "yes")
 
 
 def warn_once(place: str, message: str, *args: object, exc_info: bool = False) -> None:

@@ -21,6 +21,8 @@ class TaskRun:
         self._runtime = core.active()
         here = current_place()
         parent = here.task if here is not None and not here.task.closed else None
+        if parent is None and self._runtime is not None:
+            parent = self._runtime.root
         self._parent_agent = here.agent_id if here is not None else ""
         key = self._runtime.options.digest_key if self._runtime else None
         self.state = new_task(name, parent=parent, digest_key=key, **fields)

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
+from opentelemetry.context import Context
 from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import Span, SpanKind, Tracer, TracerProvider, get_current_span
+from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from opentelemetry.util.types import AttributeValue
 
 from touchdown.records import CallStart, CallVerdict, Record, Start, StepStart, TaskRecord
@@ -42,7 +44,8 @@ class SpanSink:
 
     Spans go to the given provider, else to the host's global one, else to one built from ``OTEL_*``;
     without any of these there are none. Metrics likewise. `settled` gives a closed task's figures;
-    `metric_tags` are the tags of a task that may become labels.
+    `metric_tags` are the tags of a task that may become labels. `traceparent` (as in W3C Trace Context)
+    is the parent of spans that have none in this process.
     """
 
     def __init__(
@@ -53,10 +56,12 @@ class SpanSink:
         settled: Settled = nothing_settled,
         metric_tags: Sequence[str] = (),
         version: str = "",
+        traceparent: str = "",
     ) -> None:
         self._tracers = Source(TRACES, tracer_provider, version)
         self._meters = Source(METRICS, meter_provider, version)
         self._settled = settled
+        self._above = _remote(traceparent) if traceparent else None
         self._tasks: Recent[TaskRecord] = Recent(_MOST_TASKS)
         self._writer = Writer(self._tasks)
         self._metrics = Metrics(self._meters.current, self._tasks, tuple(metric_tags))
@@ -76,7 +81,9 @@ class SpanSink:
             # Calls outside any task() have one that is only kept for the books.
             if tracer is None or (isinstance(start, TaskRecord) and start.implicit):
                 return Held(self) if self._meters.expected() else None
-            return Held(self, _begin(tracer, start), isinstance(start, CallStart))
+            orphan = self._above is not None and not get_current_span().get_span_context().is_valid
+            span = _begin(tracer, start, self._above if orphan else None)
+            return Held(self, span, isinstance(start, CallStart))
         except Exception as error:
             failed("opening a span", error)
             return None
@@ -133,18 +140,23 @@ class SpanSink:
         return [own for own in (self._tracers.private, self._meters.private) if own is not None]
 
 
-def _begin(tracer: Tracer, start: Start) -> Span:
+def _remote(traceparent: str) -> Context:
+    return TraceContextTextMapPropagator().extract({"traceparent": traceparent})
+
+
+def _begin(tracer: Tracer, start: Start, context: Context | None) -> Span:
     if isinstance(start, CallStart):
         attributes = _call_attributes(start)
         name = f"{start.operation} {start.model}" if start.model else start.operation
         return tracer.start_span(
-            name, kind=SpanKind.CLIENT, attributes=attributes, start_time=start.sent_at_ns
+            name, context, SpanKind.CLIENT, attributes=attributes, start_time=start.sent_at_ns
         )
     operation = INVOKE_WORKFLOW
     if isinstance(start, StepStart):
         operation = EXECUTE_TOOL if start.kind == "tool" else INVOKE_AGENT
     return tracer.start_span(
         f"{operation} {start.name}".rstrip(),
+        context,
         attributes=_step_attributes(operation, start),
         start_time=start.started_at_ns,
     )

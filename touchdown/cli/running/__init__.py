@@ -1,0 +1,1 @@
+"""The parts of ``touchdown run``: the child process, what its Pythons start with, and what is shown."""

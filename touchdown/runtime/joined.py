@@ -1,0 +1,66 @@
+"""The task of the ``touchdown run`` above this process: what happens outside any ``task()`` counts in it."""
+
+import os
+import sys
+import threading
+
+from touchdown.records import AgentRun, TaskRecord
+from touchdown.runtime.identity import new_id, now_ns
+from touchdown.runtime.place import Place, TaskState
+
+
+class Joined:
+    """A root task that another process opened and will close.
+
+    Each process below it is an agent of its own, for its calls share no context with the others'; the
+    first one is the task's first agent.
+    """
+
+    def __init__(self, task: TaskRecord, digest_key: bytes, *, first: bool) -> None:
+        self.state = TaskState(task, task.id, digest_key)
+        self._first = first
+        self._begin()
+
+    def _begin(self) -> None:
+        self._lock = threading.Lock()
+        self._place: Place | None = None
+        self._began_ns = now_ns()
+
+    def place(self) -> Place:
+        """Where a call outside any ``task()`` stands."""
+        if self._place is None:
+            with self._lock:
+                if self._place is None:
+                    self._place = self._make_place()
+        return self._place
+
+    def _make_place(self) -> Place:
+        task = self.state
+        if self._first:
+            return Place(task, task.id, task.record.name)
+        return Place(task, new_id("agent"), _program_name())
+
+    def after_fork(self) -> None:
+        """In a child: another agent, with a lock of its own."""
+        self._first = False
+        self.state.lock = threading.Lock()
+        self._begin()
+
+    def ended(self) -> AgentRun | None:
+        """This process as an agent run, when it was an agent of its own."""
+        here, self._place = self._place, None
+        if here is None or self._first:
+            return None
+        return AgentRun(
+            id=here.agent_id,
+            task_id=self.state.id,
+            parent_id=self.state.id,
+            name=here.agent_name,
+            started_at_ns=self._began_ns,
+            duration_ns=max(0, now_ns() - self._began_ns),
+        )
+
+
+def _program_name() -> str:
+    argv = getattr(sys, "argv", None) or [""]
+    return os.path.basename(argv[0]).removesuffix(".py") or "python"
