@@ -83,7 +83,7 @@ class Runtime:
         if here is not None and not here.task.closed:
             return here
         if self._joined is not None:
-            return self._joined.place()
+            return self._joined.place(self.deliver_record)
         trace_id = ""
         for sink in self.sinks:
             try:

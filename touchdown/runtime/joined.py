@@ -3,6 +3,7 @@
 import os
 import sys
 import threading
+from collections.abc import Callable
 
 from touchdown.records import AgentRun, TaskRecord
 from touchdown.runtime.identity import new_id, now_ns
@@ -26,12 +27,14 @@ class Joined:
         self._place: Place | None = None
         self._began_ns = now_ns()
 
-    def place(self) -> Place:
-        """Where a call outside any ``task()`` stands."""
+    def place(self, tell: Callable[[AgentRun], None]) -> Place:
+        """Where a call outside any ``task()`` stands. ``tell`` hears of the agent that begins with it."""
         if self._place is None:
             with self._lock:
                 if self._place is None:
                     self._place = self._make_place()
+                    if not self._first:
+                        tell(self._agent(self._place, 0))
         return self._place
 
     def _make_place(self) -> Place:
@@ -40,6 +43,16 @@ class Joined:
             return Place(task, task.id, task.record.name)
         return Place(task, new_id("agent"), _program_name())
 
+    def _agent(self, here: Place, duration_ns: int) -> AgentRun:
+        return AgentRun(
+            id=here.agent_id,
+            task_id=self.state.id,
+            parent_id=self.state.id,
+            name=here.agent_name,
+            started_at_ns=self._began_ns,
+            duration_ns=duration_ns,
+        )
+
     def after_fork(self) -> None:
         """In a child: another agent, with a lock of its own."""
         self._first = False
@@ -47,18 +60,11 @@ class Joined:
         self._begin()
 
     def ended(self) -> AgentRun | None:
-        """This process as an agent run, when it was an agent of its own."""
+        """This process as an agent run, when it was an agent of its own. A killed one keeps a length of 0."""
         here, self._place = self._place, None
         if here is None or self._first:
             return None
-        return AgentRun(
-            id=here.agent_id,
-            task_id=self.state.id,
-            parent_id=self.state.id,
-            name=here.agent_name,
-            started_at_ns=self._began_ns,
-            duration_ns=max(0, now_ns() - self._began_ns),
-        )
+        return self._agent(here, max(0, now_ns() - self._began_ns))
 
 
 def _program_name() -> str:

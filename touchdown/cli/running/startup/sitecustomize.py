@@ -10,20 +10,33 @@ import os
 import sys
 from importlib.machinery import ModuleSpec, PathFinder
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:  # typing itself would take longer to import than all the rest
+    from collections.abc import Sequence
+    from types import ModuleType
+
 _HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 class _Watch:
-    """A finder that finds nothing: it sees that a watched module is about to be imported."""
+    """A finder that finds nothing by itself: it sees that a watched module is about to be imported."""
 
     def __init__(self, folder: str, names: set[str]) -> None:
         self._folder, self._names = folder, names
 
-    def find_spec(self, name: str, path: object = None, target: object = None) -> ModuleSpec | None:
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
         """Instrument this process, once, before the first watched module is loaded."""
-        if name in self._names and self in sys.meta_path:
-            sys.meta_path.remove(self)
-            self._arm()
+        if name not in self._names or self not in sys.meta_path:
+            return None
+        sys.meta_path.remove(self)
+        self._arm()
+        # The search is on its way already, and would pass over the finder that arming put in front.
+        for finder in list(sys.meta_path):
+            spec = finder.find_spec(name, path, target)
+            if spec is not None:
+                return spec
         return None
 
     def _arm(self) -> None:
