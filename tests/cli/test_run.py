@@ -331,6 +331,37 @@ def test_the_programs_own_options_hold(tmp_path: Path) -> None:
     assert task["agents"] == 0
 
 
+def test_the_run_is_the_parent_of_every_span(tmp_path: Path) -> None:
+    pytest.importorskip("openai")
+    path = program(tmp_path, ASK + "ask('one')\n")
+    console = {"OTEL_TRACES_EXPORTER": "console", "OTEL_METRICS_EXPORTER": "none"}
+    with Provider(answer) as provider:
+        ran = run(
+            "--name",
+            "fix it",
+            "--",
+            sys.executable,
+            path,
+            cwd=tmp_path,
+            extra=provider.env() | console,
+        )
+    call, whole = spans_in(ran.stdout)
+    assert (call["name"], whole["name"]) == ("chat gpt-5", "invoke_workflow fix it")
+    assert call["context"]["trace_id"] == whole["context"]["trace_id"]
+    assert call["parent_id"] == whole["context"]["span_id"]
+    assert whole["attributes"]["touchdown.task.cost.usd"] > 0
+
+
+def spans_in(text: str) -> list[Any]:
+    """The spans that the console exporter printed, one JSON object behind the other."""
+    found, decoder = [], json.JSONDecoder()
+    while text := text.strip():
+        span, end = decoder.raw_decode(text)
+        found.append(span)
+        text = text[end:]
+    return found
+
+
 # -- what is not seen ----------------------------------------------------------------------------
 
 

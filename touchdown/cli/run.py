@@ -1,6 +1,7 @@
 """``touchdown run -- COMMAND``: runs an unchanged program and prints what its model calls cost."""
 
 import argparse
+import contextlib
 import os
 import secrets
 import shutil
@@ -145,17 +146,18 @@ def _finish(
         if not options.quiet:
             _show(outcome)
     except Exception as error:
-        print(f"touchdown run: no receipt ({type(error).__name__}: {error})", file=sys.stderr)
+        with contextlib.suppress(OSError):
+            print(f"touchdown run: no receipt ({type(error).__name__}: {error})", file=sys.stderr)
 
 
 def _write_report(outcome: "Outcome", target: str) -> None:
     text = outcome.report().model_dump_json(indent=2) + "\n"
-    if target == "-":
-        sys.stdout.write(text)
-        sys.stdout.flush()
-        return
     try:
-        Path(target).write_text(text, encoding="utf-8")
+        if target == "-":
+            sys.stdout.write(text)
+            sys.stdout.flush()
+        else:
+            Path(target).write_text(text, encoding="utf-8")
     except OSError as error:
         print(f"touchdown run: {target} not written ({error.strerror})", file=sys.stderr)
 
