@@ -34,6 +34,8 @@ class LiveAccountant:
 
     def fold(self, record: Record) -> CallVerdict | None:
         """Fold one record into the ledger of its root task, and write it to the journals."""
+        for journal in self._journals:
+            journal.write(record)  # first: the process may be killed while a price book loads
         with self._lock:
             root = self._root_of(record)
             ledger = self._ledgers.get(root)
@@ -48,8 +50,6 @@ class LiveAccountant:
                     and record.duration_ns is not None
                 ):
                     self._note_closed(root)
-        for journal in self._journals:
-            journal.write(record)
         return verdict
 
     def _root_of(self, record: Record) -> str:
