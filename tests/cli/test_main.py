@@ -33,7 +33,8 @@ def test_version(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("typed", "hint"), [("demmo", "did you mean demo?"), ("xyzzy", f"there are {', '.join(COMMANDS)}")]
+    ("typed", "hint"),
+    [("demmo", "did you mean demo?"), ("xyzzy", f"there are {', '.join(COMMANDS)}")],
 )
 def test_an_unknown_command(typed: str, hint: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([typed]) == 2
