@@ -33,6 +33,7 @@ EXIT_S = 2.0
 """How long the process may be held at its exit to deliver and send what is pending."""
 
 _lock = threading.RLock()
+_arms = Arms(Seam())
 _current: "Instrumentation | None" = None
 
 
@@ -40,10 +41,9 @@ class Instrumentation:
     """What ``instrument()`` set up. ``uninstrument()`` takes it back."""
 
     def __init__(
-        self, runtime: core.Runtime | None, arms: Arms | None, asked: dict[str, Any]
+        self, runtime: core.Runtime | None, hosts: tuple[str, ...], asked: dict[str, Any]
     ) -> None:
-        self._runtime, self._arms = runtime, arms
-        self._asked = asked
+        self._runtime, self._hosts, self._asked = runtime, hosts, asked
         self._by_run = False
 
     @property
@@ -54,7 +54,7 @@ class Instrumentation:
     @property
     def patched(self) -> dict[str, Armed]:
         """What became of each client and integration, by the host's import name."""
-        return dict(self._arms.entries) if self._arms else {}
+        return {host: _arms.entries[host] for host in self._hosts}
 
     @property
     def runtime(self) -> core.Runtime | None:
@@ -63,7 +63,8 @@ class Instrumentation:
 
     def uninstrument(self) -> None:
         """Give every patched attribute back and close what was opened."""
-        uninstrument()
+        if self.active:
+            uninstrument()
 
 
 def instrument(
@@ -84,6 +85,7 @@ def instrument(
     (or ``TOUCHDOWN_JOURNAL``). ``TOUCHDOWN_DISABLED=1`` makes everything a no-op.
     """
     global _current
+    clients = (clients,) if isinstance(clients, str) else clients
     asked: dict[str, Any] = {
         "tracer_provider": tracer_provider,
         "meter_provider": meter_provider,
@@ -105,13 +107,11 @@ def instrument(
                 )
             return _current
         if disabled():
-            return Instrumentation(None, None, asked)
+            return Instrumentation(None, (), asked)
         forget_warnings()
         runtime = build_runtime(asked, RunFolder.current())
-        arms = Arms(Seam())
         core.activate(runtime)
-        _arm(arms, chosen, integrations)
-        _current = Instrumentation(runtime, arms, asked)
+        _current = Instrumentation(runtime, _arm(chosen, integrations), asked)
         atexit.register(_at_exit)
         return _current
 
@@ -126,9 +126,7 @@ def join_run() -> bool:
 
 def arm_clients() -> Callable[[], None]:
     """Patch the clients alone, for as long as a test captures; hands back what undoes it."""
-    arms = Arms(Seam())
-    _arm(arms, tuple(CLIENTS), integrations=False)
-    return arms.disarm
+    return partial(_arms.disarm, _arm(tuple(CLIENTS), integrations=False))
 
 
 def _chosen(clients: tuple[str, ...] | None) -> tuple[str, ...]:
@@ -209,19 +207,17 @@ def settled_attributes(account: TaskAccount) -> dict[str, Any]:
     return {name: value for name, value in figures.items() if value is not None}
 
 
-def _arm(arms: Arms, clients: tuple[str, ...], integrations: bool) -> None:
-    for host in clients:
-        arms.arm(host, partial(_load, CLIENTS[host]))
-    if not integrations:
-        return
+def _arm(clients: tuple[str, ...], integrations: bool) -> tuple[str, ...]:
+    """Arm these clients, and the installed integrations; hands back all that was armed."""
+    loads: dict[str, Callable[[], Any]] = {host: partial(_load, CLIENTS[host]) for host in clients}
     try:
-        entries = importlib.metadata.entry_points(group=ENTRY_POINTS)
+        for entry in importlib.metadata.entry_points(group=ENTRY_POINTS) if integrations else ():
+            loads.setdefault(entry.name, partial(_load_entry, entry))
     except Exception:
         failed("entry points")
-        return
-    for entry in entries:
-        if entry.name not in arms.entries:
-            arms.arm(entry.name, partial(_load_entry, entry))
+    for host, load in loads.items():
+        _arms.arm(host, load)
+    return tuple(loads)
 
 
 def _load(path: str) -> Any:
@@ -241,14 +237,12 @@ def uninstrument() -> None:
         if _current is None:
             return
         instrumentation, _current = _current, None
-        if instrumentation._arms is not None:
-            instrumentation._arms.disarm()
-        runtime = instrumentation._runtime
+        _arms.disarm(instrumentation._hosts)
+        core.activate(None)
+        runtime, instrumentation._runtime = instrumentation._runtime, None
         if runtime is not None:
             runtime.close(EXIT_S)
-            core.activate(None)
             runtime.accountant.close()
-        instrumentation._runtime = None
         atexit.unregister(_at_exit)
 
 
@@ -268,9 +262,8 @@ def summary() -> SummaryView:
 
 
 def _at_exit() -> None:
-    runtime = core.active()
-    if runtime is not None:
-        runtime.close(EXIT_S)
+    if _current is not None and _current.runtime is not None:
+        _current.runtime.close(EXIT_S)
 
 
 core.receipt_of = Receipt

@@ -1,22 +1,18 @@
 """What users write: ``task()``, ``@agent``, ``@tool`` and ``current_task()``."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from functools import partial
 from types import TracebackType
 from typing import Any, Literal, TypeVar, cast, overload
-
-import wrapt
 
 from touchdown.accounting.account import TaskAccount
 from touchdown.runtime import core
 from touchdown.runtime.core import Receipt
+from touchdown.runtime.decorated import Decorated, name_of
 from touchdown.runtime.driving import drive
 from touchdown.runtime.guard import failed as note_failed
 from touchdown.runtime.guard import guarded
-from touchdown.runtime.place import (
-    TaskState,
-    current_place,
-)
+from touchdown.runtime.place import TaskState, current_place
 from touchdown.runtime.step import StepObservation, open_step
 from touchdown.runtime.task_run import TaskRun
 
@@ -31,8 +27,8 @@ class Task:
     ``totals`` and ``receipt()`` fold everything that has ended up to now, so they are right at any moment.
     """
 
-    def __init__(self, state: TaskState) -> None:
-        self._state = state
+    def __init__(self, state: TaskState, runtime: core.Runtime | None = None) -> None:
+        self._state, self._runtime = state, runtime
 
     @property
     def id(self) -> str:
@@ -47,7 +43,7 @@ class Task:
     @property
     def totals(self) -> TaskAccount:
         """The account so far: money split into work, taxes and unexplained, tokens, cache, tools."""
-        runtime = core.active()
+        runtime = self._runtime or core.active()
         if runtime is None:
             return TaskAccount(
                 task=self._state.record, not_observable={"*": "touchdown is not instrumented"}
@@ -80,11 +76,9 @@ class Task:
 
     @guarded("task.change")
     def _change(self, **fields: Any) -> None:
-        state, runtime = self._state, core.active()
-        with state.lock:
-            state.record = replace(state.record, **fields)
+        record, runtime = self._state.change(**fields), self._runtime or core.active()
         if runtime is not None:
-            runtime.deliver_record(state.record)
+            runtime.deliver_record(record)
 
 
 class TaskScope:
@@ -98,7 +92,7 @@ class TaskScope:
         run = TaskRun(self._name or "task", self._fields)
         run.__enter__()
         self._entered.append(run)
-        return Task(run.state)
+        return Task(run.state, run.runtime)
 
     def __exit__(
         self,
@@ -106,9 +100,16 @@ class TaskScope:
         error: BaseException | None,
         tb: TracebackType | None,
     ) -> None:
-        run = self._entered.pop()
+        run = self._innermost()
+        self._entered.remove(run)
         run.__exit__(kind, error, tb)
         run.finish()
+
+    def _innermost(self) -> TaskRun:
+        """The run that ends here: several threads or coroutines may be inside one scope."""
+        here, runs = current_place(), list(self._entered)
+        mine = (run for run in reversed(runs) if here is not None and run.state is here.task)
+        return next(mine, runs[-1])
 
     async def __aenter__(self) -> Task:
         return self.__enter__()
@@ -122,14 +123,12 @@ class TaskScope:
         self.__exit__(kind, error, tb)
 
     def __call__(self, function: F) -> F:
-        name = str(self._name or getattr(function, "__name__", "task"))
-        fields = self._fields
+        name, fields = self._name or name_of(function), self._fields
 
-        @wrapt.decorator
         def in_task(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
-            return drive(lambda: wrapped(*args, **kwargs), TaskRun(name, fields))
+            return drive(partial(wrapped, *args, **kwargs), TaskRun(name, fields))
 
-        return cast("F", in_task(function))
+        return cast("F", Decorated(function, in_task))
 
 
 @overload
@@ -207,18 +206,16 @@ def _step_decorator(
     read_only: bool = False,
 ) -> Callable[[F], F]:
     def decorate(function: F) -> F:
-        named = str(name or getattr(function, "__name__", kind))
+        named = str(name or name_of(function))
 
-        @wrapt.decorator
         def in_step(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
             seen = _open(kind, named, read_only, args, kwargs)
             if seen is None:
                 return wrapped(*args, **kwargs)
-            if failed is not None:
-                return drive(lambda: wrapped(*args, **kwargs), _Ruled(seen, failed))
-            return drive(lambda: wrapped(*args, **kwargs), seen)
+            call = partial(wrapped, *args, **kwargs)
+            return drive(call, seen if failed is None else _Ruled(seen, failed))
 
-        return cast("F", in_step(function))
+        return cast("F", Decorated(function, in_step))
 
     return decorate
 
@@ -256,11 +253,13 @@ class _Ruled:
             note_failed("tool.failed")
         self._seen.finish(result, status=status, failed_by=by_rule)
 
+    def fail(self, error: BaseException) -> None:
+        self._seen.fail(error)
+
 
 def current_task() -> Task | None:
     """The task the caller stands in, if need be that of its trace or process; ``None`` when off."""
-    here = current_place()
+    here, runtime = current_place(), core.active()
     if here is not None and not here.task.closed:
-        return Task(here.task)
-    runtime = core.active()
-    return None if runtime is None else Task(runtime.place().task)
+        return Task(here.task, runtime)
+    return None if runtime is None else Task(runtime.place().task, runtime)

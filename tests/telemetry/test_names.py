@@ -102,6 +102,7 @@ ELSEWHERE = {"trace_id", "span_id", "started_at_ns", "sent_at_ns"}
 """What the span itself says: where it is, and when it began."""
 NOT_TOLD = {
     ("TaskRecord", "implicit"): "has no span",
+    ("TaskRecord", "revision"): "a span ends once, with the form that closed the task",
     ("ToolCall", "error_type"): "told when the call went wrong",
     ("ModelCall", "error_type"): "told when the call went wrong",
     ("AgentRun", "error_type"): "told when the run went wrong",

@@ -43,7 +43,7 @@ class Ledger:
     def add(self, record: Record) -> CallVerdict | None:
         """Take a record in; the verdict for a model call, provisional until the task is closed.
 
-        A record whose id is known is counted once. Of a task's two forms the closed one holds.
+        A record whose id is known is counted once. Of a task's forms the latest holds.
         """
         if isinstance(record, ModelCall):
             return self._add_call(record)
@@ -76,6 +76,11 @@ class Ledger:
                 self._fold_again()
         found = (facts for facts in self._fold.calls if facts.call.id == call_id)
         return next((facts.verdict for facts in found), None)
+
+    @property
+    def tasks(self) -> tuple[TaskRecord, ...]:
+        """The root task and its child tasks, as far as they are known."""
+        return tuple(self._tasks.values())
 
     @property
     def spent_usd(self) -> Decimal:
@@ -118,9 +123,10 @@ def _keep(shelf: dict[str, R], record: R) -> None:
     shelf[record.id] = record if known is None else max(known, record, key=_fuller)
 
 
-def _fuller(record: Record) -> tuple[int, str]:
-    """Of two records with one id the one that ended later holds; equal ones by their text."""
-    return (-1 if record.duration_ns is None else record.duration_ns), repr(record)
+def _fuller(record: Record) -> tuple[int, int, str]:
+    """Of two records with one id the one that ended, or was changed, later holds; else by their text."""
+    ended = -1 if record.duration_ns is None else record.duration_ns
+    return ended, record.revision if isinstance(record, TaskRecord) else 0, repr(record)
 
 
 def refold(records: Iterable[Record], prices: Prices) -> Ledger:

@@ -92,6 +92,7 @@ class Hooks:
 
     def __init__(self, sdk: Sdk, seam: Seam) -> None:
         self._sdk, self._seam = sdk, seam
+        self._on = False
 
     def install(self, package: ModuleType) -> Undo:
         """Wrap the SDK's base client and streams; hands back what restores them by identity."""
@@ -108,15 +109,25 @@ class Hooks:
                 (client, "_process_response", self.process_response),
                 (client, "_sleep_for_retry", self.sleep_for_retry),
             ]
-        originals = [(owner, name, vars(owner)[name]) for owner, name, _ in targets]
-        for owner, name, hook in targets:
-            setattr(owner, name, wrapt.FunctionWrapper(vars(owner)[name], hook))
+        patched = [
+            (owner, name, wrapt.FunctionWrapper(vars(owner)[name], hook, enabled=self._is_on))
+            for owner, name, hook in targets
+        ]
+        self._on = True
+        for owner, name, ours in patched:
+            setattr(owner, name, ours)
 
         def undo() -> None:
-            for owner, name, original in originals:
-                setattr(owner, name, original)
+            self._on = False
+            for owner, name, ours in patched:
+                # What someone else wrapped around ours is theirs to take back; ours only passes on.
+                if vars(owner)[name] is ours:
+                    setattr(owner, name, ours.__wrapped__)
 
         return undo
+
+    def _is_on(self) -> bool:
+        return self._on
 
     # -- the call ------------------------------------------------------------------------------
 

@@ -37,37 +37,37 @@ class LiveAccountant:
         for journal in self._journals:
             journal.write(record)  # first: the process may be killed while a price book loads
         with self._lock:
-            root = self._root_of(record)
-            ledger = self._ledgers.get(root)
-            if ledger is None and root not in self._closed:
-                ledger = self._ledgers[root] = Ledger(self._prices)
-            verdict = None
-            if ledger is not None:
-                verdict = ledger.add(record)
-                if (
-                    isinstance(record, TaskRecord)
-                    and record.id == root
-                    and record.duration_ns is not None
-                ):
-                    self._note_closed(root)
+            return self._fold(record)
+
+    def _fold(self, record: Record) -> CallVerdict | None:
+        root = self._root_of(record)
+        if root in self._closed:
+            if isinstance(record, TaskRecord) and record.id == root:
+                # The ledger is let go of, but an outcome may still come.
+                self._closed[root] = replace(self._closed[root], task=record)
+            return None
+        ledger = self._ledgers.get(root)
+        if ledger is None:
+            ledger = self._ledgers[root] = Ledger(self._prices)
+        verdict = ledger.add(record)
+        if isinstance(record, TaskRecord) and record.id == root and record.duration_ns is not None:
+            self._note_closed(root)
         return verdict
 
     def _root_of(self, record: Record) -> str:
-        if isinstance(record, TaskRecord) and record.id not in self._roots:
-            self._roots[record.id] = (
-                self._roots.get(record.parent_id, record.parent_id) or record.id
-            )
+        if isinstance(record, TaskRecord) and record.parent_id and record.id not in self._roots:
+            self._roots[record.id] = self._roots.get(record.parent_id, record.parent_id)
         return self._roots.get(record.task_id, record.task_id)
 
     def _note_closed(self, root: str) -> None:
         self._done[root] = None
         while len(self._done) > MAX_CLOSED:
             oldest = self._done.popitem(last=False)[0]
-            ledger = self._ledgers.pop(oldest, None)
-            if ledger is not None:
-                self._closed[oldest] = self._with_dropped(ledger.account(), oldest)
-            for task_id in [task for task, of in self._roots.items() if of == oldest]:
-                del self._roots[task_id]
+            ledger = self._ledgers.pop(oldest)
+            self._closed[oldest] = self._with_dropped(ledger.account(), oldest)
+            self._dropped.pop(oldest, None)
+            for task in ledger.tasks:
+                self._roots.pop(task.id, None)
         while len(self._closed) > MAX_ACCOUNTS:
             self._closed.popitem(last=False)
             self.forgotten_accounts += 1
@@ -126,3 +126,15 @@ class LiveAccountant:
         """Close the journals."""
         for journal in self._journals:
             journal.close()
+
+    def after_fork(self) -> None:
+        """In a forked child: what was folded so far is the parent's; open tasks may go on in both."""
+        self._lock = threading.RLock()
+        parents, self._ledgers = self._ledgers, OrderedDict()
+        self._closed, self._done, self._dropped = OrderedDict(), OrderedDict(), {}
+        for root, ledger in parents.items():
+            still = [t for t in ledger.tasks if t.duration_ns is None and not t.implicit]
+            for task in still:
+                self._ledgers.setdefault(root, Ledger(self._prices)).add(task)
+        for journal in self._journals:
+            journal.after_fork()

@@ -12,6 +12,9 @@ from touchdown.records import AgentRun, ModelCall, Record, TaskRecord, ToolCall
 from touchdown.runtime.guard import warn_once
 
 FORMAT = "touchdown.journal/1"
+HEAD = msgspec.json.encode({"journal": FORMAT}) + b"\n"
+"""The first line; also written behind a line that was cut, so that this one can be told."""
+
 KINDS: dict[str, type[Any]] = {
     kind.__name__: kind for kind in (ModelCall, ToolCall, AgentRun, TaskRecord)
 }
@@ -29,18 +32,23 @@ class Journal:
         self.lost = 0
         self._encode = msgspec.json.Encoder().encode
         self._lock = threading.Lock()
+        self._is_cut = False
         self._descriptor = self._open()
 
     def _open(self) -> int | None:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_CLOEXEC", 0)
+            flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | getattr(os, "O_CLOEXEC", 0)
             descriptor = os.open(self.path, flags, 0o600)
+            size = os.fstat(descriptor).st_size
+            if size:
+                os.lseek(descriptor, -1, os.SEEK_END)
+                self._is_cut = os.read(descriptor, 1) != b"\n"
         except OSError as error:
             self._refused(error)
             return None
-        if os.fstat(descriptor).st_size == 0:
-            self._append(descriptor, {"journal": FORMAT})
+        if size == 0:
+            self._append(descriptor, HEAD)
         return descriptor
 
     def write(self, record: Record) -> None:
@@ -49,24 +57,35 @@ class Journal:
             if self._descriptor is None:
                 self.lost += 1
                 return
-            self._append(self._descriptor, {"kind": type(record).__name__, "record": record})
+            try:
+                line = self._encode({"kind": type(record).__name__, "record": record})
+            except (TypeError, ValueError) as error:  # e.g. a tag of the host's own type
+                self.lost += 1
+                self._refused(error)
+                return
+            self._append(self._descriptor, line + b"\n")
 
-    def _append(self, descriptor: int, line: object) -> None:
-        data = self._encode(line) + b"\n"
+    def _append(self, descriptor: int, line: bytes) -> None:
+        data = b"\n" + HEAD + line if self._is_cut else line
         try:
             while data:
                 data = data[os.write(descriptor, data) :]
+                self._is_cut = bool(data)
         except OSError as error:
             self.lost += 1
             self._refused(error)
 
-    def _refused(self, error: OSError) -> None:
+    def _refused(self, error: Exception) -> None:
         warn_once(
             f"journal:{self.path}",
             "touchdown: the journal %s cannot be written (%s); accounts go on without it",
             self.path,
-            error.strerror or error,
+            getattr(error, "strerror", None) or error,
         )
+
+    def after_fork(self) -> None:
+        """In a forked child: it writes to the same file, and the parent's thread may hold the lock."""
+        self._lock = threading.Lock()
 
     def close(self) -> None:
         """Close the file."""
@@ -106,20 +125,30 @@ def _why_foreign(path: Path) -> str | None:
 
 
 def read_journal(path: str | os.PathLike[str]) -> Iterator[Record]:
-    """The records of a journal, in the order they were written; a half-written last line is passed over.
+    """The records of a journal, in the order they were written; what a crash cut off is passed over.
 
     Errors: :class:`JournalError` names the file and line of anything else that cannot be read.
     """
-    with open(path, "rb") as lines:
-        for number, line in enumerate(lines, 1):
-            if not line.endswith(b"\n"):
-                return
-            record = _read_line(path, number, line)
-            if record is not None:
-                yield record
+    with open(path, "rb") as file:
+        lines = enumerate(file, 1)
+        number, line = next(lines, (0, b""))
+        for next_number, next_line in lines:
+            if next_line != HEAD or _is_json(line):
+                yield from _read_line(path, number, line)
+            number, line = next_number, next_line
+        if line.endswith(b"\n"):
+            yield from _read_line(path, number, line)
 
 
-def _read_line(path: str | os.PathLike[str], number: int, line: bytes) -> Record | None:
+def _is_json(line: bytes) -> bool:
+    try:
+        msgspec.json.decode(line)
+    except msgspec.DecodeError:
+        return False
+    return True
+
+
+def _read_line(path: str | os.PathLike[str], number: int, line: bytes) -> Iterator[Record]:
     try:
         fields = msgspec.json.decode(line)
         if "journal" in fields:
@@ -127,11 +156,11 @@ def _read_line(path: str | os.PathLike[str], number: int, line: bytes) -> Record
                 raise JournalError(
                     f"{path}:{number}: journal format {fields['journal']!r}; this reads {FORMAT}"
                 )
-            return None
+            return
         kind = KINDS[fields["kind"]]
         record: Record = msgspec.convert(fields["record"], kind, strict=False)
-        return record
     except (msgspec.MsgspecError, KeyError, TypeError) as error:
         raise JournalError(
             f"{path}:{number}: not a line of a journal ({error}); remove the line to read the rest"
         ) from error
+    yield record

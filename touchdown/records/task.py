@@ -9,7 +9,7 @@ Outcome = Literal["useful", "useless", "unknown"]
 
 @dataclass(frozen=True, slots=True)
 class TaskRecord:
-    """One task, written when it opens (``duration_ns`` is ``None``) and again when it closes.
+    """One task, written when it opens (``duration_ns`` is ``None``) and again when it changes or closes.
 
     Units: times in nanoseconds. ``implicit`` marks the task of calls made outside any ``task()``.
     """
@@ -29,6 +29,8 @@ class TaskRecord:
     error_type: str | None = None
     trace_id: str = ""
     span_id: str = ""
+    revision: int = 0
+    """Counts up with every change: of several forms of one task the latest holds."""
 
     @property
     def task_id(self) -> str:

@@ -3,7 +3,7 @@
 import importlib
 import importlib.metadata
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Protocol, TypeVar
@@ -15,6 +15,7 @@ from touchdown.runtime.guard import failed, warn_once
 
 S = TypeVar("S", contravariant=True)
 Undo = Callable[[], None]
+WAITING = "waiting for its host to be imported"
 
 
 class Patcher(Protocol[S]):
@@ -31,58 +32,74 @@ class Armed:
     """What became of one integration: shown by ``touchdown doctor``."""
 
     name: str
-    state: str = "waiting for its host to be imported"
+    state: str = WAITING
     version: str = ""
     undo: Undo | None = None
+    holders: int = 0
+    """How many want it: ``instrument()`` and each test that captures. The last to go takes it back."""
+    module: ModuleType | None = None
 
 
 @dataclass(slots=True)
 class Arms:
-    """The integrations of one ``instrument()``, by the host's import name."""
+    """The integrations of this process, by the host's import name. Each host is patched once at most."""
 
     seam: object
     entries: dict[str, Armed] = field(default_factory=dict)
-    _off: bool = False
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
     def arm(self, host: str, load: Callable[[], Patcher[object]]) -> None:
         """Patch `host` when it is imported, or now when it is already. An import never fails by us."""
-        self.entries[host] = Armed(host)
+        with self._lock:
+            known = self.entries.get(host)
+            entry = self.entries[host] = known or Armed(host)
+            entry.holders += 1
+            if known is not None:
+                self._patch(entry, load)
+                return
 
         def imported(module: ModuleType) -> None:
             with self._lock:
-                if not self._off and self.entries[host].undo is None:
-                    self._patch(host, module, load)
+                entry.module = module
+                self._patch(entry, load)
 
         wrapt.register_post_import_hook(imported, host)
 
-    def _patch(self, host: str, module: ModuleType, load: Callable[[], Patcher[object]]) -> None:
-        entry = self.entries[host]
+    def _patch(self, entry: Armed, load: Callable[[], Patcher[object]]) -> None:
+        if entry.module is None or entry.undo is not None or not entry.holders:
+            return
         try:
             patcher = load()
             entry.version, problem = check_version(patcher.supports)
             if problem:
                 entry.state = f"not patched: {problem}"
-                warn_once(f"arm:{host}", "touchdown: %s is not captured: %s", host, problem)
+                warn_once(
+                    f"arm:{entry.name}", "touchdown: %s is not captured: %s", entry.name, problem
+                )
                 return
-            entry.undo = patcher.patch(module, self.seam)
+            entry.undo = patcher.patch(entry.module, self.seam)
             entry.state = "patched"
         except Exception as error:
             entry.state = f"not patched: {type(error).__name__}: {error}"
-            failed(f"patch {host}")
+            failed(f"patch {entry.name}")
 
-    def disarm(self) -> None:
-        """Take every patch back; hooks that wait do nothing any more."""
+    def disarm(self, hosts: Iterable[str]) -> None:
+        """One holder of these goes, the latest patched first; without a holder a patch is taken back."""
         with self._lock:
-            self._off = True
-            for entry in reversed(list(self.entries.values())):
-                undo, entry.undo = entry.undo, None
-                if undo is not None:
-                    try:
-                        undo()
-                        entry.state = "taken back"
-                    except Exception:
-                        failed(f"unpatch {entry.name}")
+            for entry in reversed([self.entries[host] for host in hosts]):
+                entry.holders -= 1
+                if entry.holders == 0:
+                    _take_back(entry)
+
+
+def _take_back(entry: Armed) -> None:
+    undo, entry.undo = entry.undo, None
+    if undo is not None:
+        try:
+            undo()
+            entry.state = "taken back"
+        except Exception:
+            failed(f"unpatch {entry.name}")
 
 
 def load_object(path: str) -> object:

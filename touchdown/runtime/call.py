@@ -10,9 +10,10 @@ from dataclasses import dataclass, field, replace
 from touchdown.context.blocks import RequestView
 from touchdown.records import AnswerView, Attempt, CallStart, ModelCall, Usage
 from touchdown.records.call import CallStatus
-from touchdown.runtime.core import Runtime, activated, ids_of
+from touchdown.runtime.core import Runtime, ids_of
 from touchdown.runtime.guard import failed
 from touchdown.runtime.identity import ANCHOR_NS
+from touchdown.runtime.inside import Inside
 from touchdown.runtime.place import Place
 from touchdown.runtime.raw import RawBody, read_raw
 from touchdown.runtime.reading import CallReader, StreamReader
@@ -88,13 +89,14 @@ class CallObservation:
         self._error: str | None = None
         self._end_ns = 0
         self._once = threading.Lock()
+        runtime.began(place.task)
         self._opened = [] if start.adopt else runtime.open(start)
 
     # -- while it runs -------------------------------------------------------------------------
 
     def activate(self) -> AbstractContextManager[object]:
         """Make the call's span current, for what the SDK does inside ``request``."""
-        return activated(self._opened)
+        return Inside(self._opened)
 
     def open_adopted(self) -> None:
         """The SDK's own span is current now: enrich that one."""
@@ -157,6 +159,7 @@ class CallObservation:
 
     def _close(self) -> None:
         self._end_ns = time.monotonic_ns()
+        self._runtime.ended(self.place.task)
         self._runtime.delivery.put(self)
         if self.start.adopt:
             self._runtime.delivery.drain()

@@ -5,26 +5,21 @@ import hashlib
 import os
 import secrets
 import threading
-from collections import OrderedDict
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 from touchdown.accounting.account import TaskAccount
 from touchdown.context.tracker import ContextTracker
-from touchdown.records import CallVerdict, Record, Start, TaskRecord
+from touchdown.records import AgentRun, CallVerdict, Record, Start, TaskRecord
 from touchdown.runtime.delivery import Delivery
 from touchdown.runtime.guard import failed
 from touchdown.runtime.identity import now_ns
+from touchdown.runtime.implicit import ImplicitTasks
 from touchdown.runtime.joined import Joined
-from touchdown.runtime.place import Place, TaskState, current_place, new_task
+from touchdown.runtime.place import Place, TaskState, current_place
 from touchdown.runtime.sinks import Accountant, Opened, Sink
-
-IDLE_NS = 60 * 1_000_000_000
-"""A task of calls made outside any ``task()`` closes this long after its last record."""
-
-MAX_IMPLICIT = 10_000
-MAX_TRACKED_AGENTS = 10_000
+from touchdown.runtime.trackers import Trackers
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,10 +64,9 @@ class Runtime:
         self.sinks = sinks
         self.options = options or Options()
         self._joined = joined
-        self.delivery = Delivery()
-        self._implicit: OrderedDict[str, TaskState] = OrderedDict()
-        self._implicit_lock = threading.Lock()
-        self._trackers: OrderedDict[tuple[str, str], ContextTracker] = OrderedDict()
+        self.implicit = ImplicitTasks(self.deliver_record, self.options.digest_key)
+        self.delivery = Delivery(tend=self.implicit.close_idle)
+        self._trackers = Trackers()
         self._scope_key = self.options.digest_key or secrets.token_bytes(16)
 
     # -- where the caller stands ------------------------------------------------------------
@@ -90,43 +84,13 @@ class Runtime:
                 trace_id = trace_id or sink.current_trace_id()
             except Exception:
                 failed("sink.current_trace_id")
-        task = self._implicit_task(trace_id)
+        task = self.implicit.of(trace_id)
         return Place(task, task.id)
 
     @property
     def root(self) -> TaskState | None:
         """The task of the ``touchdown run`` above this process: tasks without a parent are its children."""
         return None if self._joined is None else self._joined.state
-
-    def _implicit_task(self, trace_id: str) -> TaskState:
-        key = trace_id or "process"
-        with self._implicit_lock:
-            task = self._implicit.get(key)
-            if task is None:
-                if len(self._implicit) >= MAX_IMPLICIT:
-                    key = "other"
-                    task = self._implicit.get(key)
-                if task is None:
-                    name = {"process": "process", "other": "other"}.get(key, f"trace {key[:8]}")
-                    task = new_task(name, implicit=True, digest_key=self.options.digest_key)
-                    self._implicit[key] = task
-                    self.deliver_record(task.record)
-            task.last_ns = now_ns()
-            return task
-
-    def close_idle(self, *, all_of_them: bool = False) -> None:
-        """Close the implicit tasks that have been quiet for a minute."""
-        now = now_ns()
-        with self._implicit_lock:
-            idle = [
-                k for k, t in self._implicit.items() if all_of_them or now - t.last_ns > IDLE_NS
-            ]
-            tasks = [self._implicit.pop(key) for key in idle]
-        for task in tasks:
-            task.closed = True
-            self.deliver_record(
-                replace(task.record, duration_ns=max(0, task.last_ns - task.record.started_at_ns))
-            )
 
     # -- sinks ---------------------------------------------------------------------------------
 
@@ -157,12 +121,25 @@ class Runtime:
             except Exception:
                 failed("sink.close")
         if isinstance(record, TaskRecord) and record.duration_ns is not None:
-            self._forget_task(record.id)
+            self._trackers.forget(record.id)
+        elif isinstance(record, AgentRun):
+            self._trackers.forget(record.task_id, record.id)
         return verdict
 
     def note_dropped(self, task_id: str) -> None:
+        """A record of this task was lost."""
         with contextlib.suppress(Exception):
             self.accountant.note_dropped(task_id)
+
+    def began(self, task: TaskState) -> None:
+        """A call or step of this task begins."""
+        if task.record.implicit:
+            self.implicit.began(task)
+
+    def ended(self, task: TaskState) -> None:
+        """It ended."""
+        if task.record.implicit:
+            self.implicit.ended(task)
 
     # -- records ------------------------------------------------------------------------------
 
@@ -172,19 +149,7 @@ class Runtime:
 
     def tracker(self, task: TaskState, agent_id: str) -> ContextTracker:
         """The context of one agent; behind the queue only."""
-        key = (task.id, agent_id)
-        tracker = self._trackers.get(key)
-        if tracker is None:
-            if len(self._trackers) >= MAX_TRACKED_AGENTS:
-                self._trackers.popitem(last=False)
-            tracker = self._trackers[key] = ContextTracker(task.digest_key)
-        else:
-            self._trackers.move_to_end(key)
-        return tracker
-
-    def _forget_task(self, task_id: str) -> None:
-        for key in [key for key in self._trackers if key[0] == task_id]:
-            del self._trackers[key]
+        return self._trackers.of(task, agent_id)
 
     def scope(self, base_url: str, credential: str) -> str:
         """Whose prefix cache a call uses: a keyed digest of base URL and credential."""
@@ -200,7 +165,7 @@ class Runtime:
 
     def flush(self, timeout_s: float = 5.0) -> bool:
         """Deliver what is pending and let the sinks send what they hold."""
-        self.close_idle()
+        self.implicit.close_idle()
         drained = self.delivery.drain(timeout_s)
         for sink in self.sinks:
             try:
@@ -213,7 +178,7 @@ class Runtime:
     def close(self, timeout_s: float = 2.0) -> None:
         """End the implicit tasks, deliver everything, let the sinks go."""
         deadline = now_ns() + int(timeout_s * 1e9)
-        self.close_idle(all_of_them=True)
+        self.implicit.close_idle(all_of_them=True)
         ended = self._joined.ended() if self._joined is not None else None
         if ended is not None:
             self.deliver_record(ended)
@@ -226,9 +191,9 @@ class Runtime:
 
     def after_fork(self) -> None:
         """In a child: fresh locks; the parent keeps and ends its own tasks and calls."""
-        self._implicit_lock = threading.Lock()
-        self._implicit = OrderedDict()
-        self._trackers = OrderedDict()
+        self.implicit.forget()
+        self._trackers = Trackers()
+        self.accountant.after_fork()
         if self._joined is not None:
             self._joined.after_fork()
 
@@ -248,36 +213,49 @@ class _Finished:
         self._runtime.note_dropped(self._record.task_id)
 
 
+_base: Runtime | None = None
+_captures: list[Runtime] = []
 _active: Runtime | None = None
+_choosing = threading.RLock()
 
 
 def active() -> Runtime | None:
-    """The runtime that ``instrument()`` made, or ``None``."""
+    """The runtime of the innermost capture, else the one that ``instrument()`` made, else ``None``."""
     return _active
 
 
-def activate(runtime: Runtime | None) -> Runtime | None:
-    """Make this the active runtime; hands back the one before."""
+def activate(runtime: Runtime | None) -> None:
+    """Make this the process's runtime, as soon as no test captures."""
+    global _base
+    with _choosing:
+        _base = runtime
+        _choose()
+
+
+def capture(runtime: Runtime) -> Callable[[], None]:
+    """Make this the active runtime until what is handed back is called."""
+
+    def end() -> None:
+        with _choosing:
+            _captures.remove(runtime)
+            _choose()
+
+    with _choosing:
+        _captures.append(runtime)
+        _choose()
+    return end
+
+
+def _choose() -> None:
     global _active
-    before, _active = _active, runtime
-    return before
-
-
-@contextlib.contextmanager
-def activated(handles: list[Opened]) -> Iterator[None]:
-    """Make each opened handle the parent of what begins inside; a broken one is passed over."""
-    with contextlib.ExitStack() as stack:
-        for handle in handles:
-            try:
-                stack.enter_context(handle.activate())
-            except Exception:
-                failed("sink.activate")
-        yield
+    _active = _captures[-1] if _captures else _base
 
 
 def _after_fork() -> None:
-    if _active is not None:
-        _active.after_fork()
+    global _choosing
+    _choosing = threading.RLock()
+    for runtime in filter(None, [_base, *_captures]):
+        runtime.after_fork()
 
 
 os.register_at_fork(after_in_child=_after_fork)

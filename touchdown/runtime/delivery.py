@@ -2,6 +2,7 @@
 
 import os
 import threading
+import time
 import weakref
 from collections import deque
 from collections.abc import Callable
@@ -14,6 +15,9 @@ CAPACITY = 100_000
 
 LINGER_S = 0.02
 """How long the worker lets items gather, so that it does not compete with the caller for each one."""
+
+
+TEND_S = 1.0
 
 
 class Item(Protocol):
@@ -32,11 +36,14 @@ class Delivery:
     """The queue between the caller's thread and everything that takes time.
 
     ``put`` costs the caller an append. ``drain`` works off what is pending in the calling thread; the
-    worker thread, started at the first ``put``, does the same shortly after. Both keep the order.
+    worker thread, started at the first ``put``, does the same shortly after. Both keep the order. About
+    once a second the worker also calls ``tend``. Once closed, ``put`` delivers in the caller's thread.
     """
 
-    def __init__(self, capacity: int = CAPACITY) -> None:
+    def __init__(self, capacity: int = CAPACITY, tend: Callable[[], None] | None = None) -> None:
         self._capacity = capacity
+        self._tend = tend
+        self._tended = time.monotonic()
         self._items: deque[Item] = deque()
         self._signal = threading.Event()
         self._lock = threading.RLock()
@@ -56,7 +63,9 @@ class Delivery:
         self._items.append(item)
         if not self._signal.is_set():
             self._signal.set()
-        if self._worker is None and not self._closed:
+        if self._closed:
+            self.drain()
+        elif self._worker is None:
             self._start()
 
     def _start(self) -> None:
@@ -70,7 +79,10 @@ class Delivery:
         try:
             worker.start()
         except RuntimeError:
-            self._closed = True  # the interpreter is shutting down: who asks will drain
+            self._closed = (
+                True  # no more threads, e.g. at the interpreter's end: nobody waits for one
+            )
+            self.drain()
 
     def wait(self) -> bool:
         """Wait for work; false once closed. For the worker."""
@@ -78,6 +90,17 @@ class Delivery:
         if self._signal.is_set() and not self._closed:
             threading.Event().wait(LINGER_S)
         return not self._closed
+
+    def tend(self) -> None:
+        """Look after what only time brings. For the worker."""
+        now = time.monotonic()
+        if self._tend is None or now - self._tended < TEND_S:
+            return
+        self._tended = now
+        try:
+            self._tend()
+        except Exception:
+            failed("delivery.tend")
 
     def drain(self, timeout_s: float | None = None) -> bool:
         """Deliver all that is pending; false when another thread kept the queue past the time-out."""
@@ -106,10 +129,9 @@ class Delivery:
 
     def close(self, timeout_s: float) -> bool:
         """Deliver what is pending and stop the worker."""
-        drained = self.drain(timeout_s)
         self._closed = True
         self._signal.set()
-        return drained
+        return self.drain(timeout_s)
 
     def after_fork(self) -> None:
         """In a child: the parent delivers what was pending; start with fresh locks and no worker."""
@@ -126,6 +148,7 @@ def _work(reference: Callable[[], Delivery | None]) -> None:
         if delivery is None or not delivery.wait():
             return
         delivery.drain()
+        delivery.tend()
         del delivery
 
 

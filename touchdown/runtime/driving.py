@@ -1,16 +1,25 @@
 """Driving the functions of users: sync, async, generator and async generator, one observation each.
 
-The context of the step is attached while the user's code runs and never across a yield.
+The context of the step is attached while the user's code runs and never across a yield. What the caller
+gets is of the same kind as without us: a coroutine, a generator, the very future, or the answer itself.
 """
 
 import inspect
 import weakref
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator
+from collections.abc import Awaitable, Callable, Generator
+from dataclasses import dataclass
 from functools import partial
-from types import TracebackType
-from typing import Any, Protocol
+from types import AsyncGeneratorType, CoroutineType, GeneratorType, TracebackType
+from typing import TYPE_CHECKING, Any, Protocol
+
+import wrapt
 
 from touchdown.runtime.guard import guarded
+
+if TYPE_CHECKING:
+    Proxy = wrapt.ObjectProxy[Any]
+else:
+    Proxy = wrapt.ObjectProxy  # generic from wrapt 2 on only
 
 KEEP_CHARS = 1 << 20
 """Text that a generator yields is kept up to here, to be measured and matched with a tool result."""
@@ -30,83 +39,140 @@ class Observed(Protocol):
 
     def finish(self, result: object = None, *, status: Any = "ok") -> None: ...
 
+    def fail(self, error: BaseException) -> None: ...
+
 
 def drive(call: Callable[[], Any], seen: Observed) -> Any:
     """Run `call` and tell `seen` how it ended, whatever shape its answer has."""
     with seen:
         answer = call()
-    if inspect.isgenerator(answer):
-        return _watched(_generate(answer, seen), answer, seen)
-    if inspect.isasyncgen(answer):
-        return _watched(_generate_async(answer, seen), answer, seen)
-    if inspect.isawaitable(answer):
-        return _watched(_await(answer, seen), answer, seen)
+    if isinstance(answer, CoroutineType):
+        return _watched(_await, answer, seen)
+    if isinstance(answer, GeneratorType):
+        legacy = answer.gi_code.co_flags & inspect.CO_ITERABLE_COROUTINE
+        return _watched(_await if legacy else _generate, answer, seen)
+    if isinstance(answer, AsyncGeneratorType):
+        return _watched(_generate_async, answer, seen)
+    if hasattr(type(answer), "add_done_callback"):
+        return _follow_future(answer, seen)
+    if isinstance(answer, Awaitable):
+        return AwaitedOnce(answer, seen)
     seen.finish(answer)
     return answer
 
 
-def _watched(driver: Any, inner: Any, seen: Observed) -> Any:
-    """Name the driver like what it drives, and record it as not started when it never is."""
-    for name in ("__name__", "__qualname__"):
-        if hasattr(inner, name):
-            setattr(driver, name, getattr(inner, name))
-    weakref.finalize(driver, _never_started, inner, seen).atexit = False
+@dataclass(slots=True)
+class _Driven:
+    """What is driven, who is told of it, and whether it began."""
+
+    inner: Any
+    seen: Observed
+    began: bool = False
+
+
+def _watched(drive_it: Callable[[_Driven], Any], inner: Any, seen: Observed) -> Any:
+    """A driver named like what it drives; recorded as not started when it never is."""
+    driven = _Driven(inner, seen)
+    driver = drive_it(driven)
+    driver.__name__, driver.__qualname__ = inner.__name__, inner.__qualname__
+    weakref.finalize(driver, _let_go, driven).atexit = False
     return driver
 
 
 @guarded("driving.not_started")
-def _never_started(inner: Any, seen: Observed) -> None:
-    seen.finish(status="not_started")
-    if inspect.iscoroutine(inner) and inspect.getcoroutinestate(inner) == inspect.CORO_CREATED:
-        inner.close()
+def _let_go(driven: _Driven) -> None:
+    if driven.began:
+        return  # it is told by its own end: letting go of a generator closes it
+    driven.seen.finish(status="not_started")
+    if isinstance(driven.inner, CoroutineType):
+        driven.inner.close()  # the driver is the one that Python says was never awaited
 
 
-async def _await(pending: Awaitable[Any], seen: Observed) -> Any:
-    with seen:
-        answer = await pending
-    seen.finish(answer)
+class AwaitedOnce(Proxy):
+    """An awaitable of the host's own type, itself in everything but that its end is seen."""
+
+    def __init__(self, inner: Awaitable[Any], seen: Observed) -> None:
+        super().__init__(inner)
+        self._self_driven = driven = _Driven(inner, seen)
+        weakref.finalize(self, _let_go, driven).atexit = False
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        return _await(self._self_driven).__await__()
+
+
+def _follow_future(future: Any, seen: Observed) -> Any:
+    """A future of asyncio or of an executor is handed on as it is, and says itself when it is done."""
+    future.add_done_callback(partial(_done, seen))
+    return future
+
+
+@guarded("driving.future")
+def _done(seen: Observed, future: Any) -> None:
+    if future.cancelled():
+        seen.finish(status="cancelled")
+        return
+    # Asking with exception() would count as the host's own look at it.
+    error = getattr(future, "_exception", None)
+    if isinstance(error, BaseException):
+        seen.fail(error)
+    else:
+        seen.finish(future.result())
+
+
+async def _await(driven: _Driven) -> Any:
+    driven.began = True
+    with driven.seen:
+        answer = await driven.inner
+    driven.seen.finish(answer)
     return answer
 
 
-def _generate(inner: Generator[Any, Any, Any], seen: Observed) -> Generator[Any, Any, Any]:
-    said = _Said()
+def _generate(driven: _Driven) -> Generator[Any, Any, Any]:
+    driven.began = True
+    inner, seen, said = driven.inner, driven.seen, _Said()
     step: Callable[[], Any] = partial(next, inner)
     while True:
-        try:
-            with seen:
+        with seen:
+            try:
                 item = step()
-        except StopIteration as stop:
-            seen.finish(said.result(stop.value))
-            return stop.value
+            except StopIteration as stop:
+                seen.finish(said.result(stop.value))
+                return stop.value
+            finally:
+                del step  # it may hold an exception, which holds this frame
         said.add(item)
         try:
             sent = yield item
-            step = partial(inner.send, sent)
         except GeneratorExit:
             with seen:
-                inner.close()
+                returned = inner.close()
             seen.finish(said.result(None), status="closed_early")
-            raise
+            if returned is None:
+                raise
+            return returned
         except BaseException as error:
             step = partial(inner.throw, error)
+        else:
+            step = partial(inner.send, sent)
+        del item
 
 
-async def _generate_async(
-    inner: AsyncGenerator[Any, Any], seen: Observed
-) -> AsyncGenerator[Any, Any]:
-    said = _Said()
-    step: Callable[[], Coroutine[Any, Any, Any]] = partial(inner.asend, None)
+async def _generate_async(driven: _Driven) -> Any:
+    driven.began = True
+    inner, seen, said = driven.inner, driven.seen, _Said()
+    step: Callable[[], Awaitable[Any]] = partial(inner.asend, None)
     while True:
-        try:
-            with seen:
+        with seen:
+            try:
                 item = await step()
-        except StopAsyncIteration:
-            seen.finish(said.result(None))
-            return
+            except StopAsyncIteration:
+                seen.finish(said.result(None))
+                return
+            finally:
+                del step
         said.add(item)
         try:
             sent = yield item
-            step = partial(inner.asend, sent)
         except GeneratorExit:
             with seen:
                 await inner.aclose()
@@ -114,6 +180,9 @@ async def _generate_async(
             raise
         except BaseException as error:
             step = partial(inner.athrow, error)
+        else:
+            step = partial(inner.asend, sent)
+        del item
 
 
 class _Said:

@@ -3,11 +3,11 @@
 import secrets
 import threading
 from contextvars import ContextVar
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from touchdown.records import TaskRecord
 from touchdown.runtime.identity import new_id, now_ns
-from touchdown.runtime.sinks import Opened
 
 
 @dataclass(slots=True, eq=False)
@@ -17,10 +17,18 @@ class TaskState:
     record: TaskRecord
     root_id: str
     digest_key: bytes
-    opened: Opened | None = None
     closed: bool = False
     last_ns: int = 0
-    lock: threading.Lock = field(default_factory=threading.Lock)
+    running: int = 0
+    """Calls and steps under way; counted for implicit tasks only."""
+    lock: threading.RLock = field(default_factory=threading.RLock)
+    """Re-entrant: a stream that the garbage collector drops ends inside whatever runs."""
+
+    def change(self, **fields: Any) -> TaskRecord:
+        """The task's record with other fields: the later form of the two."""
+        with self.lock:
+            self.record = replace(self.record, revision=self.record.revision + 1, **fields)
+            return self.record
 
     @property
     def id(self) -> str:

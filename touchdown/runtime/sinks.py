@@ -74,6 +74,10 @@ class Accountant(Protocol):
         """Let go of files."""
         ...
 
+    def after_fork(self) -> None:
+        """In a forked child: what was folded so far is the parent's."""
+        ...
+
     def note_dropped(self, task_id: str) -> None:
         """A record of this task was lost before it could be folded."""
         ...

@@ -2,8 +2,6 @@
 
 import json
 import threading
-from contextlib import ExitStack
-from contextvars import Token
 from types import TracebackType
 from typing import Literal
 
@@ -12,9 +10,9 @@ from touchdown.records import AgentRun, StepStart, ToolCall
 from touchdown.records.tool import ToolSource
 from touchdown.runtime import core
 from touchdown.runtime.call import qualified_name
-from touchdown.runtime.guard import failed
 from touchdown.runtime.identity import new_id, now_ns
-from touchdown.runtime.place import Place, reset_place, set_place
+from touchdown.runtime.inside import Inside
+from touchdown.runtime.place import Place
 
 Ending = Literal["ok", "error", "cancelled", "closed_early", "not_started"]
 
@@ -63,16 +61,12 @@ class StepObservation:
         self._ending: Ending = "ok"
         self._end_ns = 0
         self._once = threading.Lock()
-        self._entered: list[tuple[Token[Place | None], ExitStack]] = []
+        self._entered: list[Inside] = []
+        runtime.began(place.task)
         self._opened = runtime.open(start)
 
     def __enter__(self) -> "StepObservation":
-        stack = ExitStack()
-        try:
-            stack.enter_context(core.activated(self._opened))
-        except Exception:
-            failed("step.enter")
-        self._entered.append((set_place(self._place), stack))
+        self._entered.append(Inside(self._opened, self._place).__enter__())
         return self
 
     def __exit__(
@@ -81,13 +75,8 @@ class StepObservation:
         error: BaseException | None,
         tb: TracebackType | None,
     ) -> None:
-        token, stack = self._entered.pop()
-        try:
-            stack.close()
-            reset_place(token)
-        except Exception:
-            failed("step.exit")
-        if error is not None and not isinstance(error, (StopIteration, StopAsyncIteration)):
+        self._entered.pop().__exit__()
+        if error is not None:
             self.fail(error)
 
     def finish(
@@ -114,6 +103,7 @@ class StepObservation:
 
     def _close(self) -> None:
         self._end_ns = now_ns()
+        self._runtime.ended(self._place.task)
         self._runtime.delivery.put(self)
 
     # -- behind the queue ---------------------------------------------------------------------

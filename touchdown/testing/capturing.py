@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterator
+from contextvars import Token
 from typing import Any, cast
 
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
@@ -12,7 +13,7 @@ from touchdown import api
 from touchdown.accounting.account import Summary, TaskAccount
 from touchdown.records import AgentRun, CallVerdict, ModelCall, Record, TaskRecord, ToolCall
 from touchdown.runtime import core
-from touchdown.runtime.place import reset_place, set_place
+from touchdown.runtime.place import Place, reset_place, set_place
 from touchdown.runtime.sinks import Accountant
 
 
@@ -102,11 +103,17 @@ class _Kept:
         return verdict
 
 
+def _stand_again(token: Token[Place | None]) -> None:
+    with contextlib.suppress(ValueError, RuntimeError):  # a fixture may end in another context
+        reset_place(token)
+
+
 @contextlib.contextmanager
 def capture(**options: Any) -> Iterator[Capture]:
     """Observe everything inside with a fresh accountant and spans in memory; then all is as before.
 
-    Works whether or not the process is instrumented, and nests: the innermost sees what happens.
+    Works whether or not the process is instrumented, and nests: the innermost sees what happens. Code under
+    test may call ``touchdown.instrument()``: it takes effect when the capture has ended.
     ``options`` are those of :func:`touchdown.instrument` (``prices``, ``stream_usage``, ``journal``...).
     """
     exporter = InMemorySpanExporter()
@@ -115,11 +122,10 @@ def capture(**options: Any) -> Iterator[Capture]:
     runtime = api.build_runtime({"tracer_provider": provider, **options})
     with contextlib.ExitStack() as stack:
         seen = Capture(runtime, exporter)
-        before = core.activate(runtime)
-        stack.callback(core.activate, before)
-        stack.callback(reset_place, set_place(None))
         stack.callback(provider.shutdown)
+        stack.callback(runtime.accountant.close)
         stack.callback(runtime.close)
-        if before is None:
-            stack.callback(api.arm_clients())
+        stack.callback(core.capture(runtime))
+        stack.callback(api.arm_clients())
+        stack.callback(_stand_again, set_place(None))
         yield seen
