@@ -131,6 +131,11 @@ class TaskScope:
         return cast("F", Decorated(function, in_task))
 
 
+def _is_function(name: object) -> bool:
+    """Whether a decorator was used bare; a ``classmethod`` object is no callable."""
+    return not isinstance(name, str) and (callable(name) or isinstance(name, classmethod))
+
+
 @overload
 def task(name: F, /) -> F: ...
 
@@ -158,7 +163,7 @@ def task(
     ``conversation`` becomes ``gen_ai.conversation.id``; ``tags`` go to the span and to reports.
     """
     fields = {"tags": dict(tags or {}), "user": user, "conversation": conversation}
-    if callable(name):
+    if _is_function(name):
         return TaskScope(None, fields)(name)
     return TaskScope(name, fields)
 
@@ -173,7 +178,7 @@ def agent(name: str | None = None) -> Callable[[F], F]: ...
 
 def agent(name: Any = None) -> Any:
     """Mark a function as an agent, or a sub-agent when another one calls it: a loop with its own context."""
-    if callable(name):
+    if _is_function(name):
         return _step_decorator("agent", None)(name)
     return _step_decorator("agent", name)
 
@@ -194,7 +199,7 @@ def tool(name: Any = None, *, failed: Failed | None = None, read_only: bool = Fa
     ``failed`` decides from the result whether the call failed (it always has when it raised).
     ``read_only`` says that the tool changes nothing, so that repeating it is unneeded.
     """
-    if callable(name):
+    if _is_function(name):
         return _step_decorator("tool", None)(name)
     return _step_decorator("tool", name, failed, read_only)
 

@@ -97,6 +97,7 @@ class AwaitedOnce(Proxy):
         weakref.finalize(self, _let_go, driven).atexit = False
 
     def __await__(self) -> Generator[Any, Any, Any]:
+        self._self_driven.began = True  # whoever awaits may let go of this object
         return _await(self._self_driven).__await__()
 
 
@@ -131,29 +132,26 @@ def _generate(driven: _Driven) -> Generator[Any, Any, Any]:
     driven.began = True
     inner, seen, said = driven.inner, driven.seen, _Said()
     step: Callable[[], Any] = partial(next, inner)
+    status = "ok"
     while True:
         with seen:
             try:
                 item = step()
             except StopIteration as stop:
-                seen.finish(said.result(stop.value))
+                seen.finish(said.result(stop.value), status=status)
                 return stop.value
+            except GeneratorExit:
+                seen.finish(said.result(None), status="closed_early")
+                raise
             finally:
                 del step  # it may hold an exception, which holds this frame
         said.add(item)
         try:
             sent = yield item
-        except GeneratorExit:
-            with seen:
-                returned = inner.close()
-            seen.finish(said.result(None), status="closed_early")
-            if returned is None:
-                raise
-            return returned
         except BaseException as error:
-            step = partial(inner.throw, error)
+            step, status = partial(inner.throw, error), _status(error)
         else:
-            step = partial(inner.send, sent)
+            step, status = partial(inner.send, sent), "ok"
         del item
 
 
@@ -161,28 +159,32 @@ async def _generate_async(driven: _Driven) -> Any:
     driven.began = True
     inner, seen, said = driven.inner, driven.seen, _Said()
     step: Callable[[], Awaitable[Any]] = partial(inner.asend, None)
+    status = "ok"
     while True:
         with seen:
             try:
                 item = await step()
             except StopAsyncIteration:
-                seen.finish(said.result(None))
+                seen.finish(said.result(None), status=status)
                 return
+            except GeneratorExit:
+                seen.finish(said.result(None), status="closed_early")
+                raise
             finally:
                 del step
         said.add(item)
         try:
             sent = yield item
-        except GeneratorExit:
-            with seen:
-                await inner.aclose()
-            seen.finish(said.result(None), status="closed_early")
-            raise
         except BaseException as error:
-            step = partial(inner.athrow, error)
+            step, status = partial(inner.athrow, error), _status(error)
         else:
-            step = partial(inner.asend, sent)
+            step, status = partial(inner.asend, sent), "ok"
         del item
+
+
+def _status(thrown: BaseException) -> str:
+    """How a generator ended that ends in peace over this."""
+    return "closed_early" if isinstance(thrown, GeneratorExit) else "ok"
 
 
 class _Said:
