@@ -1,7 +1,7 @@
 """The accountant: folds records as they come, one ledger per root task, and answers for them."""
 
 import threading
-from collections import OrderedDict
+from collections import Counter, OrderedDict, defaultdict
 from dataclasses import replace
 
 from touchdown.accounting.account import Summary, TaskAccount
@@ -17,6 +17,8 @@ MAX_CLOSED = 1_000
 
 MAX_ACCOUNTS = 100_000
 
+LOST = "lost before they were read"
+
 
 class LiveAccountant:
     """Folds and answers. ``fold`` is called behind the queue, in order; questions come from any thread."""
@@ -29,7 +31,8 @@ class LiveAccountant:
         self._closed: OrderedDict[str, TaskAccount] = OrderedDict()
         self._roots: dict[str, str] = {}
         self._done: OrderedDict[str, None] = OrderedDict()
-        self._dropped: dict[str, int] = {}
+        self._dropped: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        """By root: how many records of which task were lost."""
         self.forgotten_accounts = 0
 
     def fold(self, record: Record) -> CallVerdict | None:
@@ -64,7 +67,7 @@ class LiveAccountant:
         while len(self._done) > MAX_CLOSED:
             oldest = self._done.popitem(last=False)[0]
             ledger = self._ledgers.pop(oldest)
-            self._closed[oldest] = self._with_dropped(ledger.account(), oldest)
+            self._closed[oldest] = self._with_dropped(ledger.account(), oldest, oldest)
             self._dropped.pop(oldest, None)
             for task in ledger.tasks:
                 self._roots.pop(task.id, None)
@@ -82,21 +85,23 @@ class LiveAccountant:
             if ledger is None:
                 return TaskAccount(task=task, open=task.duration_ns is None)
             account = ledger.account(now_ns(), task_id=task.id)
-            return self._with_dropped(account, task.id)
+            return self._with_dropped(account, root, task.id)
 
     def settled(self, task_id: str) -> TaskAccount | None:
         """The account of a task by its id; ``None`` when nothing is known of it."""
         with self._lock:
             root = self._roots.get(task_id, task_id)
             ledger = self._ledgers.get(root)
-            return None if ledger is None else ledger.account(task_id=task_id)
+            if ledger is None:
+                return None
+            return self._with_dropped(ledger.account(task_id=task_id), root, task_id)
 
     def accounts(self) -> list[TaskAccount]:
         """The accounts of all root tasks, oldest first."""
         with self._lock:
             now = now_ns()
             live = [
-                self._with_dropped(ledger.account(now), root)
+                self._with_dropped(ledger.account(now), root, root)
                 for root, ledger in self._ledgers.items()
             ]
             return sorted(
@@ -110,17 +115,23 @@ class LiveAccountant:
     def note_dropped(self, task_id: str) -> None:
         """A record of this task was lost before it could be folded."""
         with self._lock:
-            root = self._roots.get(task_id, task_id)
-            self._dropped[root] = self._dropped.get(root, 0) + 1
+            self._dropped[self._roots.get(task_id, task_id)][task_id] += 1
 
     @property
     def dropped_records(self) -> int:
         """Records of all tasks that were lost before they could be folded."""
-        return sum(self._dropped.values())
+        with self._lock:
+            return sum(count.total() for count in self._dropped.values())
 
-    def _with_dropped(self, account: TaskAccount, root: str) -> TaskAccount:
-        dropped = self._dropped.get(root, 0)
-        return replace(account, dropped_records=dropped) if dropped else account
+    def _with_dropped(self, account: TaskAccount, root: str, task_id: str) -> TaskAccount:
+        lost = self._dropped[root] if root in self._dropped else Counter[str]()
+        dropped = lost.total() if task_id == root else lost[task_id]
+        if not dropped:
+            return account
+        money = account.money
+        reasons = {**money.incomplete_reasons, LOST: dropped}
+        money = replace(money, complete=False, incomplete_reasons=reasons)
+        return replace(account, dropped_records=dropped, money=money)
 
     def close(self) -> None:
         """Close the journals."""
@@ -131,7 +142,7 @@ class LiveAccountant:
         """In a forked child: what was folded so far is the parent's; open tasks may go on in both."""
         self._lock = threading.RLock()
         parents, self._ledgers = self._ledgers, OrderedDict()
-        self._closed, self._done, self._dropped = OrderedDict(), OrderedDict(), {}
+        self._closed, self._done, self._dropped = OrderedDict(), OrderedDict(), defaultdict(Counter)
         for root, ledger in parents.items():
             still = [t for t in ledger.tasks if t.duration_ns is None and not t.implicit]
             for task in still:

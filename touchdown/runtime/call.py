@@ -8,7 +8,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 
 from touchdown.context.blocks import RequestView
-from touchdown.records import AnswerView, Attempt, CallStart, ModelCall, Usage
+from touchdown.records import AnswerView, Attempt, CallStart, ContextShape, ModelCall, Usage
 from touchdown.records.call import CallStatus
 from touchdown.runtime.core import Runtime, ids_of
 from touchdown.runtime.guard import failed
@@ -20,6 +20,9 @@ from touchdown.runtime.reading import CallReader, StreamReader
 
 current_call: ContextVar["CallObservation | None"] = ContextVar("touchdown_call", default=None)
 """The call that is being sent in this thread or task, for the hooks inside the SDK's ``request``."""
+
+
+UNREADABLE = Usage(problems=("answer not readable",))
 
 
 @dataclass(slots=True)
@@ -111,7 +114,10 @@ class CallObservation:
         """The answer is a stream of events that the host will read."""
         self.is_stream = True
         if self.stream is None:
-            self.stream = self.reader.new_stream()
+            try:
+                self.stream = self.reader.new_stream()
+            except Exception:
+                failed("reader.stream")
 
     def chunk(self, event: object) -> None:
         """Look at one event of the stream."""
@@ -120,7 +126,11 @@ class CallObservation:
         self.chunks += 1
         stream = self.stream
         if stream is not None:
-            stream.chunk(event)
+            try:
+                stream.chunk(event)
+            except Exception:
+                self.stream = None  # what it says from here on would be half of the truth
+                failed("reader.chunk")
 
     @property
     def closed(self) -> bool:
@@ -195,14 +205,22 @@ class CallObservation:
                 return read_raw(self.reader, self.raw)
             if self._answer is not None:
                 return self.reader.read_answer(self._answer)
-            return AnswerView(complete=self._status == "ok")
+            if not self.is_stream:
+                return AnswerView(complete=self._status == "ok")
         except Exception:
             failed("reader.answer")
-            return AnswerView(usage=Usage(problems=("answer not readable",)), complete=False)
+        return AnswerView(usage=UNREADABLE, complete=self._status == "ok")
+
+    def _read_context(self, view: RequestView) -> ContextShape:
+        try:
+            tracker = self._runtime.tracker(self.place.task, self.start.agent_id)
+            return tracker.shape(self.start.id, view)
+        except Exception:
+            failed("context.tracker")
+            return ContextShape(opaque="context not readable")
 
     def _join(self, view: RequestView, answer: AnswerView) -> ModelCall:
         start, runtime = self.start, self._runtime
-        shape = runtime.tracker(self.place.task, start.agent_id).shape(start.id, view)
         trace_id, span_id = ids_of(self._opened)
         sent_ns = start.sent_at_ns
         offset = ANCHOR_NS
@@ -224,7 +242,7 @@ class CallObservation:
             sent_at_ns=sent_ns,
             duration_ns=max(0, self._end_ns + offset - sent_ns),
             usage=_complete(answer, view, status),
-            context=shape,
+            context=self._read_context(view),
             host=start.host,
             port=start.port,
             scope=runtime.scope(self.sent.base_url, self.sent.credential),

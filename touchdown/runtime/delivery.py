@@ -28,7 +28,7 @@ class Item(Protocol):
         ...
 
     def drop(self) -> None:
-        """The queue was full: count it."""
+        """It could not be delivered: count it."""
         ...
 
 
@@ -126,6 +126,7 @@ class Delivery:
                 item.deliver()
             except Exception:
                 failed("delivery")
+                item.drop()
 
     def close(self, timeout_s: float) -> bool:
         """Deliver what is pending and stop the worker."""
