@@ -1,4 +1,4 @@
-"""Everything of ours broken on purpose, one part at a time: the user's call, tool and task are as without us."""
+"""Each part of ours broken on purpose: the user's call, tool and task are as without us."""
 
 import json
 import logging
@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter
 
 import touchdown
@@ -33,12 +33,12 @@ SPAN = "the host's call is not affected"
 WANTED = ("searched tests", "a streamed answer")
 
 
-class Broken(RuntimeError):
+class OnPurposeError(RuntimeError):
     """What is raised on purpose."""
 
 
 def broken(*_args: object, **_kwargs: object) -> Any:
-    raise Broken("on purpose")
+    raise OnPurposeError
 
 
 @touchdown.tool
@@ -184,12 +184,12 @@ BREAKS = {
     "looking for a trace": Break(at(SpanSink, "current_trace_id")),
     "processor.on_start": Break(
         options=lambda path: spans_through(BrokenProcessor("on_start"))(path),
-        said=(f"opening a span failed (Broken: on purpose); {SPAN}",),
+        said=(f"opening a span failed (OnPurposeError: ); {SPAN}",),
         spans=0,
     ),
     "processor.on_end": Break(
         options=lambda path: spans_through(BrokenProcessor("on_end"))(path),
-        said=(f"ending a span failed (Broken: on purpose); {SPAN}",),
+        said=(f"ending a span failed (OnPurposeError: ); {SPAN}",),
         spans=0,
     ),
     "exporter": Break(

@@ -1,6 +1,9 @@
 """Reading fields of payloads that are SDK objects or plain mappings."""
 
 from decimal import Decimal, InvalidOperation
+from typing import Any
+
+NOTHING: dict[str, Any] = {}
 
 
 def get(source: object, name: str) -> object:
@@ -8,6 +11,11 @@ def get(source: object, name: str) -> object:
     if isinstance(source, dict):
         return source.get(name)
     return getattr(source, name, None)
+
+
+def fields_of(source: object) -> dict[str, Any]:
+    """The declared fields of an SDK object, or a mapping: quicker where several are asked for."""
+    return source if isinstance(source, dict) else getattr(source, "__dict__", NOTHING)
 
 
 def either(source: object, *names: str) -> object:

@@ -2,8 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
-from touchdown.clients.fields import either, get, items, length, text
+from touchdown.clients.fields import either, fields_of, get, items, length, text
 from touchdown.clients.openai.caching import caching_of, mark_breakpoints
 from touchdown.clients.openai.usage import read_usage, reported_cost
 from touchdown.clients.parameters import pick_request
@@ -93,31 +94,33 @@ class ChatStream:
         """Look at one chunk."""
         if self.first is None:
             self.first = event
-        usage = get(event, "usage")
+        fields = fields_of(event)
+        usage = fields.get("usage")
         if usage is not None:
             self.usage = usage
             self.service_tier = text(event, "service_tier") or None
-        for choice in get(event, "choices") or ():  # type: ignore[attr-defined]
-            delta = get(choice, "delta")
-            content = get(delta, "content")
-            if content is not None:
-                self.text_chars += length(content)
-            reason = get(choice, "finish_reason")
+        for choice in fields.get("choices") or ():
+            fields = fields_of(choice)
+            delta, reason = fields.get("delta"), fields.get("finish_reason")
             if reason is not None:
-                self.finish[int(get(choice, "index") or 0)] = str(reason)  # type: ignore[call-overload]
-            self._rest(choice, delta)
+                self.finish[int(fields.get("index") or 0)] = str(reason)
+            fields = fields_of(delta)
+            self.text_chars += length(fields.get("content"))
+            calls = fields.get("tool_calls")
+            if calls:
+                self._tools(choice, calls)
+            extra = getattr(delta, "__pydantic_extra__", delta)
+            if extra:
+                self.reasoning_chars += length(get(extra, "reasoning_content"))
 
-    def _rest(self, choice: object, delta: object) -> None:
-        for call in get(delta, "tool_calls") or ():  # type: ignore[attr-defined]
+    def _tools(self, choice: object, calls: Any) -> None:
+        for call in calls:
             key = (int(get(choice, "index") or 0), int(get(call, "index") or 0))  # type: ignore[call-overload]
             tool = self.tools.setdefault(key, ["", "", 0])
             function = get(call, "function")
             tool[0] = tool[0] or text(call, "id")
             tool[1] = tool[1] or text(function, "name")
             tool[2] = int(tool[2]) + length(get(function, "arguments"))  # type: ignore[call-overload]
-        reasoning = get(delta, "reasoning_content")
-        if reasoning is not None:
-            self.reasoning_chars += length(reasoning)
 
     def answer(self) -> AnswerView:
         """What is known so far; whole once every choice gave its reason to stop."""
