@@ -11,7 +11,7 @@ from touchdown.context.blocks import RequestView
 from touchdown.records import AnswerView, Attempt, CallStart, ContextShape, ModelCall, Usage
 from touchdown.records.call import CallStatus
 from touchdown.runtime.core import Runtime, ids_of
-from touchdown.runtime.guard import failed
+from touchdown.runtime.guard import failed, qualified_name
 from touchdown.runtime.identity import ANCHOR_NS
 from touchdown.runtime.inside import Inside
 from touchdown.runtime.place import Place
@@ -294,13 +294,3 @@ def _why_no_usage(view: RequestView, status: CallStatus) -> str:
     if view.request.get("stream") and not view.request.get("include_usage", True):
         return "the stream was asked for without usage (stream_options.include_usage)"
     return "the answer reports no usage"
-
-
-def qualified_name(error: BaseException) -> str:
-    """The exception's class as the conventions want it: qualified, bare for builtins."""
-    kind = type(error)
-    return (
-        kind.__qualname__
-        if kind.__module__ == "builtins"
-        else f"{kind.__module__}.{kind.__qualname__}"
-    )

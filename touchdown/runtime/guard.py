@@ -79,3 +79,13 @@ def guarded(place: str) -> Callable[[Callable[P, R]], Callable[P, R | None]]:
         return call
 
     return wrap
+
+
+def qualified_name(error: BaseException) -> str:
+    """The exception's class as the conventions want it: qualified, bare for builtins."""
+    kind = type(error)
+    return (
+        kind.__qualname__
+        if kind.__module__ == "builtins"
+        else f"{kind.__module__}.{kind.__qualname__}"
+    )

@@ -9,7 +9,7 @@ from touchdown.context.tracker import digest
 from touchdown.records import AgentRun, StepStart, ToolCall
 from touchdown.records.tool import ToolSource
 from touchdown.runtime import core
-from touchdown.runtime.call import qualified_name
+from touchdown.runtime.guard import qualified_name
 from touchdown.runtime.identity import new_id, now_ns
 from touchdown.runtime.inside import Inside
 from touchdown.runtime.place import Place

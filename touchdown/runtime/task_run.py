@@ -6,8 +6,7 @@ from types import TracebackType
 from typing import Any
 
 from touchdown.runtime import core
-from touchdown.runtime.call import qualified_name
-from touchdown.runtime.guard import guarded
+from touchdown.runtime.guard import guarded, qualified_name
 from touchdown.runtime.identity import now_ns
 from touchdown.runtime.inside import Inside
 from touchdown.runtime.place import Place, current_place, new_task
