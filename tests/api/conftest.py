@@ -8,7 +8,7 @@ import pytest
 import touchdown
 from touchdown.prices import book
 from touchdown.runtime import core, guard
-from touchdown.testing import Provider
+from touchdown.testing import Provider, Reply
 
 
 @pytest.fixture(autouse=True)
@@ -25,5 +25,5 @@ def _as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def provider() -> Iterator[Provider]:
-    with Provider(lambda _request: "fine") as running:
+    with Provider(lambda _request: Reply("a long answer", chunk_chars=2)) as running:
         yield running

@@ -3,7 +3,7 @@
 import asyncio
 import gc
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -66,15 +66,17 @@ def ask(client: Any, **more: Any) -> Any:
     return client.messages.create(**MESSAGE, **more)
 
 
-def clients(provider: Provider) -> list[Any]:
-    return [
-        openai.OpenAI(base_url=provider.openai_url, api_key="k"),
-        anthropic.Anthropic(base_url=provider.url, api_key="k"),
-    ]
+@pytest.fixture
+def clients(provider: Provider) -> Iterator[list[Any]]:
+    with (
+        openai.OpenAI(base_url=provider.openai_url, api_key="k") as gpt,
+        anthropic.Anthropic(base_url=provider.url, api_key="k") as claude,
+    ):
+        yield [gpt, claude]
 
 
-def test_only_the_hooks_are_patched_and_all_of_them_are_given_back(provider: Provider) -> None:
-    for client in clients(provider):
+def test_only_the_hooks_are_patched_and_all_of_them_are_given_back(clients: list[Any]) -> None:
+    for client in clients:
         ask(client)  # what the SDKs load or make on first use is theirs
     before = snapshot()
     for _ in range(2):
@@ -85,7 +87,7 @@ def test_only_the_hooks_are_patched_and_all_of_them_are_given_back(provider: Pro
         }
         patched = changed(before)
         assert sorted((where.rpartition(".")[2], name) for where, name in patched) == HOOKED
-        for client in clients(provider):
+        for client in clients:
             ask(client)
         assert changed(before) == patched
         handle.uninstrument()
@@ -94,7 +96,7 @@ def test_only_the_hooks_are_patched_and_all_of_them_are_given_back(provider: Pro
 
 
 def test_twice_is_once_and_other_options_are_one_warning(
-    caplog: pytest.LogCaptureFixture, provider: Provider
+    caplog: pytest.LogCaptureFixture, clients: list[Any]
 ) -> None:
     first = touchdown.instrument(clients=["openai"])
     patched = snapshot()
@@ -107,7 +109,7 @@ def test_twice_is_once_and_other_options_are_one_warning(
     ]
     assert changed(patched) == set()
     assert list(first.patched) == ["openai"]
-    for client in clients(provider):
+    for client in clients:
         ask(client)
     assert touchdown.summary().summary.tasks == 1
     first.uninstrument()
@@ -142,7 +144,7 @@ def test_disabled_it_does_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Pat
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_patch_on_top_of_ours_is_left_alone(provider: Provider) -> None:
+def test_a_patch_on_top_of_ours_is_left_alone(clients: list[Any]) -> None:
     base = openai._base_client.SyncAPIClient
     theirs: list[object] = []
 
@@ -158,7 +160,7 @@ def test_a_patch_on_top_of_ours_is_left_alone(provider: Provider) -> None:
         touchdown.uninstrument()
         assert vars(base)["request"] is on_top
         touchdown.instrument()
-        ask(clients(provider)[0])
+        ask(clients[0])
         assert touchdown.summary().summary.tasks == 1
         assert [account.model_calls for account in core.active().accountant.accounts()] == [1]
         assert len(theirs) == 1
@@ -169,26 +171,25 @@ def test_a_patch_on_top_of_ours_is_left_alone(provider: Provider) -> None:
 
 
 def test_nothing_pending_is_lost_and_what_ends_later_ends_well(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, clients: list[Any]
 ) -> None:
     path = tmp_path / "journal.jsonl"
-    with Provider(lambda _request: Reply("a long answer", chunk_chars=2)) as provider:
-        handle = touchdown.instrument(journal=path)
-        gpt, claude = clients(provider)
-        with touchdown.task("cut") as task:
-            ask(gpt)
-            half = iter(ask(claude, stream=True))
-            next(half)
-            dropped = ask(gpt, stream=True)
-            ended = ask(claude, stream=True)
-            handle.uninstrument()
-            assert task.totals.model_calls == 1
-            list(half)
-            list(ended)
-            del dropped
-            gc.collect()
-            ask(gpt)
-            task.useful()
+    gpt, claude = clients
+    handle = touchdown.instrument(journal=path)
+    with touchdown.task("cut") as task:
+        ask(gpt)
+        half = iter(ask(claude, stream=True))
+        next(half)
+        dropped = ask(gpt, stream=True)
+        ended = ask(claude, stream=True)
+        handle.uninstrument()
+        assert task.totals.model_calls == 1
+        list(half)
+        list(ended)
+        del dropped
+        gc.collect()
+        ask(gpt)
+        task.useful()
     assert not handle.active
     assert (task.totals.model_calls, task.totals.task.outcome) == (4, "useful")
     assert task.totals.open is False
@@ -213,8 +214,8 @@ async def test_an_async_call_in_flight_ends_well(caplog: pytest.LogCaptureFixtur
     assert (task.totals.model_calls, caplog.messages) == (1, [])
 
 
-def test_a_task_opened_before_instrument_is_counted_from_then_on(provider: Provider) -> None:
-    (gpt, _) = clients(provider)
+def test_a_task_opened_before_instrument_is_counted_from_then_on(clients: list[Any]) -> None:
+    gpt, _ = clients
     with touchdown.task("early") as task:
         ask(gpt)
         touchdown.instrument()
@@ -225,9 +226,9 @@ def test_a_task_opened_before_instrument_is_counted_from_then_on(provider: Provi
     assert list(touchdown.summary().summary.by_name) == ["early"]
 
 
-def test_a_capture_is_not_disturbed_by_instrument_inside_it(provider: Provider) -> None:
+def test_a_capture_is_not_disturbed_by_instrument_inside_it(clients: list[Any]) -> None:
     before = snapshot()
-    (gpt, _) = clients(provider)
+    gpt, _ = clients
     with capture() as seen:
         handle = touchdown.instrument(clients=["openai"])
         ask(gpt)

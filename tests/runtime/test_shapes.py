@@ -196,7 +196,7 @@ def test_delivery_keeps_the_order_passes_over_a_broken_item_and_counts_what_is_d
             delivery.put(Item(number, told))
         assert (told, delivery.dropped) == ([-6, -7], 2)
         delivery.drain()
-    assert told == [-6, -7, 1, 2, 4, 5]
+    assert told == [-6, -7, 1, 2, -3, 4, 5]
     delivery.close(1.0)
 
 
