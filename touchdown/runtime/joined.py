@@ -56,7 +56,7 @@ class Joined:
     def after_fork(self) -> None:
         """In a child: another agent, with a lock of its own."""
         self._first = False
-        self.state.lock = threading.Lock()
+        self.state.lock = threading.RLock()
         self._begin()
 
     def ended(self) -> AgentRun | None:
