@@ -216,7 +216,7 @@ def _arm(clients: tuple[str, ...], integrations: bool) -> tuple[str, ...]:
     except Exception:
         failed("entry points")
     for host, load in loads.items():
-        _arms.arm(host, load)
+        _arms.arm(host, load, quiet=host not in clients)
     return tuple(loads)
 
 

@@ -16,6 +16,7 @@ from touchdown.records import Output as Output
 from touchdown.records import ToolRequest as ToolRequest
 from touchdown.records import Usage as Usage
 from touchdown.runtime import core
+from touchdown.runtime.arming import UnsuitableError as UnsuitableError
 from touchdown.runtime.call import CallObservation as CallObservation
 from touchdown.runtime.call import current_call as current_call
 from touchdown.runtime.guard import Guard as Guard
@@ -78,10 +79,26 @@ class Seam:
 
     @guarded("seam.tool_call")
     def tool_call(
-        self, name: str, *, call_id: str | None = None, read_only: bool = False
+        self,
+        name: str,
+        *,
+        call_id: str | None = None,
+        read_only: bool = False,
+        arguments: object = None,
     ) -> StepObservation | None:
-        """A tool begins. Enter what you get; close it with ``finish(result)`` or ``fail(error)``."""
-        return open_step("tool", name, call_id=call_id, read_only=read_only, source="integration")
+        """A tool begins. Enter what you get; close it with ``finish(result)`` or ``fail(error)``.
+
+        ``arguments`` are kept as a keyed digest only. A tool that raised, and whose host made a result
+        of that for the model, is closed with ``finish(result, error=error)``: it failed.
+        """
+        return open_step(
+            "tool",
+            name,
+            source="integration",
+            call_id=call_id,
+            read_only=read_only,
+            arguments=arguments,
+        )
 
     @guarded("seam.agent_run")
     def agent_run(self, name: str) -> StepObservation | None:
@@ -99,5 +116,8 @@ class Integration(Protocol):
     """Version range of the host's distribution, e.g. ``openai-agents>=0.20,<1``."""
 
     def patch(self, module: ModuleType, seam: Seam) -> Undo:
-        """Patch the host, which was just imported; hand back what undoes it."""
+        """Patch the host, which was just imported; hand back what undoes it.
+
+        Errors: :class:`UnsuitableError` when it is not the host after all, or one that cannot be patched.
+        """
         ...

@@ -1,5 +1,6 @@
 """Arming: a patch is applied when its host is imported, never before, and can be taken back."""
 
+import contextlib
 import importlib
 import importlib.metadata
 import threading
@@ -11,11 +12,15 @@ from typing import Protocol, TypeVar
 import wrapt
 from packaging.requirements import InvalidRequirement, Requirement
 
-from touchdown.runtime.guard import failed, warn_once
+from touchdown.runtime.guard import failed, logger, warn_once
 
 S = TypeVar("S", contravariant=True)
 Undo = Callable[[], None]
 WAITING = "waiting for its host to be imported"
+
+
+class UnsuitableError(Exception):
+    """Raised by ``patch``: what was imported is not the host it patches. Nothing was changed."""
 
 
 class Patcher(Protocol[S]):
@@ -38,6 +43,18 @@ class Armed:
     holders: int = 0
     """How many want it: ``instrument()`` and each test that captures. The last to go takes it back."""
     module: ModuleType | None = None
+    quiet: bool = False
+    """Nobody asked for it by name: that it does not suit what is installed is one debug line."""
+
+    def leave(self, problem: str) -> None:
+        """Note why it was not patched."""
+        self.state = f"not patched: {problem}"
+        message = "touchdown: %s is not captured: %s"
+        if self.quiet:
+            with contextlib.suppress(Exception):
+                logger.debug(message, self.name, problem)
+        else:
+            warn_once(f"arm:{self.name}", message, self.name, problem)
 
 
 @dataclass(slots=True)
@@ -48,11 +65,11 @@ class Arms:
     entries: dict[str, Armed] = field(default_factory=dict)
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
-    def arm(self, host: str, load: Callable[[], Patcher[object]]) -> None:
+    def arm(self, host: str, load: Callable[[], Patcher[object]], *, quiet: bool = False) -> None:
         """Patch `host` when it is imported, or now when it is already. An import never fails by us."""
         with self._lock:
             known = self.entries.get(host)
-            entry = self.entries[host] = known or Armed(host)
+            entry = self.entries[host] = known or Armed(host, quiet=quiet)
             entry.holders += 1
             if known is not None:
                 self._patch(entry, load)
@@ -72,13 +89,12 @@ class Arms:
             patcher = load()
             entry.version, problem = check_version(patcher.supports)
             if problem:
-                entry.state = f"not patched: {problem}"
-                warn_once(
-                    f"arm:{entry.name}", "touchdown: %s is not captured: %s", entry.name, problem
-                )
+                entry.leave(problem)
                 return
             entry.undo = patcher.patch(entry.module, self.seam)
             entry.state = "patched"
+        except UnsuitableError as error:
+            entry.leave(str(error))
         except Exception as error:
             entry.state = f"not patched: {type(error).__name__}: {error}"
             failed(f"patch {entry.name}")

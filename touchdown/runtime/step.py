@@ -80,26 +80,39 @@ class StepObservation:
             self.fail(error)
 
     def finish(
-        self, result: object = None, *, status: Ending = "ok", failed_by: str | None = None
+        self,
+        result: object = None,
+        *,
+        status: Ending = "ok",
+        failed_by: str | None = None,
+        error: BaseException | None = None,
     ) -> None:
-        """The step ended with this result; ``failed_by`` is ``protocol`` or ``rule`` for a failed tool."""
+        """The step ended with this result; ``failed_by`` is ``protocol`` or ``rule`` for a failed tool.
+
+        ``error`` is what the tool raised, where a framework made this result of it for the model.
+        """
         if not self._once.acquire(blocking=False):
             return
         self._result, self._ending = result, status
         if failed_by is not None:
             self._failure = "rule" if failed_by == "rule" else "protocol"
+        if error is not None:
+            self._note(error)
         self._close()
 
     def fail(self, error: BaseException) -> None:
         """The step ended with an exception; a cancellation is no failure of the tool."""
         if not self._once.acquire(blocking=False):
             return
+        self._note(error)
+        self._close()
+
+    def _note(self, error: BaseException) -> None:
         self._error = qualified_name(error)
         if isinstance(error, Exception):
             self._ending, self._failure = "error", "raised"
         else:
             self._ending = "closed_early" if isinstance(error, GeneratorExit) else "cancelled"
-        self._close()
 
     def _close(self) -> None:
         self._end_ns = now_ns()
@@ -120,7 +133,7 @@ class StepObservation:
 
     def _tool(self) -> ToolCall:
         start, key = self.start, self._place.task.digest_key
-        text = result_as_text(self._result) if self._failure != "raised" else None
+        text = result_as_text(self._result)
         trace_id, span_id = core.ids_of(self._opened)
         return ToolCall(
             id=start.id,
