@@ -5,25 +5,16 @@ run inside a tool or a guardrail is below the agent that it serves.
 """
 
 import sys
-from dataclasses import dataclass
 
-from touchdown.integration import Seam, StepObservation, guarded
-from touchdown_openai_agents.opened import OpenSteps, Span, Wrapped
-
-
-@dataclass(frozen=True, slots=True)
-class _Run:
-    seen: StepObservation
-    handling: BaseException | None
-    """What the caller was handling already when the agent began; not the agent's failure."""
+from touchdown.integration import Seam, guarded
+from touchdown_openai_agents.steps import OpenStep, OpenSteps, Span, Wrapped
 
 
 class AgentSpans:
     """Hooks on the start and the end of spans; spans of other kinds pass."""
 
-    def __init__(self, seam: Seam, agent_data: type) -> None:
-        self._seam, self._agent_data = seam, agent_data
-        self._open: OpenSteps[_Run] = OpenSteps()
+    def __init__(self, seam: Seam, opened: OpenSteps, agent_data: type) -> None:
+        self._seam, self._open, self._agent_data = seam, opened, agent_data
 
     def start(
         self, wrapped: Wrapped, span: Span, args: tuple[object, ...], kwargs: dict[str, object]
@@ -48,7 +39,7 @@ class AgentSpans:
         seen = self._seam.agent_run(str(getattr(span.span_data, "name", "agent")))
         if seen is not None:
             seen.__enter__()
-            self._open.put(span, _Run(seen, sys.exc_info()[1]))
+            self._open.put(span, OpenStep(seen, handling=sys.exc_info()[1]))
 
     @guarded("openai-agents: agent ends")
     def _end(self, span: Span) -> None:
@@ -56,8 +47,5 @@ class AgentSpans:
         if run is None:
             return
         error = sys.exc_info()[1]
-        if error is not None and error is not run.handling:
-            run.seen.__exit__(type(error), error, None)
-        else:
-            run.seen.__exit__(None, None, None)
-        run.seen.finish()
+        run.leave(None if error is run.handling else error)
+        run.seen.finish(status="error" if run.flagged else "ok")

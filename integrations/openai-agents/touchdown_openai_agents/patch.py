@@ -15,6 +15,7 @@ import wrapt
 
 from touchdown.integration import Seam, Undo, UnsuitableError
 from touchdown_openai_agents.agents import AgentSpans
+from touchdown_openai_agents.steps import OpenSteps
 from touchdown_openai_agents.tools import FunctionTools
 
 Target = tuple[Any, str, Callable[..., object]]
@@ -57,14 +58,15 @@ def _targets(host: str, seam: Seam) -> list[Target]:
     execution = sys.modules.get(f"{host}.run_internal.tool_execution")
     if tracing is None or spans is None or not hasattr(execution, INVOKE):
         raise UnsuitableError(f"the module {host!r} is not the OpenAI Agents SDK as known here")
-    agents = AgentSpans(seam, tracing.AgentSpanData)
-    tools = FunctionTools(seam, tracing.get_current_span)
+    steps = OpenSteps()
+    agents = AgentSpans(seam, steps, tracing.AgentSpanData)
+    tools = FunctionTools(seam, steps, tracing.get_current_span)
     targets: list[Target] = [(execution, INVOKE, tools.invoke)]
     for span in (spans.SpanImpl, spans.NoOpSpan):
         targets += [
             (span, "start", agents.start),
             (span, "finish", agents.finish),
-            (span, "set_error", tools.set_error),
+            (span, "set_error", steps.set_error),
         ]
     return targets
 

@@ -4,69 +4,55 @@ The SDK turns what a tool raises into a message for the model. It says so to the
 how the call is known to have failed, with the message as its result.
 """
 
-import sys
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 
-from touchdown.integration import Seam, StepObservation, guarded
-from touchdown_openai_agents.opened import OpenSteps, Span, Wrapped
-
-
-@dataclass(slots=True)
-class _Execution:
-    seen: StepObservation
-    span: Span | None
-    flagged: bool = False
-    """The SDK or the tool marked the tool's span as an error."""
-    error: BaseException | None = None
-    """What the tool raised, where the SDK made a message of it."""
+from touchdown.integration import Seam, guarded
+from touchdown_openai_agents.steps import OpenStep, OpenSteps, Span
 
 
 class FunctionTools:
-    """Hooks on the invocation of function tools, and on errors told to spans meanwhile."""
+    """Hooks on the invocation of function tools."""
 
-    def __init__(self, seam: Seam, current_span: Callable[[], Span | None]) -> None:
-        self._seam, self._current_span = seam, current_span
-        self._open: OpenSteps[_Execution] = OpenSteps()
+    def __init__(
+        self, seam: Seam, opened: OpenSteps, current_span: Callable[[], Span | None]
+    ) -> None:
+        self._seam, self._open, self._current_span = seam, opened, current_span
 
-    def invoke(
+    async def invoke(
         self,
         wrapped: Callable[..., Awaitable[object]],
-        instance: object,
-        args: tuple[object, ...],
-        kwargs: dict[str, object],
-    ) -> Awaitable[object]:
-        """Around the execution of one function tool."""
-        return self._invoke(wrapped, args, kwargs)
-
-    async def _invoke(
-        self,
-        wrapped: Callable[..., Awaitable[object]],
+        _instance: object,
         args: tuple[object, ...],
         kwargs: dict[str, object],
     ) -> object:
-        execution = self._begin(**kwargs)
+        """Around the execution of one function tool."""
+        span = self._span()
+        execution = self._begin(span, **kwargs)
         if execution is None:
             return await wrapped(*args, **kwargs)
         try:
             answer = await wrapped(*args, **kwargs)
         except BaseException as error:
-            self._raised(execution, error)
+            self._leave(execution, span, error)
             raise
-        self._answered(execution, answer)
+        self._leave(execution, span, None)
+        self._finish(execution, answer)
         return answer
 
-    def set_error(
-        self, wrapped: Wrapped, span: Span, args: tuple[object, ...], kwargs: dict[str, object]
-    ) -> object:
-        """Around ``Span.set_error``."""
-        self._flag(span)
-        return wrapped(*args, **kwargs)
+    @guarded("openai-agents: tool's span")
+    def _span(self) -> Span | None:
+        return self._current_span()
 
     @guarded("openai-agents: tool begins")
     def _begin(
-        self, *, function_tool: object, context: object, arguments: object, **_: object
-    ) -> _Execution | None:
+        self,
+        span: Span | None,
+        *,
+        function_tool: object,
+        context: object,
+        arguments: object,
+        **_: object,
+    ) -> OpenStep | None:
         call_id = getattr(context, "tool_call_id", None)
         seen = self._seam.tool_call(
             str(getattr(function_tool, "name", "tool")),
@@ -75,34 +61,23 @@ class FunctionTools:
         )
         if seen is None:
             return None
-        execution = _Execution(seen, self._current_span())
+        execution = OpenStep(seen)
+        if span is not None:
+            self._open.put(span, execution)
         seen.__enter__()
-        if execution.span is not None:
-            self._open.put(execution.span, execution)
         return execution
 
-    @guarded("openai-agents: tool's span has an error")
-    def _flag(self, span: Span) -> None:
-        execution = self._open.get(span)
-        if execution is not None:
-            execution.flagged = True
-            execution.error = sys.exc_info()[1] or execution.error
-
-    @guarded("openai-agents: tool raised")
-    def _raised(self, execution: _Execution, error: BaseException) -> None:
-        self._leave(execution, error)
+    @guarded("openai-agents: tool ends")
+    def _leave(self, execution: OpenStep, span: Span | None, error: BaseException | None) -> None:
+        if span is not None:
+            self._open.pop(span)
+        execution.leave(error)
 
     @guarded("openai-agents: tool answered")
-    def _answered(self, execution: _Execution, answer: object) -> None:
-        self._leave(execution, None)
+    def _finish(self, execution: OpenStep, answer: object) -> None:
         failed = execution.flagged or getattr(answer, "is_sdk_generated_error", False)
         execution.seen.finish(
             getattr(answer, "output", None),
             failed_by="protocol" if failed else None,
             error=execution.error,
         )
-
-    def _leave(self, execution: _Execution, error: BaseException | None) -> None:
-        if execution.span is not None:
-            self._open.pop(execution.span)
-        execution.seen.__exit__(type(error) if error else None, error, None)
