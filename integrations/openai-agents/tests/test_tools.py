@@ -59,7 +59,8 @@ async def test_a_tool_that_raised_failed_whatever_the_model_was_told(
 
     (tool,) = seen.tools
     (told,) = each_way.provider.requests[-1].tool_results
-    assert told == ("f1", "An error occurred while running the tool. Please try again.")
+    assert told[0] == "f1"
+    assert told[1].startswith("An error occurred while running the tool. Please try again.")
     assert (tool.failed, tool.failure, tool.status) == (True, "raised", "error")
     assert (tool.error_type, tool.output_chars) == ("LookupError", len(told[1]))
     (row,) = task.totals.tools
@@ -168,6 +169,12 @@ async def test_parallel_tools_are_joined_with_their_results(each_api: Any, seen:
     assert (row.calls, row.failed, row.output_chars) == (3, 0, 6)
 
 
+async def recorded(seen: Capture) -> None:
+    """The SDK lets a cancelled tool end in its own time."""
+    while not seen.tools:
+        await asyncio.sleep(0)
+
+
 async def test_a_tool_that_is_cancelled_did_not_fail(program: Any, seen: Capture) -> None:
     begun = asyncio.Event()
 
@@ -185,8 +192,7 @@ async def test_a_tool_that_is_cancelled_did_not_fail(program: Any, seen: Capture
         running.cancel()
         with pytest.raises(asyncio.CancelledError):
             await running
-        while not seen.tools:
-            await asyncio.sleep(0)
+        await asyncio.wait_for(recorded(seen), 10)
     (tool,) = seen.tools
     (run,) = seen.agents
     assert (tool.status, tool.failed, run.status) == ("cancelled", False, "cancelled")
