@@ -18,7 +18,6 @@ from touchdown.records import Usage as Usage
 from touchdown.runtime import core
 from touchdown.runtime.arming import UnsuitableError as UnsuitableError
 from touchdown.runtime.call import CallObservation as CallObservation
-from touchdown.runtime.call import current_call as current_call
 from touchdown.runtime.guard import Guard as Guard
 from touchdown.runtime.guard import guarded as guarded
 from touchdown.runtime.guard import warn_once as warn_once

@@ -17,7 +17,8 @@ else:
 class WatchedBody(Proxy):
     """The transport's byte stream, passed through. Closing it ends the call if nothing else has.
 
-    Bytes are kept only when no SDK stream reads the events (a raw response that the host reads itself).
+    Bytes are kept only when no SDK stream reads the events (a raw response that the host reads itself, or
+    a middleware of the SDK).
     """
 
     def __init__(self, body: object, seen: Follower, raw: RawBody) -> None:
@@ -28,13 +29,14 @@ class WatchedBody(Proxy):
 
     def __iter__(self) -> Iterator[bytes]:
         inner = iter(self.__wrapped__)
-        return inner if self._self_seen.is_stream else self._tee(inner)
+        return inner if self._self_seen.reading else self._tee(inner)
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         inner = self.__wrapped__.__aiter__()
-        return inner if self._self_seen.is_stream else self._tee_async(inner)
+        return inner if self._self_seen.reading else self._tee_async(inner)
 
     def _tee(self, inner: Iterator[bytes]) -> Iterator[bytes]:
+        self._self_seen.raw = self._self_raw
         try:
             for part in inner:
                 self._self_raw.add(part)
@@ -47,6 +49,7 @@ class WatchedBody(Proxy):
             raise
 
     async def _tee_async(self, inner: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+        self._self_seen.raw = self._self_raw
         try:
             async for part in inner:
                 self._self_raw.add(part)
@@ -74,19 +77,16 @@ class WatchedBody(Proxy):
         seen = self._self_seen
         if seen.closed or seen.reading:
             return
-        if seen.is_stream:
-            seen.dropped()
-            return
-        seen.raw = self._self_raw
+        if not seen.is_stream:
+            seen.raw = self._self_raw
         if self._self_whole:
             seen.finish()
         else:
-            seen.finish(status="closed_early" if self._self_raw.size else "not_read")
+            seen.dropped()
 
     def __del__(self) -> None:
-        if not self._self_seen.closed and not self._self_seen.is_stream:
-            self._self_seen.raw = self._self_raw
-            self._self_seen.finish(status="not_read")
+        if not self._self_seen.is_stream:
+            self._ended()
 
 
 def watch_body(response: object, seen: Follower) -> None:

@@ -1,37 +1,99 @@
 """Sending one call: what is current while the SDK's ``request`` runs, and what its answer means."""
 
-from collections.abc import Awaitable
+import sys
+import time
+import weakref
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from contextvars import ContextVar
 
 from touchdown.clients.body import whole_body
 from touchdown.clients.request import attempt_of
-from touchdown.integration import CallObservation, Guard, current_call, guarded
+from touchdown.integration import CallObservation, Guard, guarded
 
 QUIET = Guard("clients.sending")
 
+current_sending: ContextVar["Sending | None"] = ContextVar("touchdown_sending", default=None)
+"""The request that is being sent in this thread or task, for the hooks inside it."""
+
 
 class Sending:
-    """While the SDK's ``request`` runs: the call is current, its span too, and an exception ends it."""
+    """While the SDK's ``request`` runs: the call is current, its span too, and an exception ends it.
 
-    __slots__ = ("_active", "_seen", "_token")
+    One request is one call, however often its attempts fail. A middleware of the SDK that sends again
+    after it had an answer (another model after a refusal) makes another call, with a bill of its own.
+    """
+
+    __slots__ = ("_active", "_answered", "_failed", "_token", "seen", "sent")
 
     def __init__(self, seen: CallObservation) -> None:
-        self._seen = seen
+        self.seen = seen
+        self.sent = False
+        """Whether anything was sent: a middleware may answer by itself."""
+        self._answered: weakref.ref[object] | None = None
+        self._failed: tuple[object, type | None, float] | None = None
 
-    def __enter__(self) -> None:
-        self._token = current_call.set(self._seen)
-        self._active = self._seen.activate()
+    def __enter__(self) -> "Sending":
+        self._token = current_sending.set(self)
+        self._begin()
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, tb: object) -> None:
+        self._end()
+        with suppress(ValueError):  # a coroutine that is closed from another context
+            current_sending.reset(self._token)
+        if error is not None:
+            with QUIET:
+                self.seen.fail(error)
+
+    def _begin(self) -> None:
+        self._active = self.seen.activate()
         with QUIET:
             self._active.__enter__()
 
-    def __exit__(self, kind: object, error: BaseException | None, tb: object) -> None:
+    def _end(self) -> None:
         with QUIET:
             self._active.__exit__(None, None, None)
-        with suppress(ValueError):  # a coroutine that is closed from another context
-            current_call.reset(self._token)
-        if error is not None:
-            with QUIET:
-                self._seen.fail(error)
+
+    # -- its attempts ------------------------------------------------------------------------
+
+    @guarded("clients.attempt")
+    def attempt(self, open_another: Callable[[], CallObservation | None]) -> None:
+        """An attempt goes out: the first, one after a failure, or another call after an answer."""
+        if self._failed is not None:
+            self.slept(*self._failed)
+        elif self._answered is not None:
+            self._end()
+            answer, self._answered = self._answered(), None
+            if answer is not None:
+                settle(self.seen, answer)
+            another = open_another()
+            if another is not None:
+                self.seen = another
+            self._begin()
+
+    def failed(self, response: object = None) -> None:
+        """The attempt failed, with this response or the exception that is being handled."""
+        self._failed = (response, sys.exc_info()[0], time.monotonic())
+
+    def slept(self, response: object, failure: type | None, began: float) -> None:
+        """The failed attempt is sent again, by the SDK after a sleep or by a middleware."""
+        self._failed = None
+        self.seen.retried(attempt_of(response, failure, began))
+
+    def answered(self, response: object) -> None:
+        """This attempt's answer was taken."""
+        self._answered = weakref.ref(response)
+
+    @guarded("clients.settle")
+    def settle(self, answer: object) -> None:
+        """The request came back with this; it is the call's answer unless a middleware made it."""
+        if self._failed is not None:
+            self.seen.finish(status="error")
+        elif not self.sent:
+            self.seen.finish(status="not_started")
+        else:
+            settle(self.seen, answer)
 
 
 class Aside:
@@ -40,11 +102,11 @@ class Aside:
     __slots__ = ("_token",)
 
     def __enter__(self) -> None:
-        self._token = current_call.set(None)
+        self._token = current_sending.set(None)
 
     def __exit__(self, *_error: object) -> None:
         with suppress(ValueError):
-            current_call.reset(self._token)
+            current_sending.reset(self._token)
 
 
 @guarded("clients.settle")
@@ -68,12 +130,12 @@ async def settle_async(pending: Awaitable[object], seen: CallObservation) -> obj
 
 async def slept_async(
     sleeping: Awaitable[object],
-    seen: CallObservation,
+    sending: Sending,
     response: object,
     failure: type | None,
     began: float,
 ) -> object:
     slept = await sleeping
     with QUIET:
-        seen.retried(attempt_of(response, failure, began))
+        sending.slept(response, failure, began)
     return slept

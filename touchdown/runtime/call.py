@@ -4,7 +4,6 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 
 from touchdown.context.blocks import RequestView
@@ -17,9 +16,6 @@ from touchdown.runtime.inside import Inside
 from touchdown.runtime.place import Place
 from touchdown.runtime.raw import RawBody, read_raw
 from touchdown.runtime.reading import CallReader, StreamReader
-
-current_call: ContextVar["CallObservation | None"] = ContextVar("touchdown_call", default=None)
-"""The call that is being sent in this thread or task, for the hooks inside the SDK's ``request``."""
 
 
 UNREADABLE = Usage(problems=("answer not readable",))
@@ -152,7 +148,8 @@ class CallObservation:
     def dropped(self) -> None:
         """Whoever read the answer let go of it; ends the call if nothing else has."""
         if not self.closed:
-            self.finish(status="closed_early" if self.chunks else "not_read")
+            begun = self.chunks or (self.raw is not None and self.raw.size)
+            self.finish(status="closed_early" if begun else "not_read")
 
     def fail(self, error: BaseException) -> None:
         """The call ended with an exception, a cancellation included."""
@@ -199,7 +196,7 @@ class CallObservation:
 
     def _read_answer(self) -> AnswerView:
         try:
-            if self.stream is not None:
+            if self.stream is not None and (self.chunks or self.raw is None):
                 return self.stream.answer()
             if self.raw is not None:
                 return read_raw(self.reader, self.raw)
@@ -285,6 +282,8 @@ def _complete(answer: AnswerView, view: RequestView, status: CallStatus) -> Usag
 def _why_no_usage(view: RequestView, status: CallStatus) -> str:
     if status == "error":
         return "the call failed"
+    if status == "not_started":
+        return "nothing was sent"
     if view.request.get("background"):
         return "the background response was not fetched after it ended"
     if status == "cancelled":

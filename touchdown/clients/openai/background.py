@@ -139,7 +139,7 @@ class Fetch:
         if self.closed:
             return
         self.closed = True
-        if self._stream is not None:
+        if self._stream is not None and self.chunks:
             self._bill(self._stream.answer())
         elif self.raw is not None and self.raw.is_event_stream:
             self._bill(read_raw(self._calls.reader, self.raw))

@@ -4,10 +4,11 @@ import re
 from types import ModuleType
 from typing import Any
 
+from touchdown.clients.inside import follow, follow_raw
 from touchdown.clients.openai.background import BackgroundCalls, Fetch, provider_of
 from touchdown.clients.openai.reader import READERS, RESPONSES
 from touchdown.clients.request import parts_of, read_as_bytes
-from touchdown.clients.stainless import Hooks, Prepared, follow, follow_raw
+from touchdown.clients.stainless import Hooks, Prepared
 from touchdown.integration import CallReader, Seam, Undo
 
 LOOK_UPS = re.compile(r"get /responses/[^/]+|post /responses/[^/]+/cancel")
