@@ -40,6 +40,4 @@ def pick_request(body: Mapping[str, object]) -> dict[str, str | int | float | bo
         value = nested.get(inner) if isinstance(nested, Mapping) else None
         if isinstance(value, (str, int, bool)):
             picked[name] = value
-    if picked.get("stream") and "messages" in body:
-        picked.setdefault("include_usage", False)
     return picked

@@ -10,6 +10,7 @@ from contextvars import ContextVar
 from touchdown.clients.body import whole_body
 from touchdown.clients.request import attempt_of
 from touchdown.integration import CallObservation, Guard, guarded
+from touchdown.runtime.place import reset_place, set_place
 
 QUIET = Guard("clients.sending")
 
@@ -67,9 +68,13 @@ class Sending:
             answer, self._answered = self._answered(), None
             if answer is not None:
                 settle(self.seen, answer)
-            another = open_another()
-            if another is not None:
-                self.seen = another
+            here = set_place(
+                self.seen.place
+            )  # the SDK's own span may be current: no task of its own
+            try:
+                self.seen = open_another() or self.seen
+            finally:
+                reset_place(here)
             self._begin()
 
     def failed(self, response: object = None) -> None:
@@ -112,8 +117,8 @@ class Aside:
 @guarded("clients.settle")
 def settle(seen: CallObservation, answer: object) -> None:
     """Close the call when its answer is whole; an unread body closes it later."""
-    if seen.is_stream or seen.closed:
-        return
+    if seen.is_stream or seen.closed or hasattr(answer, "_iterator"):
+        return  # a stream ends its call itself, one that a middleware made by the bytes it reads
     response = getattr(answer, "http_response", answer)
     if not hasattr(response, "is_closed"):
         seen.finish(answer)

@@ -49,7 +49,7 @@ class ChatReader:
             parameters={
                 name: body[name] for name in CACHE_PARAMETERS if body.get(name) is not None
             },
-            request=pick_request(body),
+            request=_request(body),
             caching=caching_of(body, blocks),
         )
 
@@ -76,6 +76,14 @@ class ChatReader:
     def new_stream(self) -> "ChatStream":
         """A stream of chunks."""
         return ChatStream()
+
+
+def _request(body: Mapping[str, object]) -> dict[str, str | int | float | bool]:
+    """The plain parameters; a stream tells its usage only where it was asked to."""
+    picked = pick_request(body)
+    if picked.get("stream"):
+        picked.setdefault("include_usage", False)
+    return picked
 
 
 @dataclass(slots=True)
