@@ -8,15 +8,12 @@ from touchdown.clients.anthropic.reader import READERS
 from touchdown.clients.stainless import Hooks, Prepared
 from touchdown.integration import CallReader, Seam, Undo
 
-PLATFORMS = (
-    ("Bedrock", "aws.bedrock"),
-    ("Mantle", "aws.bedrock"),
-    ("Vertex", "gcp.vertex_ai"),
-    ("GoogleCloud", "gcp.vertex_ai"),
-    ("Foundry", "azure.ai.inference"),
-    ("AWS", "aws.bedrock"),
-)
-"""Part of a client's class name to the conventions' provider name."""
+PLATFORMS = (("Bedrock", "aws.bedrock"), ("Vertex", "gcp.vertex_ai"))
+"""Part of a client's class name to the conventions' provider name, for SDKs that do not say it themselves.
+
+What Anthropic runs on another's cloud (``AnthropicAWS``, ``AnthropicFoundry``, ``AnthropicGoogleCloud``) is
+sold at its own list prices, and the SDK's own spans name ``anthropic``.
+"""
 
 OWN_SETTINGS = (
     "ANTHROPIC_OPEN_TELEMETRY_TRACES_CONTENT_MODE",
@@ -36,6 +33,9 @@ class AnthropicSdk:
 
     def provider_of(self, client: object) -> str:
         """``anthropic``, or the platform of a client on the same base."""
+        said = getattr(client, "_gen_ai_provider_name", None)
+        if isinstance(said, str):
+            return said
         name = type(client).__name__
         return next((provider for part, provider in PLATFORMS if part in name), "anthropic")
 

@@ -14,12 +14,16 @@ MAX_OPEN = 1_000
 """Background responses kept open; the oldest is then recorded with unknown usage."""
 
 
+PLATFORMS = {"bedrock": "aws.bedrock", "vertex": "gcp.vertex_ai"}
+"""Name of the ``provider`` a client was made with to the conventions' provider name."""
+
+
 def provider_of(client: object) -> str:
     """``openai``, or the platform of a client on the same base."""
-    name = type(client).__name__
-    if "Azure" in name:
+    if "Azure" in type(client).__name__:
         return "azure.ai.openai"
-    return "aws.bedrock" if "Bedrock" in name else "openai"
+    given = getattr(getattr(client, "_provider_runtime", None), "name", "")
+    return PLATFORMS.get(given, "aws.bedrock" if "Bedrock" in type(client).__name__ else "openai")
 
 
 class BackgroundCalls:
