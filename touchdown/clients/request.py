@@ -84,10 +84,6 @@ def body_of(options: object, otherwise: Mapping[str, object]) -> Mapping[str, ob
 
 
 def read_as_bytes(options: object) -> bool:
-    """Whether the host will read the answer itself (``with_streaming_response``)."""
+    """Whether the host may read the bytes itself (``with_raw_response``, ``with_streaming_response``)."""
     headers = getattr(options, "headers", None)
-    if not isinstance(headers, Mapping):
-        return False
-    return any(
-        value == "stream" and str(name).lower() == RAW_HEADER for name, value in headers.items()
-    )
+    return isinstance(headers, Mapping) and any(str(name).lower() == RAW_HEADER for name in headers)
