@@ -284,7 +284,7 @@ def _why_no_usage(view: RequestView, status: CallStatus) -> str:
         return "the call failed"
     if status == "not_started":
         return "nothing was sent"
-    if view.request.get("background"):
+    if view.request.get("background") and status != "ok":
         return "the background response was not fetched after it ended"
     if status == "cancelled":
         return "the call was cancelled"

@@ -83,9 +83,10 @@ class Dispatcher:
         if action == "models":
             return Answer(body=json_bytes(models(call.request, route.item_id)))
         if action in ("get", "cancel"):
-            stored = self._store.response(route.item_id)
+            look = self._store.cancel if action == "cancel" else self._store.response
+            stored = look(route.item_id, self._clock.now())
             if stored is not None:
-                return Answer(body=json_bytes(stored))
+                return _stored_answer(stored, call.request)
             text = f"Response with id '{route.item_id}' not found."
             return error(404, "invalid_request_error", text, route, call.request_id)
         if action == "eventstream":
@@ -142,7 +143,7 @@ class Dispatcher:
             body=body,
             chunks=chunks,
             content_type=JSON if chunks is None else EVENT_STREAM,
-            first_delay_s=reply.first_chunk_delay_s,
+            first_delay_s=0.0 if turn.body.get("background") else reply.first_chunk_delay_s,
             chunk_delay_s=reply.chunk_delay_s,
             cut_after_chunks=reply.cut_after_chunks,
             on_begin=begin,
@@ -172,13 +173,23 @@ class Dispatcher:
         whole = response(turn)
         self._history.keep(text_in(whole["id"]), Sent(call.prompt, turn.body))
         previous = self._store.context(text_in(turn.body.get("previous_response_id")))
-        self._store.save(whole, (previous or []) + input_items(turn.body))
+        runs_s = turn.reply.first_chunk_delay_s if whole["background"] else 0.0
+        self._store.save(whole, (previous or []) + input_items(turn.body), turn.at + runs_s)
         if call.request.stream:
-            return b"", list(response_events(turn, whole))
+            return b"", list(response_events(whole, turn.reply.chunk_chars))
         return json_bytes(unfinished(whole, "queued") if whole["background"] else whole), None
 
     def _new_id(self, prefix: str) -> str:
         return f"{prefix}_loopback{next(self._numbers):08d}"
+
+
+def _stored_answer(stored: JsonObject, request: Request) -> Answer:
+    """A response that is looked up, as a stream where that is asked for."""
+    if request.query.get("stream") != "true":
+        return Answer(body=json_bytes(stored))
+    after = int(request.query.get("starting_after", -1))
+    events = list(response_events(stored, Reply().chunk_chars, after))
+    return Answer(chunks=events, content_type=EVENT_STREAM)
 
 
 def _count(call: Call) -> JsonObject:

@@ -33,26 +33,27 @@ def unfinished(whole: JsonObject, status: str) -> JsonObject:
     return {**whole, **early, "status": status, "incomplete_details": None}
 
 
-def response_events(turn: Turn, whole: JsonObject) -> Iterator[bytes]:
-    """The events of a streamed response, numbered in sequence."""
-    for number, event in enumerate(_events(turn, whole)):
-        yield server_sent_event({**event, "sequence_number": number}, text_in(event["type"]))
+def response_events(whole: JsonObject, chunk_chars: int, after: int = -1) -> Iterator[bytes]:
+    """The events of a streamed response, numbered in sequence; those `after` a number when read again."""
+    for number, event in enumerate(_events(whole, chunk_chars)):
+        if number > after:
+            yield server_sent_event({**event, "sequence_number": number}, text_in(event["type"]))
 
 
-def _events(turn: Turn, whole: JsonObject) -> Iterator[JsonObject]:
+def _events(whole: JsonObject, chunk_chars: int) -> Iterator[JsonObject]:
     yield {"type": "response.created", "response": unfinished(whole, "in_progress")}
-    if turn.body.get("background"):
+    if whole["background"]:
         yield {"type": "response.queued", "response": unfinished(whole, "queued")}
     yield {"type": "response.in_progress", "response": unfinished(whole, "in_progress")}
     for index, item in enumerate(objects_in(whole["output"])):
         place: JsonObject = {"output_index": index, "item_id": item["id"]}
         yield {"type": "response.output_item.added", "output_index": index, "item": _opened(item)}
         if item["type"] == "reasoning":
-            yield from _summary_events(item, place, turn.reply.chunk_chars)
+            yield from _summary_events(item, place, chunk_chars)
         elif item["type"] == "message":
-            yield from _text_events(item, place, turn.reply.chunk_chars)
+            yield from _text_events(item, place, chunk_chars)
         else:
-            yield from _call_events(item, place, turn.reply.chunk_chars)
+            yield from _call_events(item, place, chunk_chars)
         yield {"type": "response.output_item.done", "output_index": index, "item": item}
     yield {"type": f"response.{whole['status']}", "response": whole}
 

@@ -35,6 +35,7 @@ class Reply:
     stream). `output_tokens` replaces the counted output. `stop_reason` takes the words of
     either vendor (`end_turn`, `max_tokens`, `stop`, `length`, ...). `cut_after_chunks=n` drops
     the connection after n server-sent events; an answer that is not streamed breaks off halfway.
+    A background response runs for `first_chunk_delay_s` of the provider's clock.
 
     Units: delays in seconds; `chunk_chars` in characters per streamed piece.
     """
