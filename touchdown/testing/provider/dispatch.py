@@ -138,11 +138,13 @@ class Dispatcher:
         def begin() -> None:
             self.cache.commit(call.plan, self._clock.now())
 
+        headers = {header: call.request_id, **reply.headers}
+        usual = JSON if chunks is None else EVENT_STREAM
         return Answer(
-            headers={header: call.request_id, **reply.headers},
+            headers=headers,
             body=body,
             chunks=chunks,
-            content_type=JSON if chunks is None else EVENT_STREAM,
+            content_type=headers.pop("content-type", usual),
             first_delay_s=0.0 if turn.body.get("background") else reply.first_chunk_delay_s,
             chunk_delay_s=reply.chunk_delay_s,
             cut_after_chunks=reply.cut_after_chunks,
@@ -154,6 +156,8 @@ class Dispatcher:
         given, stream = turn.reply.body, call.request.stream
         if isinstance(given, str):
             return b"", split_events(given)
+        if isinstance(given, bytes):
+            return given, None
         if given is not None:
             return json_bytes(given), None
         if call.route.api == "openai.responses":

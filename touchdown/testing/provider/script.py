@@ -32,7 +32,7 @@ class Reply:
     """One answer of the model, the same for every API.
 
     `usage` replaces the usage object and `body` the whole answer (a string is sent as an event
-    stream). `output_tokens` replaces the counted output. `stop_reason` takes the words of
+    stream, bytes as they are). `output_tokens` replaces the counted output. `stop_reason` takes the words of
     either vendor (`end_turn`, `max_tokens`, `stop`, `length`, ...). `cut_after_chunks=n` drops
     the connection after n server-sent events; an answer that is not streamed breaks off halfway.
     A background response runs for `first_chunk_delay_s` of the provider's clock.
@@ -54,7 +54,7 @@ class Reply:
     chunk_delay_s: float = 0.0
     first_chunk_delay_s: float = 0.0
     cut_after_chunks: int | None = None
-    body: Mapping[str, object] | str | None = None
+    body: Mapping[str, object] | str | bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
