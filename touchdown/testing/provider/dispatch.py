@@ -29,6 +29,7 @@ from touchdown.testing.provider.response_store import ResponseStore
 from touchdown.testing.provider.responses_answer import response, response_events, unfinished
 from touchdown.testing.provider.script import Fault, Reply
 from touchdown.testing.provider.server import Received
+from touchdown.testing.provider.thread_store import ThreadStore, previous_message
 from touchdown.testing.provider.turn import Turn
 
 Step: TypeAlias = Reply | Fault | str
@@ -48,6 +49,7 @@ class Dispatcher:
         self._script = script
         self._clock = clock
         self._store = ResponseStore()
+        self._threads = ThreadStore()
         self._history = History()
         self._numbers = itertools.count(1)
 
@@ -57,6 +59,7 @@ class Dispatcher:
             received,
             cache=self.cache,
             store=self._store,
+            threads=self._threads,
             now_s=self._clock.now(),
             request_id=self._new_id("req"),
         )
@@ -118,11 +121,15 @@ class Dispatcher:
         return None
 
     def _refusal(self, call: Call) -> Answer | None:
-        """The API's own 400s: breakpoints it refuses, a previous response it does not know."""
+        """The API's own refusals: breakpoints it does not take, a conversation it does not hold."""
         kind = "invalid_request_error"
         if call.route.api == "anthropic.messages":
-            text = breakpoint_error(call.prompt)
-            return error(400, kind, text, call.route, call.request_id) if text else None
+            if call.whole is None:
+                text = f"Thread of message '{previous_message(call.request.body)}' not found."
+                code = "thread_not_found"
+                return error(404, "not_found_error", text, call.route, call.request_id, code)
+            refused = breakpoint_error(call.prompt)
+            return error(400, kind, refused, call.route, call.request_id) if refused else None
         previous = text_in(call.request.body.get("previous_response_id"))
         if previous and self._store.context(previous) is None:
             text = f"Previous response with id '{previous}' not found."
@@ -167,6 +174,7 @@ class Dispatcher:
                 return b"", list(completion_events(turn))
             return json_bytes(completion(turn)), None
         whole = message(turn)
+        self._threads.save(call.whole or {}, whole, self._clock.now())
         self._history.keep(text_in(whole["id"]), Sent(call.prompt, turn.body))
         if stream:
             return b"", list(message_events(whole, turn.reply.chunk_chars))

@@ -28,6 +28,8 @@ def error(
     """An error body as the vendor of `route` writes it."""
     detail: JsonObject = {"type": kind, "message": message}
     if route.api == "anthropic.messages":
+        if code is not None:
+            detail["details"] = {"error_code": code}
         body: JsonObject = {"type": "error", "error": detail, "request_id": request_id}
         headers: Mapping[str, str] = {"request-id": request_id}
     else:

@@ -23,6 +23,7 @@ from touchdown.testing.provider.request import Request
 from touchdown.testing.provider.response_store import ResponseStore
 from touchdown.testing.provider.routes import Route, find_route
 from touchdown.testing.provider.server import Received
+from touchdown.testing.provider.thread_store import ThreadStore
 from touchdown.testing.provider.tokens import count_tokens
 
 _CREDENTIAL_HEADERS = ("x-api-key", "api-key", "authorization")
@@ -30,9 +31,13 @@ _CREDENTIAL_HEADERS = ("x-api-key", "api-key", "authorization")
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A request, and what answering it starts from. `plan` is the cache as of its arrival."""
+    """A request, and what answering it starts from. `plan` is the cache as of its arrival.
+
+    `whole` is the body with what its message thread holds; None where that is not held.
+    """
 
     request: Request
+    whole: JsonObject | None
     route: Route
     prompt: Prompt
     plan: CachePlan
@@ -40,7 +45,13 @@ class Call:
 
 
 def read_call(
-    received: Received, *, cache: PrefixCache, store: ResponseStore, now_s: float, request_id: str
+    received: Received,
+    *,
+    cache: PrefixCache,
+    store: ResponseStore,
+    threads: ThreadStore,
+    now_s: float,
+    request_id: str,
 ) -> Call:
     """Decode `received` and look its prompt up in the cache."""
     parts = urlsplit(received.target)
@@ -48,7 +59,8 @@ def read_call(
     body = decode_object(received.body)
     model = route.model or text_in(body.get("model"))
     credential = _credential(received.headers)
-    prompt = _read_prompt(route, body, model, credential, store)
+    whole = threads.whole(body, now_s)
+    prompt = _read_prompt(route, body if whole is None else whole, model, credential, store)
     request = Request(
         method=received.method,
         path=parts.path,
@@ -62,7 +74,7 @@ def read_call(
         input_tokens=prompt.tokens,
         raw=received.body,
     )
-    return Call(request, route, prompt, _plan(route, body, prompt, cache, now_s), request_id)
+    return Call(request, whole, route, prompt, _plan(route, body, prompt, cache, now_s), request_id)
 
 
 def _read_prompt(
