@@ -48,8 +48,10 @@ def method_of(options: object) -> str:
     return str(getattr(options, "method", "")).lower()
 
 
-def path_of(options: object) -> str:
-    return str(getattr(options, "url", "")).split("?", 1)[0]
+def path_of(options: object, client: object) -> str:
+    """The path below the client's base URL, in the one form that the SDK's own methods use."""
+    url = str(getattr(options, "url", "")).split("?", 1)[0]
+    return "/" + url.removeprefix(str(getattr(client, "base_url", ""))).strip("/")
 
 
 def port_of(url: object) -> int | None:

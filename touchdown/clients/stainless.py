@@ -150,7 +150,7 @@ class Hooks:
 
     @guarded("clients.open")
     def _open(self, client: object, options: object) -> tuple[CallObservation, Prepared] | None:
-        reader = self._sdk.reader_for(method_of(options), path_of(options))
+        reader = self._sdk.reader_for(method_of(options), path_of(options, client))
         if reader is None:
             return None
         prepared = self._sdk.prepare(client, options, self._seam)
@@ -206,5 +206,5 @@ class Hooks:
         self, client: object, args: tuple[object, ...], kwargs: dict[str, object], answer: object
     ) -> None:
         options = options_of(args, kwargs)
-        if self._sdk.watches(method_of(options), path_of(options)):
+        if self._sdk.watches(method_of(options), path_of(options, client)):
             self._sdk.fetched(client, answer)

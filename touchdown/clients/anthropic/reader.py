@@ -87,7 +87,8 @@ NOT_CAPTURED = {
     "messages.batches": "billed outside the process",
     "completions": "the old text completions",
     "beta.sessions": "server-side loops",
-    "bedrock event streams of InvokeModel used without the SDK's messages": "another client",
+    "beta.deployments": "server-side loops",
+    "beta.dreams": "server-side loops",
 }
 """What this SDK can call that touchdown does not see, and why; shown by ``touchdown doctor``."""
 

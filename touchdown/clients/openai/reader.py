@@ -18,14 +18,19 @@ READERS: dict[str, CallReader] = {
 
 NOT_CAPTURED = {
     "responses.connect": "WebSocket",
-    "realtime": "WebSocket",
+    "realtime": "WebSocket, and audio",
+    "live": "WebSocket, and audio",
     "completions": "the old text completions",
+    "decisions": "answers questions about an input, not a conversation",
     "images": "no tokens of a context",
+    "videos": "no tokens of a context",
     "audio": "no tokens of a context",
     "batches": "billed outside the process",
-    "decisions": "answers questions about an input, not a conversation",
+    "evals": "billed outside the process",
+    "fine_tuning": "billed outside the process",
     "beta.agents": "server-side loops",
-    "live": "WebSocket",
     "beta.assistants": "server-side loops",
+    "beta.threads": "server-side loops",
+    "beta.chatkit": "server-side loops",
 }
 """What this SDK can call that touchdown does not see, and why; shown by ``touchdown doctor``."""

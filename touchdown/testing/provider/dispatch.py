@@ -26,7 +26,12 @@ from touchdown.testing.provider.prefix_cache import PrefixCache
 from touchdown.testing.provider.replay import Replay, ReplayError
 from touchdown.testing.provider.request import Request
 from touchdown.testing.provider.response_store import ResponseStore
-from touchdown.testing.provider.responses_answer import response, response_events, unfinished
+from touchdown.testing.provider.responses_answer import (
+    compacted,
+    response,
+    response_events,
+    unfinished,
+)
 from touchdown.testing.provider.script import Fault, Reply
 from touchdown.testing.provider.server import Received
 from touchdown.testing.provider.thread_store import ThreadStore, previous_message
@@ -69,7 +74,7 @@ class Dispatcher:
         try:
             if isinstance(self._script, Replay):
                 return self._script.next_answer(call.request)
-            if call.route.action in ("answer", "stream"):
+            if call.route.action in ("answer", "stream", "compact"):
                 return self._model_call(call, self._script)
             return self._look_aside(call)
         except (ReplayError, ScriptError) as mistake:
@@ -182,6 +187,8 @@ class Dispatcher:
 
     def _response_payload(self, call: Call, turn: Turn) -> _Payload:
         """As above; the finished response is kept for look-ups and follow-ups."""
+        if call.route.action == "compact":
+            return json_bytes(compacted(turn, input_items(turn.body))), None
         whole = response(turn)
         self._history.keep(text_in(whole["id"]), Sent(call.prompt, turn.body))
         previous = self._store.context(text_in(turn.body.get("previous_response_id")))

@@ -33,6 +33,23 @@ def unfinished(whole: JsonObject, status: str) -> JsonObject:
     return {**whole, **early, "status": status, "incomplete_details": None}
 
 
+def compacted(turn: Turn, given: list[JsonObject]) -> JsonObject:
+    """The answer of `responses/compact`: the user's messages, and the rest in one item."""
+    kept = [{"type": "message", **item} for item in given if item.get("role") == "user"]
+    rest: JsonObject = {
+        "id": turn.new_id("cmp"),
+        "type": "compaction",
+        "encrypted_content": turn.reply.text,
+    }
+    return {
+        "id": turn.reply.response_id or turn.new_id("resp"),
+        "object": "response.compaction",
+        "created_at": int(turn.at),
+        "output": [*kept, rest],
+        "usage": _usage(turn),
+    }
+
+
 def response_events(whole: JsonObject, chunk_chars: int, after: int = -1) -> Iterator[bytes]:
     """The events of a streamed response, numbered in sequence; those `after` a number when read again."""
     for number, event in enumerate(_events(whole, chunk_chars)):

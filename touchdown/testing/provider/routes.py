@@ -11,7 +11,7 @@ Api: TypeAlias = Literal[
     "anthropic.messages", "openai.chat", "openai.responses", "openai.embeddings", "other"
 ]
 Action: TypeAlias = Literal[
-    "answer", "stream", "count", "get", "cancel", "models", "eventstream", "unknown"
+    "answer", "stream", "compact", "count", "get", "cancel", "models", "eventstream", "unknown"
 ]
 
 _MODEL = r"(?P<model>[^/]+)"
@@ -68,6 +68,7 @@ _PATTERNS = (
     _row("POST", "chat/completions", "openai.chat"),
     _row("POST", "responses", "openai.responses"),
     _row("POST", "responses/input_tokens", "openai.responses", "count"),
+    _row("POST", "responses/compact", "openai.responses", "compact"),
     _row("POST", rf"{_RESPONSE}/cancel", "openai.responses", "cancel"),
     _row("GET", _RESPONSE, "openai.responses", "get"),
     _row("POST", "embeddings", "openai.embeddings"),
