@@ -163,3 +163,5 @@ def test_the_tool_runner(configured: bool, desk: Desk, host: Host, claude: Any) 
         assert len(seen.calls) == len(spans) == 2
         assert len(seen.tools) == 0
         assert [(row.name, row.calls) for row in seen.account.tools] == [("run_tests", 1)]
+    if configured:
+        client.close()
