@@ -17,7 +17,6 @@ from touchdown.runtime.place import Place
 from touchdown.runtime.raw import RawBody, read_raw
 from touchdown.runtime.reading import CallReader, StreamReader
 
-
 UNREADABLE = Usage(problems=("answer not readable",))
 
 
