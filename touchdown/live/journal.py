@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -129,38 +129,58 @@ def read_journal(path: str | os.PathLike[str]) -> Iterator[Record]:
 
     Errors: :class:`JournalError` names the file and line of anything else that cannot be read.
     """
+
+    def refuse(number: int, error: JournalError) -> None:
+        mend = "remove the line to read the rest"
+        raise JournalError(f"{path}:{number}: {error}; {mend}") from error
+
     with open(path, "rb") as file:
-        lines = enumerate(file, 1)
-        number, line = next(lines, (0, b""))
-        for next_number, next_line in lines:
-            if next_line != HEAD or _is_json(line):
-                yield from _read_line(path, number, line)
-            number, line = next_number, next_line
-        if line.endswith(b"\n"):
-            yield from _read_line(path, number, line)
+        yield from decode_lines(enumerate(file, 1), refuse)
+
+
+def decode_lines(
+    lines: Iterable[tuple[int, bytes]], refuse: Callable[[int, JournalError], None]
+) -> Iterator[Record]:
+    """The records of a journal's numbered lines. A line that cannot be read is handed to ``refuse``."""
+    following = iter(lines)
+    number, line = next(following, (0, b""))
+    for next_number, next_line in following:
+        if next_line != HEAD or _is_json(line):
+            yield from _decoded(number, line, refuse)
+        number, line = next_number, next_line
+    if line.endswith(b"\n"):
+        yield from _decoded(number, line, refuse)
 
 
 def _is_json(line: bytes) -> bool:
     try:
         msgspec.json.decode(line)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return False
     return True
 
 
-def _read_line(path: str | os.PathLike[str], number: int, line: bytes) -> Iterator[Record]:
+def _decoded(
+    number: int, line: bytes, refuse: Callable[[int, JournalError], None]
+) -> Iterator[Record]:
+    try:
+        record = _decode_line(line)
+    except JournalError as error:
+        refuse(number, error)
+        return
+    if record is not None:
+        yield record
+
+
+def _decode_line(line: bytes) -> Record | None:
+    """The record on a line; ``None`` for the line that names the format."""
     try:
         fields = msgspec.json.decode(line)
         if "journal" in fields:
             if fields["journal"] != FORMAT:
-                raise JournalError(
-                    f"{path}:{number}: journal format {fields['journal']!r}; this reads {FORMAT}"
-                )
-            return
-        kind = KINDS[fields["kind"]]
-        record: Record = msgspec.convert(fields["record"], kind, strict=False)
-    except (msgspec.MsgspecError, KeyError, TypeError) as error:
-        raise JournalError(
-            f"{path}:{number}: not a line of a journal ({error}); remove the line to read the rest"
-        ) from error
-    yield record
+                raise JournalError(f"journal format {fields['journal']!r}; this reads {FORMAT}")
+            return None
+        record: Record = msgspec.convert(fields["record"], KINDS[fields["kind"]], strict=False)
+        return record
+    except (msgspec.MsgspecError, KeyError, TypeError, UnicodeDecodeError, RecursionError) as error:
+        raise JournalError(f"not a line of a journal ({error})") from error

@@ -1,0 +1,43 @@
+"""The registry: a source that was added only in part is told."""
+
+import importlib
+import re
+from pathlib import Path
+
+import pytest
+
+from touchdown.sessions.readers import READERS, recognise
+from touchdown.sessions.source import Head, Reader
+
+REPOSITORY = Path(__file__).parents[2]
+ROWS = re.findall(r"^\| `([^`]+)` \|", (REPOSITORY / "docs/new-source.md").read_text(), re.M)
+
+
+@pytest.mark.parametrize("reader", READERS, ids=lambda reader: reader.name)
+def test_a_reader_has_its_file_its_test_and_its_row(reader: Reader) -> None:
+    name = reader.name.replace("-", "_")
+    importlib.import_module(f"touchdown.sessions.{name}")
+    assert type(reader).__module__.startswith(f"touchdown.sessions.{name}")
+    assert (REPOSITORY / f"tests/sessions/test_{name}.py").exists()
+    assert reader.name in ROWS
+    assert reader.title
+
+
+def test_every_row_has_its_reader() -> None:
+    assert ROWS == [reader.name for reader in READERS]
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\x00" * 100,
+        b"{",
+        b"[1, 2]\n" * 10,
+        b'{"type": 3}\n',
+        b"\xff\xfe{\x00}\x00",
+        b"[" * 60000,
+    ],
+)
+def test_nothing_that_is_no_session_is_recognised(data: bytes) -> None:
+    assert recognise(Head("x", data, len(data))) is None

@@ -1,0 +1,21 @@
+"""The registry of readers. A new source: a file, a line here, a test, a row in ``docs/new-source.md``."""
+
+from touchdown.sessions.journal import JournalReader
+from touchdown.sessions.source import Found, Head, Reader
+
+READERS: tuple[Reader, ...] = (JournalReader(),)
+"""The first that recognises a file reads it."""
+
+BY_NAME = {reader.name: reader for reader in READERS}
+
+
+def recognise(head: Head) -> tuple[Reader, Found] | None:
+    """The reader of this file; ``None`` when none knows it. One that breaks on a file does not know it."""
+    for reader in READERS:
+        try:
+            found = reader.recognise(head)
+        except Exception:
+            continue
+        if found is not None:
+            return reader, found
+    return None

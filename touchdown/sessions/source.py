@@ -1,0 +1,181 @@
+"""What a reader of recorded sessions is given and gives: heads of files in, sessions of records out."""
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from decimal import Decimal
+from functools import cached_property
+from typing import Protocol
+
+import msgspec
+
+from touchdown.records import Record
+
+HEAD_BYTES = 64 * 1024
+"""How much of a file is looked at to recognise it."""
+
+MOST_LINES_OF_A_FILE = 3
+"""After so many problems of one file the rest is only counted."""
+
+
+class Head:
+    """The beginning of a file: all that a reader may look at to say whether it knows the file."""
+
+    def __init__(self, path: str, data: bytes, size: int) -> None:
+        self.path = path
+        self.data = data
+        self.size = size
+
+    @cached_property
+    def records(self) -> list[Mapping[str, object]]:
+        """The JSON objects that stand on whole lines of the head; other lines are passed over."""
+        lines = self.data.split(b"\n")
+        if self.size > len(self.data):
+            lines.pop()
+        return [value for line in lines if isinstance(value := _decoded(line), dict)]
+
+    @cached_property
+    def document(self) -> Mapping[str, object]:
+        """The file as one JSON object where all of it fits into the head; else empty."""
+        value = _decoded(self.data) if self.size <= len(self.data) else None
+        return value if isinstance(value, dict) else {}
+
+
+def _decoded(data: bytes) -> object:
+    try:
+        return msgspec.json.decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A reader knows a file.
+
+    Files with one ``group`` are read together (a session and its sub-agents); without one a file stands
+    alone. Sources are read by ``started`` (text that sorts by time), ``copy`` last among equal ones: a
+    model call that lies in several is counted in the first.
+    """
+
+    group: str = ""
+    started: str = ""
+    copy: bool = False
+    side: bool = False
+    """A file that belongs to another of the group and is read after it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One unit of reading: the files of one session, or one file with any number of sessions."""
+
+    reader: str
+    paths: tuple[str, ...]
+    size: int
+    started: str = ""
+    copy: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What could not be read, in one line: the file, the line, what is wrong, what to do."""
+
+    path: str
+    what: str
+    mend: str = ""
+    line: int | None = None
+
+    def __str__(self) -> str:
+        place = self.path if self.line is None else f"{self.path}:{self.line}"
+        return f"{place}: {self.what}" + (f"; {self.mend}" if self.mend else "")
+
+
+class Problems:
+    """Collects problems. Of one file only the first few are kept, the rest is counted."""
+
+    def __init__(self) -> None:
+        self._kept: list[Problem] = []
+        self._left_out: dict[str, int] = {}
+        self._of_file: dict[str, int] = {}
+
+    def add(self, path: str, what: str, mend: str = "", line: int | None = None) -> None:
+        """One more problem."""
+        self._of_file[path] = self._of_file.get(path, 0) + 1
+        if self._of_file[path] > MOST_LINES_OF_A_FILE:
+            self._left_out[path] = self._left_out.get(path, 0) + 1
+        else:
+            self._kept.append(Problem(path, what, mend, line))
+
+    def refused(self, path: str, error: OSError) -> None:
+        """The system does not let the file be read."""
+        self.add(path, f"cannot be read ({error.strerror or error})", "check its permissions")
+
+    def __iter__(self) -> Iterator[Problem]:
+        yield from self._kept
+        for path, count in self._left_out.items():
+            yield Problem(path, f"and {count} more lines with problems")
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """What a source itself says a session came to: a harness's estimate, for comparison only.
+
+    Units: US dollars; tokens by model in the source's own words.
+    """
+
+    usd: Decimal | None = None
+    by_model: Mapping[str, Decimal] = field(default_factory=dict)
+    tokens: Mapping[str, int] = field(default_factory=dict)
+    """Model to all its tokens, input of every class and output."""
+    said_by: str = ""
+    """The field it stands in, e.g. ``total_cost_usd``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One recorded session: records as live capture would have made them, one root task for all.
+
+    ``records`` is read once. ``name`` and ``project`` are for people; ``notes`` say what the reader had
+    to assume for the whole session, one line each.
+    """
+
+    id: str
+    source: str
+    """The reader's name."""
+    path: str
+    records: Iterable[Record]
+    name: str = ""
+    project: str = ""
+    reported: Reported | None = None
+    notes: tuple[str, ...] = ()
+
+
+class Reader(Protocol):
+    """Reads one kind of source. Its file is the only place that knows it, beside its line in ``READERS``."""
+
+    @property
+    def name(self) -> str:
+        """Its stable name."""
+        ...
+
+    @property
+    def title(self) -> str:
+        """What it reads, in a few words."""
+        ...
+
+    def recognise(self, head: Head) -> Found | None:
+        """Whether this is such a file, by its content and never by its name."""
+        ...
+
+    def read(self, source: Source, problems: Problems) -> Iterator[Session]:
+        """The sessions of the source. What cannot be read is told to ``problems``; nothing is raised.
+
+        The id of a model call is unique in its session; ``response_id`` is the provider's own, so that a
+        call which lies in several sessions is counted once.
+        """
+        ...
+
+
+def read_head(path: str) -> Head:
+    """The head of a file. Errors: ``OSError``."""
+    with open(path, "rb") as file:
+        return Head(path, file.read(HEAD_BYTES), os.fstat(file.fileno()).st_size)
