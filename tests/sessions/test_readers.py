@@ -24,7 +24,7 @@ def test_a_reader_has_its_file_its_test_and_its_row(reader: Reader) -> None:
 
 
 def test_every_row_has_its_reader() -> None:
-    assert ROWS == [reader.name for reader in READERS]
+    assert [reader.name for reader in READERS] == ROWS
 
 
 @pytest.mark.parametrize(

@@ -149,6 +149,8 @@ def _why_not_read(q: _Question) -> Cause:
     """An entry was there and was not read."""
     if q.entry is not None and q.entry.in_flight:
         return "concurrent_write", "sent before the first answer to the same prefix began"
+    if q.context.segment(0).kind == "opaque":
+        return "opaque_input", "evicted, or a part of the context changed that was not recorded"
     return "evicted", "the entry was written and had not run out"
 
 

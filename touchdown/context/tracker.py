@@ -56,7 +56,7 @@ class ContextTracker:
         if len(self._segments) < shared:
             shared = len(self._segments)
         kept = self._segments[:shared]
-        new = [self._segment(block) for block in view.blocks[shared:]]
+        new = [make_segment(block, self.key) for block in view.blocks[shared:]]
         segments = kept + new
         keyframe = self._predecessor is None or self._sequence % KEYFRAME_EVERY == 0
         shape = ContextShape(
@@ -84,19 +84,21 @@ class ContextTracker:
             shared += 1
         return shared
 
-    def _segment(self, block: Block) -> Segment:
-        text = result_text(block.result_text) if block.kind == "tool_result" else None
-        return Segment(
-            kind=block.kind,
-            chars=count_chars(block.content),
-            digest=digest([block.kind, block.role, block.content], self.key),
-            role=block.role,
-            call_id=block.call_id,
-            tool_name=block.tool_name,
-            failed=block.failed,
-            cache_life=block.cache_life,
-            result_digest=digest(text, self.key) if text is not None else "",
-        )
+
+def make_segment(block: Block, key: bytes) -> Segment:
+    """The shape of one block: its size and keyed digests."""
+    text = result_text(block.result_text) if block.kind == "tool_result" else None
+    return Segment(
+        kind=block.kind,
+        chars=count_chars(block.content),
+        digest=digest([block.kind, block.role, block.content], key),
+        role=block.role,
+        call_id=block.call_id,
+        tool_name=block.tool_name,
+        failed=block.failed,
+        cache_life=block.cache_life,
+        result_digest=digest(text, key) if text is not None else "",
+    )
 
 
 def _digest_all(segments: Sequence[Segment], key: bytes) -> str:

@@ -59,6 +59,7 @@ def _source(reader: str, files: list[tuple[str, int, Found]]) -> Source:
         reader=reader,
         paths=tuple(path for path, _, _ in files),
         size=sum(size for _, size, _ in files),
+        group=files[0][2].group,
         started=min((found.started for _, _, found in files if found.started), default=""),
         copy=all(found.copy for _, _, found in files),
     )

@@ -1,9 +1,10 @@
 """The registry of readers. A new source: a file, a line here, a test, a row in ``docs/new-source.md``."""
 
+from touchdown.sessions.claude_code import ClaudeCodeReader
 from touchdown.sessions.journal import JournalReader
 from touchdown.sessions.source import Found, Head, Reader
 
-READERS: tuple[Reader, ...] = (JournalReader(),)
+READERS: tuple[Reader, ...] = (JournalReader(), ClaudeCodeReader())
 """The first that recognises a file reads it."""
 
 BY_NAME = {reader.name: reader for reader in READERS}

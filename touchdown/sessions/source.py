@@ -71,6 +71,7 @@ class Source:
     reader: str
     paths: tuple[str, ...]
     size: int
+    group: str = ""
     started: str = ""
     copy: bool = False
 

@@ -1,0 +1,148 @@
+"""The content of a message: its blocks as segments, its tool requests and its tool results."""
+
+import hashlib
+from dataclasses import dataclass
+
+import msgspec
+
+from touchdown.context.blocks import MEDIA_CHARS
+from touchdown.records import Segment
+from touchdown.records.context import SegmentKind
+from touchdown.sessions.claude_code.line import NOTHING
+
+
+class Part(msgspec.Struct, gc=False):
+    """One block of a message."""
+
+    type: str = ""
+    text: str = ""
+    thinking: str = ""
+    signature: str = ""
+    data: str = ""
+    source: msgspec.Raw = NOTHING
+    id: str = ""
+    name: str = ""
+    input: msgspec.Raw = NOTHING
+    tool_use_id: str = ""
+    content: msgspec.Raw = NOTHING
+    is_error: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """A message taken apart. ``raw`` parts of an unknown form are kept as one block of other content."""
+
+    parts: tuple[Part, ...] = ()
+    text: str | None = None
+    """The whole of a message that is plain text."""
+    raw: bytes = b""
+
+    @property
+    def results(self) -> tuple[Part, ...]:
+        """The tool results in it."""
+        return tuple(part for part in self.parts if part.type == "tool_result")
+
+    @property
+    def said(self) -> str:
+        """The first text in it."""
+        if self.text is not None:
+            return self.text
+        return next((part.text for part in self.parts if part.type == "text"), "")
+
+
+_decode = msgspec.json.Decoder(str | list[Part]).decode
+_decode_text = msgspec.json.Decoder(str).decode
+_KINDS: dict[str, SegmentKind] = {
+    "thinking": "thinking",
+    "redacted_thinking": "thinking",
+    "tool_use": "tool_use",
+    "server_tool_use": "tool_use",
+    "tool_result": "tool_result",
+    "image": "media",
+    "document": "media",
+}
+
+
+def read_content(raw: msgspec.Raw) -> Content:
+    """The content of a message. What has no known form is kept by its bytes."""
+    data = bytes(raw)
+    if data == b"null":
+        return Content()
+    try:
+        value = _decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return Content(raw=data)
+    return Content(text=value) if isinstance(value, str) else Content(parts=tuple(value))
+
+
+def segments_of(
+    content: Content, role: str, names: dict[str, str], kind: SegmentKind | None = None
+) -> list[Segment]:
+    """The blocks as segments. ``names`` holds the tools of calls by id; ``kind`` overrides that of text."""
+    plain: SegmentKind = kind or ("assistant" if role == "assistant" else "user")
+    if content.text is not None:
+        return [Segment(plain, len(content.text), digest(plain, content.text), role)]
+    if content.raw:
+        return [Segment("other", len(content.raw), digest("other", content.raw), role)]
+    return [_segment(part, role, names, plain) for part in content.parts]
+
+
+def _segment(part: Part, role: str, names: dict[str, str], plain: SegmentKind) -> Segment:
+    kind = _KINDS.get(part.type, plain)
+    if kind == "tool_result":
+        read = digest("result", bytes(part.content))
+        return Segment(
+            kind=kind,
+            chars=result_chars(part),
+            digest=read,
+            role=role,
+            call_id=part.tool_use_id or None,
+            tool_name=names.get(part.tool_use_id),
+            failed=part.is_error is True,
+            result_digest=read,
+        )
+    if kind == "tool_use":
+        return Segment(
+            kind=kind,
+            chars=argument_chars(part) + len(part.name),
+            digest=digest("tool_use", part.id, part.name, bytes(part.input)),
+            role=role,
+            call_id=part.id or None,
+            tool_name=part.name or None,
+        )
+    if kind == "thinking":
+        thought = digest("thinking", part.signature, part.thinking, part.data)
+        return Segment(kind, thinking_chars(part), thought, role)
+    if kind == "media":
+        return Segment(kind, MEDIA_CHARS, digest("media", bytes(part.source)), role)
+    return Segment(kind, len(part.text), digest(plain, part.text), role)
+
+
+def argument_chars(part: Part) -> int:
+    """Characters of a tool request's arguments."""
+    return len(bytes(part.input)) if part.input is not NOTHING else 0
+
+
+def thinking_chars(part: Part) -> int:
+    """Characters of reasoning; of reasoning that is written down only sealed, the size of its seal."""
+    return len(part.thinking) or len(part.signature) * 3 // 4
+
+
+def result_chars(part: Part) -> int:
+    """Characters of a tool result as the model reads it; an image counts as ``MEDIA_CHARS``."""
+    data = bytes(part.content)
+    if data.startswith(b'"'):
+        return len(_decode_text(data))
+    content = read_content(part.content)
+    return sum(
+        MEDIA_CHARS if part.type in ("image", "document") else len(part.text)
+        for part in content.parts
+    ) or (0 if data == b"null" else len(content.raw))
+
+
+def digest(kind: str, *pieces: str | bytes) -> str:
+    """A digest of one block, to be compared within one session and with nothing else."""
+    state = hashlib.blake2b(digest_size=8, person=kind.encode())
+    for piece in pieces:
+        state.update(piece if isinstance(piece, bytes) else piece.encode("utf-8", "surrogatepass"))
+    return state.hexdigest()

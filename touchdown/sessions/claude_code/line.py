@@ -1,0 +1,106 @@
+"""One line of a Claude Code transcript: the fields that are needed, decoded without the rest.
+
+The format is the vendor's own and changes between versions: a field of another type than expected is
+taken as missing, and nothing else of the line is lost.
+"""
+
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import msgspec
+
+EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+MICROSECOND = timedelta(microseconds=1)
+NOTHING = msgspec.Raw(b"null")
+
+
+class Message(msgspec.Struct, gc=False):
+    """The API's message; ``content`` and ``usage`` stay undecoded until they are needed."""
+
+    id: str | None = None
+    model: str | None = None
+    content: msgspec.Raw = NOTHING
+    usage: msgspec.Raw = NOTHING
+    stop_reason: str | msgspec.UnsetType | None = msgspec.UNSET
+
+
+class Line(msgspec.Struct, gc=False):
+    """A line of a transcript, or of ``claude -p --output-format stream-json``."""
+
+    type: str = ""
+    subtype: str | None = None
+    uuid: str | None = None
+    parent: str | msgspec.UnsetType | None = msgspec.field(default=msgspec.UNSET, name="parentUuid")
+    session: str | None = msgspec.field(default=None, name="sessionId")
+    timestamp: datetime | None = None
+    cwd: str | None = None
+    side: bool = msgspec.field(default=False, name="isSidechain")
+    agent: str | None = msgspec.field(default=None, name="agentId")
+    meta: bool = msgspec.field(default=False, name="isMeta")
+    summary_of_history: bool = msgspec.field(default=False, name="isCompactSummary")
+    api_error: bool = msgspec.field(default=False, name="isApiErrorMessage")
+    prompt: str | None = msgspec.field(default=None, name="promptId")
+    message: Message | None = None
+    result: msgspec.Raw = msgspec.field(default=NOTHING, name="toolUseResult")
+    attachment: msgspec.Raw = NOTHING
+    error: msgspec.Raw = NOTHING
+    retry_in_ms: float | None = msgspec.field(default=None, name="retryInMs")
+    cost_usd: float | None = msgspec.field(default=None, name="costUSD")
+    title: str | None = msgspec.field(default=None, name="aiTitle")
+    own_title: str | None = msgspec.field(default=None, name="customTitle")
+    summary: str | None = None
+    # Only in stream-json:
+    session_id: str | None = None
+    parent_tool_use_id: str | None = None
+    total_cost_usd: float | None = None
+    model_usage: msgspec.Raw = msgspec.field(default=NOTHING, name="modelUsage")
+    event: msgspec.Raw = NOTHING
+
+    @property
+    def at_ns(self) -> int | None:
+        """When it was written: nanoseconds since the epoch."""
+        at = self.timestamp
+        if at is None:
+            return None
+        if at.tzinfo is None:
+            at = at.replace(tzinfo=timezone.utc)
+        return (at - EPOCH) // MICROSECOND * 1000
+
+
+_decode = msgspec.json.Decoder(Line).decode
+_FIELDS = {field.encode_name: field for field in msgspec.structs.fields(Line)}
+_OF_MESSAGE = {field.encode_name: field for field in msgspec.structs.fields(Message)}
+
+
+def decode_line(line: bytes) -> Line:
+    """The line, as far as its fields have the types that are known.
+
+    Errors: ``msgspec.DecodeError`` or ``UnicodeDecodeError`` for what is no JSON object.
+    """
+    try:
+        return _decode(line)
+    except msgspec.ValidationError:
+        value = msgspec.json.decode(line)
+        if not isinstance(value, dict):
+            raise
+        return Line(**_fitting(value, _FIELDS))
+
+
+def _fitting(value: dict[str, Any], fields: dict[str, Any]) -> dict[str, Any]:
+    """The fields whose value has the expected type."""
+    fitting: dict[str, Any] = {}
+    for name, field in fields.items():
+        if name not in value:
+            continue
+        given = value[name]
+        try:
+            if field.type is msgspec.Raw:
+                fitting[field.name] = msgspec.Raw(msgspec.json.encode(given))
+            elif name == "message":
+                if isinstance(given, dict):
+                    fitting[field.name] = Message(**_fitting(given, _OF_MESSAGE))
+            else:
+                fitting[field.name] = msgspec.convert(given, field.type)
+        except (msgspec.MsgspecError, UnicodeEncodeError):
+            continue
+    return fitting

@@ -1,0 +1,114 @@
+"""Transcripts in the projects folder: a session's file and the files of its sub-agents."""
+
+import os
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from pathlib import Path
+
+import msgspec
+
+from touchdown.clients.fields import text
+from touchdown.sessions.claude_code.line import Line, decode_line
+from touchdown.sessions.claude_code.transcript import Transcript
+from touchdown.sessions.lines import read_lines
+from touchdown.sessions.source import Found, Head, Problems, Reported, Session, Source
+
+MOST_SIDECAR_BYTES = 64 * 1024
+NO_CALLS = "a session with no model call that carries usage"
+NO_TIMES = "its lines carry no times: the file's own date stands in, and no gap can be seen"
+
+
+class ClaudeCodeReader:
+    """Reads ``~/.claude/projects``. The format is the vendor's own and read tolerantly."""
+
+    name = "claude-code"
+    title = "Claude Code transcripts"
+
+    def recognise(self, head: Head) -> Found | None:
+        """By lines with a session id and a message, whatever the file's name."""
+        if b'"session_id"' in head.data and b'"parentUuid"' not in head.data:
+            return None
+        known = [record for record in head.records if _is_line(record)]
+        if not known:
+            long_line = b'"sessionId"' in head.data and b'"parentUuid"' in head.data
+            return Found() if long_line else None
+        sessions = [name for record in known if (name := text(record, "sessionId"))]
+        stem = Path(head.path).stem
+        side = any(record.get("isSidechain") is True for record in known[:1])
+        return Found(
+            group=stem if stem in sessions else next(iter(sessions), ""),
+            started=next((at for record in known if (at := text(record, "timestamp"))), ""),
+            copy=any("forkedFrom" in record for record in known),
+            side=side,
+        )
+
+    def read(self, source: Source, problems: Problems) -> Iterator[Session]:
+        """The one session of these files."""
+        name = source.group or Path(source.paths[0]).stem
+        transcript = Transcript(name, written_ns(source.paths[0]))
+        lines = 0
+        for path in source.paths:
+            for line in read_transcript(path, problems):
+                lines += 1
+                transcript.take(line)
+                if line.side and line.agent:
+                    _note_sidecar(path, line.agent, transcript)
+        if not transcript.answers:
+            problems.add(source.paths[0], NO_CALLS)
+        yield Session(
+            id=name,
+            source=self.name,
+            path=source.paths[0],
+            records=list(transcript.records()),
+            name=transcript.title,
+            project=transcript.project,
+            reported=_reported(transcript.costs),
+            notes=(NO_TIMES,) if lines and transcript.without_time == lines else (),
+        )
+
+
+def read_transcript(path: str, problems: Problems) -> Iterator[Line]:
+    """The lines of a file. One that cannot be decoded is told and left out."""
+    for number, data in read_lines(path, problems):
+        try:
+            yield decode_line(data)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+            whole = data.endswith(b"\n")
+            what = f"not JSON in UTF-8 ({error})" if whole else "the last line is cut short"
+            problems.add(path, what, "it is left out", number)
+
+
+def written_ns(path: str) -> int:
+    """When the file was last written; 0 when that cannot be told."""
+    try:
+        return os.stat(path).st_mtime_ns
+    except OSError:
+        return 0
+
+
+def _is_line(record: Mapping[str, object]) -> bool:
+    if text(record, "sessionId") and text(record, "type"):
+        return True
+    message = record.get("message")
+    usage = message.get("usage") if isinstance(message, dict) else None
+    return isinstance(usage, dict) and "timestamp" in record and "session_id" not in record
+
+
+def _note_sidecar(path: str, agent: str, transcript: Transcript) -> None:
+    """What the small file beside a sub-agent's says: its kind, and who began it."""
+    if transcript.agents.has_sidecar(agent):
+        return
+    try:
+        with open(f"{path.removesuffix('.jsonl')}.meta.json", "rb") as file:
+            value = msgspec.json.decode(file.read(MOST_SIDECAR_BYTES))
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        value = None
+    transcript.agents.note_sidecar(agent, text(value, "agentType") or text(value, "description"))
+
+
+def _reported(costs: Mapping[str, float]) -> Reported | None:
+    if not costs:
+        return None
+    return Reported(
+        sum((Decimal(str(usd)) for usd in costs.values()), Decimal(0)), said_by="costUSD"
+    )

@@ -1,0 +1,130 @@
+"""Tool calls: what an answer asked for, joined with the result that came back."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+import msgspec
+
+from touchdown.records import ToolCall
+from touchdown.sessions.claude_code.agents import Agents
+from touchdown.sessions.claude_code.content import Content, Part, digest, result_chars
+from touchdown.sessions.claude_code.line import Line
+from touchdown.sessions.claude_code.turns import Turns
+
+READ_ONLY = frozenset({"Glob", "Grep", "LS", "NotebookRead", "Read", "ToolSearch", "WebFetch"})
+"""Built-in tools that change nothing. Source: the vendor's list of tools, 2026-08."""
+
+SPAWNING = frozenset({"Agent", "Task"})
+
+
+class _Outcome(msgspec.Struct, gc=False):
+    """What a result's structured twin says beside its content; it differs from tool to tool."""
+
+    agent: str = msgspec.field(default="", name="agentId")
+    duration_ms: float | None = msgspec.field(default=None, name="durationMs")
+    duration_s: float | None = msgspec.field(default=None, name="durationSeconds")
+    total_ms: float | None = msgspec.field(default=None, name="totalDurationMs")
+
+    @property
+    def duration_ns(self) -> int | None:
+        if self.duration_s is not None:
+            return int(self.duration_s * 1e9)
+        known = self.duration_ms if self.duration_ms is not None else self.total_ms
+        return None if known is None else int(known * 1e6)
+
+
+class _Spawn(msgspec.Struct, gc=False):
+    subagent_type: str = ""
+    description: str = ""
+
+
+_decode_outcome = msgspec.json.Decoder(_Outcome).decode
+_decode_spawn = msgspec.json.Decoder(_Spawn).decode
+
+
+@dataclass(slots=True)
+class _Request:
+    name: str
+    agent_id: str
+    at_ns: int
+    arguments: str
+
+
+class Tools:
+    """Requests and results as they come."""
+
+    def __init__(self) -> None:
+        self.names: dict[str, str] = {}
+        self._requests: dict[str, _Request] = {}
+        self._calls: dict[str, ToolCall] = {}
+        self._spawned: dict[str, str] = {}
+
+    def requested(self, content: Content, agent_id: str, at_ns: int) -> None:
+        """An answer asks for tools."""
+        for part in content.parts:
+            if part.type == "tool_use" and part.id and part.id not in self._requests:
+                self.names[part.id] = part.name
+                asked = digest("arguments", part.name, bytes(part.input))
+                self._requests[part.id] = _Request(part.name, agent_id, at_ns, asked)
+                if part.name in SPAWNING:
+                    self._spawned[part.id] = _agent_name(part)
+
+    def spawned_name(self, call_id: str) -> str:
+        """The name of the agent that a tool call began; empty where it began none."""
+        return self._spawned.get(call_id, "")
+
+    def answered(
+        self, results: Iterable[Part], line: Line, agent_id: str, at_ns: int, agents: Agents
+    ) -> None:
+        """Results came back. The structured twin is taken only where the line holds one result."""
+        parts = list(results)
+        outcome = _outcome(line) if len(parts) == 1 else _Outcome()
+        for part in parts:
+            request = self._requests.get(part.tool_use_id)
+            if not part.tool_use_id or part.tool_use_id in self._calls:
+                continue
+            if outcome.agent:
+                agents.spawned(outcome.agent, agent_id, self.spawned_name(part.tool_use_id))
+            failed = part.is_error is True
+            self._calls[part.tool_use_id] = ToolCall(
+                id=part.tool_use_id,
+                task_id="",
+                agent_id=request.agent_id if request else agent_id,
+                name=request.name if request else "",
+                started_at_ns=min(request.at_ns, at_ns) if request else at_ns,
+                source="context",
+                duration_ns=outcome.duration_ns,
+                call_id=part.tool_use_id,
+                output_chars=result_chars(part),
+                result_digest=digest("result", bytes(part.content)),
+                argument_digest=request.arguments if request else "",
+                failed=failed,
+                failure="protocol" if failed else None,
+                read_only=request is not None and request.name in READ_ONLY,
+                status="error" if failed else "ok",
+            )
+
+    def records(self, turns: Turns) -> Iterator[ToolCall]:
+        """The tool calls, each in the turn in which it began."""
+        for call in self._calls.values():
+            ended = call.started_at_ns + max(call.duration_ns or 0, 0)
+            task = turns.use(call.started_at_ns, ended)
+            yield replace(call, task_id=task)
+
+
+def _outcome(line: Line) -> _Outcome:
+    data = bytes(line.result)
+    if not data.startswith(b"{"):
+        return _Outcome()
+    try:
+        return _decode_outcome(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return _Outcome()
+
+
+def _agent_name(part: Part) -> str:
+    try:
+        spawn = _decode_spawn(bytes(part.input))
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return ""
+    return spawn.subagent_type or spawn.description

@@ -1,0 +1,64 @@
+"""The turns of a session: each begins with what a user typed, and is a task inside the session's."""
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from touchdown.records import TaskRecord
+
+NO_PROMPT = ("<local-command", "<bash-", "[Request interrupted")
+"""How messages of the user's side begin that nobody typed for a model."""
+
+
+@dataclass(slots=True)
+class Turn:
+    """One turn. Units: nanoseconds since the epoch."""
+
+    id: str
+    number: int
+    started_at_ns: int
+    ended_at_ns: int
+    prompt: str | None = None
+    used: bool = False
+
+
+class Turns:
+    """The turns in the order they began."""
+
+    def __init__(self, session: str) -> None:
+        self._session = session
+        self._turns: list[Turn] = []
+        self._starts: list[int] = []
+
+    def begin(self, at_ns: int, prompt: str | None = None) -> None:
+        """A user typed something. More lines of the same prompt begin nothing new."""
+        latest = self._turns[-1] if self._turns else None
+        if latest is not None and prompt is not None and latest.prompt == prompt:
+            return
+        number = len(self._turns) + 1
+        at_ns = max(at_ns, latest.started_at_ns) if latest else at_ns
+        self._turns.append(Turn(f"{self._session}#{number}", number, at_ns, at_ns, prompt))
+        self._starts.append(at_ns)
+
+    def use(self, at_ns: int, ended_ns: int) -> str:
+        """The id of the turn in which something happened."""
+        if not self._turns:
+            self.begin(at_ns)
+        turn = self._turns[max(bisect_right(self._starts, at_ns) - 1, 0)]
+        turn.started_at_ns = min(turn.started_at_ns, at_ns)
+        turn.ended_at_ns = max(turn.ended_at_ns, ended_ns)
+        turn.used = True
+        return turn.id
+
+    def records(self, name: str) -> Iterator[TaskRecord]:
+        """The turns in which something happened, as tasks."""
+        for turn in self._turns:
+            if turn.used:
+                yield TaskRecord(
+                    id=turn.id,
+                    name=f"{name}, turn {turn.number}",
+                    started_at_ns=turn.started_at_ns,
+                    duration_ns=turn.ended_at_ns - turn.started_at_ns,
+                    parent_id=self._session,
+                    conversation=self._session,
+                )

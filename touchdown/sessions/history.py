@@ -1,0 +1,68 @@
+"""The context of one recorded agent as it grows, told call by call at the price of what is new."""
+
+from dataclasses import replace
+
+from touchdown.records import ContextShape, Segment
+
+CHARS_PER_TOKEN = 4
+"""Used only to guess how large the part is that a source leaves out. Basis: estimated."""
+
+
+class History:
+    """Segments in the order the model reads them. ``shape`` tells what is new since the call before."""
+
+    def __init__(self) -> None:
+        self._segments: list[Segment] = []
+        self._kept = 0
+        self._predecessor: str | None = None
+        self._sequence = 0
+        self._chars = 0
+
+    def __len__(self) -> int:
+        return len(self._segments)
+
+    @property
+    def chars(self) -> int:
+        """Characters of all segments."""
+        return self._chars
+
+    def append(self, segment: Segment) -> None:
+        """The model will read one more segment."""
+        self._segments.append(segment)
+        self._chars += segment.chars
+
+    def cut(self, length: int) -> None:
+        """Only the first ``length`` segments are still read."""
+        self._chars -= sum(segment.chars for segment in self._segments[length:])
+        del self._segments[length:]
+        self._kept = min(self._kept, length)
+
+    def shape(self, call_id: str) -> ContextShape:
+        """The shape of the call that reads what is here now."""
+        shape = ContextShape(
+            predecessor=self._predecessor,
+            shared=self._kept,
+            new=tuple(self._segments[self._kept :]),
+            sequence=self._sequence,
+            chars=self._chars,
+        )
+        self._predecessor = call_id
+        self._kept = len(self._segments)
+        self._sequence += 1
+        return shape
+
+
+def unseen_chars(input_tokens: int | None, visible_chars: int) -> int:
+    """A guess at the size of what a call read beside what the source holds."""
+    return max((input_tokens or 0) * CHARS_PER_TOKEN - visible_chars, 0)
+
+
+def with_unseen(shape: ContextShape, chars: int, agent_id: str) -> ContextShape:
+    """The shape with a first segment for what the source leaves out: the system prompt and the tools.
+
+    Its size is a guess and its content unknown. It is taken to stay the same for one agent, and no cause
+    is claimed for what happens in it.
+    """
+    if shape.predecessor is not None:
+        return replace(shape, shared=shape.shared + 1)
+    return replace(shape, new=(Segment("opaque", chars, f"unseen:{agent_id}"), *shape.new))
