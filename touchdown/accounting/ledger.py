@@ -1,6 +1,6 @@
 """The ledger of one root task and its child tasks: records in, verdicts and accounts out."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Context as DecimalContext
 from decimal import Decimal, localcontext
 from typing import TypeVar
@@ -10,7 +10,7 @@ from touchdown.accounting.contexts import Contexts
 from touchdown.accounting.facts import CallFacts
 from touchdown.accounting.fold import Fold
 from touchdown.accounting.settlement import settle
-from touchdown.accounting.statement import Folded, state_account
+from touchdown.accounting.statement import Folded, state_account, state_part
 from touchdown.prices.rates import Prices
 from touchdown.records import AgentRun, CallVerdict, ModelCall, Record, TaskRecord, ToolCall
 
@@ -61,13 +61,29 @@ class Ledger:
         Units: ``now_ns`` is the current time, for the wall time of a task that is still open.
         """
         with localcontext(EXACT):
-            if self._stale:
-                self._fold_again()
-            seen = settle(self._fold, self._tools.values())
-            folded = Folded(
-                seen, self._runs, self._tasks, frozenset(self._clashes), self._prices.version
-            )
-            return state_account(folded, now_ns, task_id)
+            return state_account(self._folded(), now_ns, task_id)
+
+    def parts(self, group: Callable[[ModelCall], str | None]) -> dict[str, TaskAccount]:
+        """The account of each group of calls, in the order of their first calls.
+
+        Causes and claims are those of the whole ledger; every call of a group lies in its account, and a
+        call whose group is ``None`` in none. A group named like a task of the ledger bears its record.
+        """
+        with localcontext(EXACT):
+            folded = self._folded()
+            groups: dict[str, list[CallFacts]] = {}
+            for facts in folded.seen.calls:
+                name = group(facts.call)
+                if name is not None:
+                    groups.setdefault(name, []).append(facts)
+            return {name: state_part(folded, calls, name) for name, calls in groups.items()}
+
+    def _folded(self) -> Folded:
+        if self._stale:
+            self._fold_again()
+        seen = settle(self._fold, self._tools.values())
+        clashes = frozenset(self._clashes)
+        return Folded(seen, self._runs, self._tasks, clashes, self._prices.version)
 
     def verdict(self, call_id: str) -> CallVerdict | None:
         """What the ledger now says of one call; ``None`` for a call it does not know."""

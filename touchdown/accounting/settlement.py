@@ -9,7 +9,7 @@ from touchdown.accounting.fold import Fold
 from touchdown.accounting.postings import post
 from touchdown.accounting.taxes.registry import BUILT, CLAIM_ORDER
 from touchdown.accounting.taxes.tax import Claim, Evidence
-from touchdown.accounting.toolbook import join_tools
+from touchdown.accounting.toolbook import Execution, join_tools
 from touchdown.records import ToolCall
 
 
@@ -30,6 +30,23 @@ def of_tasks(seen: Evidence, tasks: set[str]) -> Evidence:
         calls=[facts for facts in seen.calls if facts.call.task_id in tasks],
         executions=[done for done in seen.executions if done.task_id in tasks],
     )
+
+
+def of_calls(seen: Evidence, calls: Sequence[CallFacts]) -> Evidence:
+    """The part that belongs to these calls: a tool execution lies with the call that asked for it."""
+    ids = {facts.call.id for facts in calls}
+    mine = [done for done in seen.executions if _asking_call(seen, done) in ids]
+    return replace(seen, calls=calls, executions=mine)
+
+
+def _asking_call(seen: Evidence, done: Execution) -> str:
+    """The call that asked for a tool execution, else the one that read its result first."""
+    asked = done.result.asked if done.result is not None else None
+    if asked is None and done.tool is not None:
+        asked = seen.book.asked_for(done.tool)
+    if asked is not None:
+        return asked[0].call.id
+    return done.result.facts.call.id if done.result is not None else ""
 
 
 def _claims_by_call(seen: Evidence) -> dict[str, list[Claim]]:

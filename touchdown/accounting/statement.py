@@ -1,12 +1,13 @@
 """The statement: a task's account, made of what was folded and settled."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from touchdown.accounting.account import Finding, Money, TaskAccount
 from touchdown.accounting.bill import total_money
 from touchdown.accounting.cache_rules import VERSION as CACHE_RULES_VERSION
-from touchdown.accounting.settlement import of_tasks
+from touchdown.accounting.facts import CallFacts
+from touchdown.accounting.settlement import of_calls, of_tasks
 from touchdown.accounting.taxes.registry import BUILT, TAXES
 from touchdown.accounting.taxes.subagent_fanout import SMALLEST_SHARED_TOKENS
 from touchdown.accounting.taxes.tax import Evidence
@@ -44,13 +45,34 @@ def state_account(folded: Folded, now_ns: int | None, task_id: str | None) -> Ta
     tasks = None if whole else _with_children(task.id, folded.tasks)
     seen = folded.seen if tasks is None else of_tasks(folded.seen, tasks)
     runs = [run for run in folded.runs.values() if tasks is None or run.task_id in tasks]
+    return _state(folded, task, seen, runs, _wall_s(task, now_ns))
+
+
+def state_part(folded: Folded, calls: Sequence[CallFacts], name: str) -> TaskAccount:
+    """The account of some calls; their task is the one called ``name`` where there is one, else the root."""
+    seen = of_calls(folded.seen, calls)
+    agents = {facts.call.agent_id for facts in calls}
+    runs = [run for run in folded.runs.values() if run.id in agents]
+    own = folded.tasks.get(name)
+    return _state(
+        folded, own or _task(folded, None), seen, runs, _wall_s(own, None) if own else None
+    )
+
+
+def _state(
+    folded: Folded,
+    task: TaskRecord,
+    seen: Evidence,
+    runs: Sequence[AgentRun],
+    wall_s: float | None,
+) -> TaskAccount:
     started = [run for run in runs if run.status != "not_started"]
     calls = [facts.call for facts in seen.calls]
     attempts = [attempt for call in calls for attempt in call.attempts]
     return TaskAccount(
         task=task,
         open=task.duration_ns is None,
-        wall_s=_wall_s(task, now_ns),
+        wall_s=wall_s,
         model_calls=len(calls),
         tool_calls=len(seen.executions),
         agents=len(started),

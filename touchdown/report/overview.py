@@ -1,12 +1,13 @@
 """The summary: what a useful task costs, over all tasks so far and by name."""
 
 from collections.abc import Sequence
-from decimal import Decimal, localcontext
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from touchdown.accounting.account import Money, Summary, TaskAccount
+from touchdown.accounting.account import Summary, TaskAccount
+from touchdown.accounting.merging import add_money
 from touchdown.report.bill import Entry, bill_lines
-from touchdown.report.format import EXACT, column_places, count, percent, usd
+from touchdown.report.format import column_places, count, percent, usd
 from touchdown.report.layout import (
     EMPTY,
     INDENT,
@@ -105,42 +106,11 @@ def _where(summary: Summary, accounts: Sequence[TaskAccount], width: int) -> lis
     roots = [account.money for account in accounts if account.task.parent_id not in ids]
     if not roots:
         return []
-    money = _added(roots, summary.complete)
+    money = add_money(roots)
+    money = replace(money, complete=summary.complete and money.complete)
     missing = summary.total_usd - money.total_usd
     rest = Entry("tasks no longer held", missing, "unexplained") if missing > 0 else None
     return bill_lines(money, width, "where it went", rest)
-
-
-def _added(bills: Sequence[Money], complete: bool) -> Money:
-    """Several bills as one; exact, whatever decimal context the host has set."""
-    taxes: dict[str, Decimal] = {}
-    reasons: dict[str, Decimal] = {}
-    gaps: dict[str, int] = {}
-    nothing = Decimal(0)
-    with localcontext(EXACT):
-        for bill in bills:
-            for tax, amount in bill.taxes.items():
-                taxes[tax] = taxes.get(tax, nothing) + amount
-            for reason, amount in bill.unexplained_reasons.items():
-                reasons[reason] = reasons.get(reason, nothing) + amount
-            for reason, calls in bill.incomplete_reasons.items():
-                gaps[reason] = gaps.get(reason, 0) + calls
-        return Money(
-            total_usd=sum((bill.total_usd for bill in bills), nothing),
-            work_usd=sum((bill.work_usd for bill in bills), nothing),
-            taxes=taxes,
-            unexplained_usd=sum((bill.unexplained_usd for bill in bills), nothing),
-            complete=complete and all(bill.complete for bill in bills),
-            incomplete_reasons=gaps,
-            unexplained_reasons=reasons,
-            basis={
-                account: basis
-                for bill in bills
-                for account, basis in bill.basis.items()
-                if basis == "estimated"
-            },
-            unpriced_calls=sum(bill.unpriced_calls for bill in bills),
-        )
 
 
 def _names(summary: Summary, width: int) -> list[Line]:

@@ -1,10 +1,11 @@
 """The registry of readers. A new source: a file, a line here, a test, a row in ``docs/new-source.md``."""
 
 from touchdown.sessions.claude_code import ClaudeCodeReader
+from touchdown.sessions.claude_stream import ClaudeStreamReader
 from touchdown.sessions.journal import JournalReader
 from touchdown.sessions.source import Found, Head, Reader
 
-READERS: tuple[Reader, ...] = (JournalReader(), ClaudeCodeReader())
+READERS: tuple[Reader, ...] = (JournalReader(), ClaudeCodeReader(), ClaudeStreamReader())
 """The first that recognises a file reads it."""
 
 BY_NAME = {reader.name: reader for reader in READERS}

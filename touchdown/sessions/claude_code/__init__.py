@@ -1,3 +1,3 @@
-"""Claude Code: transcripts of the projects folder, and the output of ``claude -p`` as stream-json."""
+"""Claude Code: its lines, and the transcripts of the projects folder."""
 
 from touchdown.sessions.claude_code.projects import ClaudeCodeReader as ClaudeCodeReader

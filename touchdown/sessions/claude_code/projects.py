@@ -46,10 +46,8 @@ class ClaudeCodeReader:
         """The one session of these files."""
         name = source.group or Path(source.paths[0]).stem
         transcript = Transcript(name, written_ns(source.paths[0]))
-        lines = 0
         for path in source.paths:
             for line in read_transcript(path, problems):
-                lines += 1
                 transcript.take(line)
                 if line.side and line.agent:
                     _note_sidecar(path, line.agent, transcript)
@@ -63,7 +61,7 @@ class ClaudeCodeReader:
             name=transcript.title,
             project=transcript.project,
             reported=_reported(transcript.costs),
-            notes=(NO_TIMES,) if lines and transcript.without_time == lines else (),
+            notes=(NO_TIMES,) if transcript.without_time == transcript.taken else (),
         )
 
 

@@ -73,6 +73,11 @@ class Tools:
         """The name of the agent that a tool call began; empty where it began none."""
         return self._spawned.get(call_id, "")
 
+    def spawned_by(self, call_id: str) -> tuple[str, str]:
+        """Who asked for the tool call that began an agent, and the agent's name; empty where unknown."""
+        request = self._requests.get(call_id)
+        return (request.agent_id if request else "", self.spawned_name(call_id))
+
     def answered(
         self, results: Iterable[Part], line: Line, agent_id: str, at_ns: int, agents: Agents
     ) -> None:

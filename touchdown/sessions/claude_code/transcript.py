@@ -35,6 +35,7 @@ class Transcript:
         self.session = session
         self.title = ""
         self.project = ""
+        self.taken = 0
         self.without_time = 0
         self.costs: dict[str, float] = {}
         self.agents = Agents(session)
@@ -73,6 +74,7 @@ class Transcript:
 
     def _time(self, line: Line) -> int:
         at_ns = line.at_ns
+        self.taken += 1
         if at_ns is None:
             self.without_time += 1
             at_ns = self._now_ns + 1000
@@ -90,6 +92,8 @@ class Transcript:
         speaker = self._speakers.get(name)
         if speaker is None:
             speaker = self._speakers[name] = _Speaker(name)
+            if agent is not None:
+                self.agents.spawned(agent, *self._tools.spawned_by(agent))
         return speaker
 
     def _assistant(self, line: Line, speaker: _Speaker, node: Node) -> None:

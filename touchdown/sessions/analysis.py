@@ -1,0 +1,102 @@
+"""The analysis of one source: read, folded, and stated as it was asked for."""
+
+from collections.abc import Iterator, Set
+from dataclasses import replace
+
+from touchdown.accounting.account import CacheTotals, TaskAccount
+from touchdown.accounting.ledger import Ledger, refold
+from touchdown.prices.rates import Prices
+from touchdown.records import ModelCall, TaskRecord
+from touchdown.sessions.copies import fingerprint, without_copies
+from touchdown.sessions.question import NOT_GROUPED, Answer, Answered, Question
+from touchdown.sessions.readers import BY_NAME
+from touchdown.sessions.reconcile import compare
+from touchdown.sessions.source import Problems, Session, Source
+
+MOST_FINDINGS = 20
+"""Of a session's findings so many are kept where no full report is asked for."""
+
+
+def analyse(
+    source: Source, question: Question, prices: Prices, counted: Set[int] = frozenset()
+) -> Answered:
+    """What the sessions of one source answer. Calls that are ``counted`` already count nothing here.
+
+    Nothing is raised: what goes wrong with one source is a problem of that source alone.
+    """
+    problems = Problems()
+    answers: list[Answer] = []
+    try:
+        for session in BY_NAME[source.reader].read(source, problems):
+            answers.append(_answer(session, question, prices, counted))
+    except Exception as error:  # a reader that breaks must not take the other sources with it
+        problems.add(source.paths[0], f"cannot be analysed ({type(error).__name__}: {error})")
+    return Answered(tuple(answers), tuple(problems), source.size)
+
+
+def _answer(session: Session, question: Question, prices: Prices, counted: Set[int]) -> Answer:
+    records = list(session.records)
+    known = (fingerprint(r) for r in records if isinstance(r, ModelCall))
+    calls = frozenset(number for number in known if number is not None)
+    if counted & calls:
+        records = list(without_copies(records, counted))
+    ledger = refold(records, prices)
+    accounts = [_judged(a, session, question) for a in _accounts(ledger, session, question)]
+    whole = accounts[0] if question.view != "turn" and not question.is_filtered else None
+    return Answer(
+        session=session.id,
+        source=session.source,
+        path=session.path,
+        project=session.project,
+        accounts=tuple(_light(account, question) for account in accounts),
+        groups={} if question.view in NOT_GROUPED else _groups(ledger, question),
+        comparison=compare(session.id, session.reported, whole) if whole else None,
+        notes=session.notes,
+        calls=calls,
+    )
+
+
+def _accounts(ledger: Ledger, session: Session, question: Question) -> Iterator[TaskAccount]:
+    if question.view == "turn":
+        found = ledger.parts(question.group())
+    elif question.is_filtered:
+        found = ledger.parts(lambda call: session.id if question.wants(call) else None)
+    else:
+        found = {session.id: ledger.account()}
+    for name, account in found.items():
+        if not account.task.name or (question.view == "turn" and account.task.id != name):
+            # The source does not tell of this task.
+            task = replace(account.task, id=name, name=session.name or session.id)
+            account = replace(account, task=task)
+        yield account
+
+
+def _judged(account: TaskAccount, session: Session, question: Question) -> TaskAccount:
+    """The account with the outcome that was given for its task or session."""
+    names = (account.task.id, session.id)
+    outcome = next((question.outcomes[n] for n in names if n in question.outcomes), None)
+    if outcome is None:
+        return account
+    return replace(account, task=replace(account.task, outcome=outcome))
+
+
+def _groups(ledger: Ledger, question: Question) -> dict[str, TaskAccount]:
+    parts = ledger.parts(question.group())
+    return {name: _bare(account, name) for name, account in parts.items()}
+
+
+def _bare(account: TaskAccount, name: str) -> TaskAccount:
+    """Only what is summed over sessions, under the group's name."""
+    task = TaskRecord(name, name, account.task.started_at_ns)
+    return replace(_without_misses(account), task=task, agent_runs=(), tools=(), findings=())
+
+
+def _light(account: TaskAccount, question: Question) -> TaskAccount:
+    if question.details:
+        return account
+    return replace(_without_misses(account), findings=account.findings[:MOST_FINDINGS])
+
+
+def _without_misses(account: TaskAccount) -> TaskAccount:
+    cache = account.cache
+    return replace(account, cache=CacheTotals(cache.reusable, cache.read, cache.missed))

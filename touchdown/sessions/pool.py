@@ -1,0 +1,85 @@
+"""Many sources: on all cores where it is worth it, in order, each model call counted once."""
+
+import multiprocessing
+import os
+from collections import deque
+from collections.abc import Iterator, Sequence, Set
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import replace
+
+from touchdown.prices.book import PriceBook
+from touchdown.sessions.analysis import analyse
+from touchdown.sessions.question import Answered, Question
+from touchdown.sessions.source import Source
+
+WORTH_BYTES = 8 * 1024 * 1024
+"""Smaller inputs are read by this process alone: starting others takes longer."""
+
+AHEAD = 4
+"""Sources handed to each worker before their results are taken."""
+
+_prices: PriceBook | None = None
+
+
+def analyse_all(
+    sources: Sequence[Source], question: Question, workers: int | None = None
+) -> Iterator[Answered]:
+    """What every source answers, in their order. A call that lay in an earlier one is counted there."""
+    counted: set[int] = set()
+    for source, answered in zip(sources, _each(sources, question, workers), strict=True):
+        ids = frozenset[int]().union(*(answer.calls for answer in answered.answers))
+        again = counted & ids
+        if again:
+            answered = _again(source, question, again)
+        counted |= ids
+        # Held by the caller from here on: the numbers have served.
+        yield replace(
+            answered, answers=tuple(replace(a, calls=frozenset()) for a in answered.answers)
+        )
+
+
+def _each(sources: Sequence[Source], question: Question, workers: int | None) -> Iterator[Answered]:
+    cores = workers if workers is not None else _cores()
+    small = workers is None and sum(source.size for source in sources) < WORTH_BYTES
+    if cores < 2 or len(sources) < 2 or small:
+        for source in sources:
+            yield _work(source, question)
+        return
+    _book()  # before the workers start, so that they share it
+    with ProcessPoolExecutor(cores, _context()) as pool:
+        waiting: deque[Future[Answered]] = deque()
+        for source in sources:
+            if len(waiting) >= cores * AHEAD:
+                yield waiting.popleft().result()
+            waiting.append(pool.submit(_work, source, question))
+        while waiting:
+            yield waiting.popleft().result()
+
+
+def _work(source: Source, question: Question) -> Answered:
+    return analyse(source, question, _book())
+
+
+def _again(source: Source, question: Question, counted: Set[int]) -> Answered:
+    return analyse(source, question, _book(), counted)
+
+
+def _book() -> PriceBook:
+    global _prices
+    if _prices is None:
+        _prices = PriceBook.configured()
+        _prices.version  # noqa: B018 - opens the book
+    return _prices
+
+
+def _cores() -> int:
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:
+        return os.cpu_count() or 1
+
+
+def _context() -> multiprocessing.context.BaseContext:
+    """Forked workers share the price book; elsewhere each opens its own."""
+    methods = multiprocessing.get_all_start_methods()
+    return multiprocessing.get_context("fork" if "fork" in methods else "spawn")

@@ -1,0 +1,90 @@
+"""What is asked of recorded sessions, and what one session answers."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import tzinfo
+from decimal import Decimal
+
+from touchdown.accounting.account import TaskAccount
+from touchdown.records import ModelCall
+from touchdown.records.task import Outcome
+from touchdown.sessions.source import Problem
+from touchdown.sessions.views import grouping
+
+NOT_GROUPED = frozenset({"session", "turn", "project"})
+"""Views whose rows are made of whole accounts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One analysis. Units: nanoseconds since the epoch; ``until_ns`` is not part of the time asked for.
+
+    ``zone`` is ``None`` for the machine's own. ``details`` keeps what only a full report shows.
+    """
+
+    view: str = "session"
+    zone: tzinfo | None = None
+    since_ns: int | None = None
+    until_ns: int | None = None
+    models: tuple[str, ...] = ()
+    outcomes: Mapping[str, Outcome] = field(default_factory=dict)
+    details: bool = False
+
+    @property
+    def is_filtered(self) -> bool:
+        """Whether some calls may be left out."""
+        return self.since_ns is not None or self.until_ns is not None or bool(self.models)
+
+    def wants(self, call: ModelCall) -> bool:
+        """Whether a call is asked for. Models are named whole or in part."""
+        if self.since_ns is not None and call.sent_at_ns < self.since_ns:
+            return False
+        if self.until_ns is not None and call.sent_at_ns >= self.until_ns:
+            return False
+        return not self.models or any(name in call.priced_model for name in self.models)
+
+    def group(self) -> Callable[[ModelCall], str | None]:
+        """The group of a call; ``None`` for one that is not asked for."""
+        of = grouping(self.view, self.zone)
+        return lambda call: of(call) if self.wants(call) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """A source's own total beside ours. Units: US dollars; ``residual_usd`` is theirs less ours."""
+
+    session: str
+    said_by: str
+    reported_usd: Decimal
+    total_usd: Decimal
+    why: tuple[str, ...] = ()
+
+    @property
+    def residual_usd(self) -> Decimal:
+        """What the source counts more than we do."""
+        return self.reported_usd - self.total_usd
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one session answers. ``accounts`` holds the session's, or one of each turn."""
+
+    session: str
+    source: str
+    path: str
+    project: str
+    accounts: tuple[TaskAccount, ...] = ()
+    groups: Mapping[str, TaskAccount] = field(default_factory=dict)
+    comparison: Comparison | None = None
+    notes: tuple[str, ...] = ()
+    calls: frozenset[int] = frozenset()
+    """Fingerprints of its model calls."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What one source answers. Units: ``size`` bytes that were read."""
+
+    answers: tuple[Answer, ...]
+    problems: tuple[Problem, ...]
+    size: int = 0
