@@ -51,7 +51,7 @@ def test_the_real_transcript_counts_each_answer_once() -> None:
 def test_the_real_transcript_has_two_turns_and_nine_tool_calls() -> None:
     read = read_one(shared_data("transcripts", "claude-code-session.jsonl"))
     turns = [task for task in read.tasks if task.parent_id]
-    assert [task.name[-6:] for task in turns] == ["turn 1", "turn 2"]
+    assert [task.name[:6] for task in turns] == ["turn 1", "turn 2"]
     assert len(read.tools) == 9
     assert read.session.project == "/workspace/project"
 
@@ -136,7 +136,7 @@ def test_after_compaction_the_summary_stands_where_the_history_stood(tmp_path: P
     )  # fmt: skip
     read = read_one(path)
     assert kinds(read, "msg_2") == ["opaque", "summary", "user"]
-    assert {task.name[-6:] for task in read.tasks if task.parent_id} == {"turn 1", "turn 2"}
+    assert {task.name[:6] for task in read.tasks if task.parent_id} == {"turn 1", "turn 2"}
 
 
 def test_a_pause_longer_than_the_entry_lives_is_named(tmp_path: Path) -> None:

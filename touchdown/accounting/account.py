@@ -154,6 +154,22 @@ class TaskAccount:
 
 
 @dataclass(frozen=True, slots=True)
+class Comparison:
+    """A source's own total beside ours. Units: US dollars; ``residual_usd`` is theirs less ours."""
+
+    task_id: str
+    said_by: str
+    reported_usd: Decimal
+    total_usd: Decimal
+    why: tuple[str, ...] = ()
+
+    @property
+    def residual_usd(self) -> Decimal:
+        """What the source counts more than we do."""
+        return self.reported_usd - self.total_usd
+
+
+@dataclass(frozen=True, slots=True)
 class NameTotals:
     """Root tasks of one name (or one tag's value)."""
 
@@ -161,6 +177,7 @@ class NameTotals:
     useful: int
     total_usd: Decimal
     cost_per_useful_task_usd: Decimal | None
+    spent_on_useless_usd: Decimal = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,9 +46,9 @@ def _summary(roots: Sequence[TaskAccount], by: str) -> Summary:
 
 def _name_totals(accounts: Sequence[TaskAccount]) -> NameTotals:
     useful = _with(accounts, "useful")
-    settled = _total(useful) + _total(_with(accounts, "useless"))
-    cost = _quotient(settled, len(useful))
-    return NameTotals(len(accounts), len(useful), _total(accounts), cost)
+    wasted = _total(_with(accounts, "useless"))
+    cost = _quotient(_total(useful) + wasted, len(useful))
+    return NameTotals(len(accounts), len(useful), _total(accounts), cost, wasted)
 
 
 def _group_of(account: TaskAccount, by: str) -> str:

@@ -25,6 +25,7 @@ class Command:
 
 
 COMMANDS = {
+    "analyze": Command("touchdown.cli.analyze", "what recorded agent sessions cost, and why"),
     "demo": Command("touchdown.cli.demo", "watch an agent work and read its bill; no keys", "demo"),
     "run": Command("touchdown.cli.run", "run a program and print the bill of its model calls"),
     "doctor": Command("touchdown.cli.doctor", "what is captured here, sent where, and not seen"),

@@ -59,7 +59,9 @@ def summary_of(account: TaskAccount) -> Summary:
         high_usd=cost,
         known_share=Decimal(int(useful or useless)) if total else None,
         spent_on_useless_usd=total if useless else Decimal(0),
-        by_name={task.name: NameTotals(1, int(useful), total, cost)},
+        by_name={
+            task.name: NameTotals(1, int(useful), total, cost, total if useless else Decimal(0))
+        },
     )
 
 
@@ -76,14 +78,14 @@ def _task(account: TaskAccount) -> TaskReport:
         model_calls=account.model_calls,
         tool_calls=account.tool_calls,
         agents=account.agents,
-        usage=_usage(account.usage),
-        money=_money(account.money),
+        usage=usage_report(account.usage),
+        money=money_report(account.money),
         time=_whole_time(account.wall_s),
         cache=_cache(account.cache),
         context=ContextReport(
             peak_tokens=account.context.peak_tokens, by_kind=dict(account.context.by_kind)
         ),
-        models=_models(account),
+        models=model_reports(account),
         agent_runs=_agent_runs(account),
         tools=_tools(account),
         findings=_findings(account),
@@ -96,7 +98,8 @@ def _whole_time(wall_s: float | None) -> TimeReport:
     return TimeReport(total_s=wall_s, work_s=None, taxes={}, unexplained_s=None, memo={}, basis={})
 
 
-def _money(money: Money) -> MoneyReport:
+def money_report(money: Money) -> MoneyReport:
+    """The bill."""
     return MoneyReport(
         total_usd=money.total_usd,
         complete=money.complete,
@@ -110,7 +113,8 @@ def _money(money: Money) -> MoneyReport:
     )
 
 
-def _usage(usage: UsageTotals) -> UsageReport:
+def usage_report(usage: UsageTotals) -> UsageReport:
+    """Tokens by class."""
     return UsageReport(
         uncached_input=usage.uncached_input,
         cache_read=usage.cache_read,
@@ -137,13 +141,14 @@ def _cache(cache: CacheTotals) -> CacheReport:
     return CacheReport(reusable=cache.reusable, read=cache.read, missed=cache.missed, misses=misses)
 
 
-def _models(account: TaskAccount) -> list[ModelReport]:
+def model_reports(account: TaskAccount) -> list[ModelReport]:
+    """What each model was used for."""
     return [
         ModelReport(
             provider=used.provider,
             model=used.model,
             calls=used.calls,
-            usage=_usage(used.usage),
+            usage=usage_report(used.usage),
             total_usd=used.total_usd,
         )
         for used in account.models
@@ -218,6 +223,7 @@ def _name(totals: NameTotals) -> NameReport:
         useful=totals.useful,
         total_usd=totals.total_usd,
         cost_per_useful_task_usd=totals.cost_per_useful_task_usd,
+        spent_on_useless_usd=totals.spent_on_useless_usd,
     )
 
 

@@ -87,6 +87,7 @@ class NameReport(Part):
     useful: int
     total_usd: Usd
     cost_per_useful_task_usd: Usd | None
+    spent_on_useless_usd: Usd
 
 
 class SummaryReport(Part):
@@ -106,9 +107,43 @@ class SummaryReport(Part):
     by_name: dict[Text, NameReport]
 
 
+class GroupReport(Part):
+    """Everything that falls into one group of a view: a day, a model, a project."""
+
+    key: Text
+    tasks: int
+    model_calls: int
+    usage: UsageReport
+    money: MoneyReport
+    models: list[ModelReport]
+
+
+class ComparisonReport(Part):
+    """A source's own total beside ours; ``residual_usd`` is theirs less ours."""
+
+    task_id: Text
+    said_by: Text
+    reported_usd: Usd
+    total_usd: Usd
+    residual_usd: Usd
+    why: list[Text]
+
+
+class AnalysisReport(Part):
+    """What belongs to an analysis of recorded sessions as a whole."""
+
+    view: Text
+    sources: list[Text]
+    groups: list[GroupReport]
+    comparisons: list[ComparisonReport]
+    notes: list[Text]
+    problems: list[Text]
+
+
 class Report(Part):
     """The envelope that every ``report()`` and every ``--json`` gives."""
 
     schema_: Literal["touchdown.report/1"] = Field(default="touchdown.report/1", alias="schema")
     tasks: list[TaskReport]
     summary: SummaryReport
+    analysis: AnalysisReport | None = None

@@ -57,7 +57,7 @@ class SummaryView:
 
     def _lines(self, width: int) -> list[Line]:
         body = [
-            *_headline(self.summary, width),
+            *headline_lines(self.summary, width),
             *_where(self.summary, self.accounts, width),
             *_names(self.summary, width),
         ]
@@ -69,7 +69,8 @@ def _note(body: list[Line], width: int) -> list[Line]:
     return [EMPTY, *note] if note else []
 
 
-def _headline(summary: Summary, width: int) -> list[Line]:
+def headline_lines(summary: Summary, width: int) -> list[Line]:
+    """Cost per useful task, its bounds, and what useless tasks cost."""
     cost = summary.cost_per_useful_task_usd
     figure = usd(cost) if summary.useful else "no useful task yet"
     if cost is not None and not summary.complete:

@@ -35,19 +35,20 @@ class Receipt:
         return build_report([self.account], summary_of(self.account))
 
     def __str__(self) -> str:
-        return plain(self._lines(WIDTH))
+        return plain(self.lines(WIDTH))
 
     def __repr__(self) -> str:
         task = self.account.task
         return f"<Receipt of {task.name!r}: {task.outcome}, {self.account.money.total_usd} USD>"
 
     def __rich__(self) -> Statement:
-        return Statement(self._lines)
+        return Statement(self.lines)
 
     def _repr_html_(self) -> str:
-        return as_html(self._lines(WIDTH))
+        return as_html(self.lines(WIDTH))
 
-    def _lines(self, width: int) -> list[Line]:
+    def lines(self, width: int) -> list[Line]:
+        """Its styled lines for a width in cells."""
         account = self.account
         body = [
             *_header(account, width),

@@ -12,6 +12,9 @@ from touchdown.sessions.source import Found, Problems, Source, read_head
 
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 WILDCARDS = "*?["
+JSON_NAMES = (".json", ".jsonl")
+SIDECAR = ".meta.json"
+"""A small file beside a session that its reader opens by itself."""
 
 
 def standard_places(environment: Mapping[str, str]) -> list[Path]:
@@ -46,10 +49,15 @@ def find_sources(paths: Iterable[str], problems: Problems) -> list[Source]:
             if known is not None:
                 reader, size, found = known
                 groups[reader, found.group or real].append((file, size, found))
-            elif not named:
+            elif not named and file.endswith(JSON_NAMES):
                 strangers += 1
-        if strangers and not groups:
-            problems.add(path, f"{strangers} files in it, and none is a session that can be read")
+        if strangers:
+            noun = (
+                "JSON file in it is no session"
+                if strangers == 1
+                else "JSON files in it are no sessions"
+            )
+            problems.add(path, f"{strangers} {noun} that can be read")
     return sorted((_source(reader, files) for (reader, _), files in groups.items()), key=_order)
 
 
@@ -95,7 +103,7 @@ def _below(folder: str, problems: Problems) -> Iterator[str]:
 
     for at, folders, files in os.walk(folder, onerror=refused):
         folders.sort()
-        yield from (os.path.join(at, name) for name in sorted(files))
+        yield from (os.path.join(at, name) for name in sorted(files) if not name.endswith(SIDECAR))
 
 
 def _recognised(path: str, named: bool, problems: Problems) -> tuple[str, int, Found] | None:

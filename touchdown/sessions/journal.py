@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from touchdown.live.journal import JournalError, decode_lines
-from touchdown.records import ModelCall, Record, TaskRecord
+from touchdown.records import Record, TaskRecord
 from touchdown.sessions.lines import read_lines
 from touchdown.sessions.source import Found, Head, Problems, Session, Source
 
@@ -82,6 +82,5 @@ def _records(path: str, problems: Problems) -> Iterator[Record]:
 def _session(root: str, records: list[Record], path: str) -> Session:
     tasks = [record for record in records if isinstance(record, TaskRecord) and record.id == root]
     name = tasks[-1].name if tasks else ""
-    calls = (record for record in records if isinstance(record, ModelCall))
-    conversation = next((call.conversation for call in calls if call.conversation), "")
-    return Session(root, "journal", path, records, name=name, project=conversation)
+    project = tasks[-1].tags.get("project", "") if tasks else ""
+    return Session(root, "journal", path, records, name=name, project=project)

@@ -3,9 +3,8 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import tzinfo
-from decimal import Decimal
 
-from touchdown.accounting.account import TaskAccount
+from touchdown.accounting.account import Comparison, TaskAccount
 from touchdown.records import ModelCall
 from touchdown.records.task import Outcome
 from touchdown.sessions.source import Problem
@@ -47,22 +46,6 @@ class Question:
         """The group of a call; ``None`` for one that is not asked for."""
         of = grouping(self.view, self.zone)
         return lambda call: of(call) if self.wants(call) else None
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """A source's own total beside ours. Units: US dollars; ``residual_usd`` is theirs less ours."""
-
-    session: str
-    said_by: str
-    reported_usd: Decimal
-    total_usd: Decimal
-    why: tuple[str, ...] = ()
-
-    @property
-    def residual_usd(self) -> Decimal:
-        """What the source counts more than we do."""
-        return self.reported_usd - self.total_usd
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from decimal import Decimal
 
-from touchdown.accounting.account import ModelTotals, TaskAccount
-from touchdown.sessions.question import Comparison
+from touchdown.accounting.account import Comparison, ModelTotals, TaskAccount
 from touchdown.sessions.source import Reported
 
 SAME_USD_PARTS = 10_000

@@ -56,7 +56,7 @@ class Turns:
             if turn.used:
                 yield TaskRecord(
                     id=turn.id,
-                    name=f"{name}, turn {turn.number}",
+                    name=f"turn {turn.number} of {name}",
                     started_at_ns=turn.started_at_ns,
                     duration_ns=turn.ended_at_ns - turn.started_at_ns,
                     parent_id=self._session,
