@@ -51,7 +51,6 @@ class Content:
 
 
 _decode = msgspec.json.Decoder(str | list[Part]).decode
-_decode_text = msgspec.json.Decoder(str).decode
 _KINDS: dict[str, SegmentKind] = {
     "thinking": "thinking",
     "redacted_thinking": "thinking",
@@ -130,14 +129,13 @@ def thinking_chars(part: Part) -> int:
 
 def result_chars(part: Part) -> int:
     """Characters of a tool result as the model reads it; an image counts as ``MEDIA_CHARS``."""
-    data = bytes(part.content)
-    if data.startswith(b'"'):
-        return len(_decode_text(data))
     content = read_content(part.content)
-    return sum(
-        MEDIA_CHARS if part.type in ("image", "document") else len(part.text)
-        for part in content.parts
-    ) or (0 if data == b"null" else len(content.raw))
+    if content.text is not None:
+        return len(content.text)
+    return len(content.raw) + sum(
+        MEDIA_CHARS if inner.type in ("image", "document") else len(inner.text)
+        for inner in content.parts
+    )
 
 
 def digest(kind: str, *pieces: str | bytes) -> str:
