@@ -37,7 +37,7 @@ def test_the_cost_of_a_useful_task_and_its_bounds() -> None:
     assert summary.known_share == Decimal("0.8")
     assert summary.spent_on_useless_usd == Decimal("3.00")
     assert summary.by_name == {
-        "fix": NameTotals(3, 1, Decimal("6.00"), Decimal("4.00")),
+        "fix": NameTotals(3, 1, Decimal("6.00"), Decimal("4.00"), Decimal("3.00")),
         "write": NameTotals(1, 1, Decimal("4.00"), Decimal("4.00")),
     }
 

@@ -65,8 +65,8 @@ def row_lines(found: Rows, width: int) -> list[Line]:
     title = TITLES.get(found.view, found.view)
     body = table((title, "calls", "input", "cached", "output", "tax", "cost"), rows, width)
     if left:
-        which = "earlier ones" if found.in_order else "cheaper ones"
-        body.append(line(f"{INDENT}and {left:,} {which} (--limit 0 shows all)", "faint"))
+        which = "earlier row" if found.in_order else "cheaper row"
+        body.append(line(f"{INDENT}and {count(left, which)} (--limit 0 shows all)", "faint"))
     if any(not account.money.complete for account in shown):
         body += labelled(AT_LEAST, "at least: something of it could not be priced", width, "faint")
     return body
