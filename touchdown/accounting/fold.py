@@ -118,13 +118,24 @@ def _appended(facts: CallFacts, context: Context, total: int) -> Shares | None:
     base = facts.base
     if base is None or base.shares is None or base.context is None or not facts.common:
         return None
-    if base.call.context.opaque is not None or context.has_thinking():
+    if base.call.context.opaque is not None or _may_be_stripped(context, facts.common):
         return None
     if base.call.priced_model != facts.call.priced_model:
         return None
     if dict(base.call.context.parameters) != dict(facts.call.context.parameters):
         return None
     return share_appended(base.shares, facts.common, total, context.chars(facts.common))
+
+
+def _may_be_stripped(context: Context, common: int) -> bool:
+    """Whether a provider may have taken reasoning out of what came before: only where a user speaks anew.
+
+    Source: https://platform.claude.com/docs/en/build-with-claude/extended-thinking (2026-07): reasoning
+    of a tool loop is kept until its end.
+    """
+    if not context.has_thinking():
+        return False
+    return any(context.segment(index).kind == "user" for index in range(common, context.length))
 
 
 def _is_whole(base: CallFacts, common: int) -> bool:
