@@ -146,6 +146,23 @@ def test_outcomes_give_the_cost_of_a_useful_session(
     assert Decimal(summary["spent_on_useless_usd"]) == money["two"]
 
 
+def test_an_outcome_is_found_by_the_session_s_file_and_never_by_a_name_of_two(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    folder = tmp_path / "runs"
+    claude.write(folder / "astropy-1.jsonl", *conversation("a", 0, "m1"))
+    claude.write(folder / "django-2.jsonl", *conversation("b", 0, "m2"))
+    outcomes = tmp_path / "outcomes.json"
+    rows = {"one": {"django-2": {"resolved": True}}, "two": {"django-2": {"resolved": False}}}
+    rows["one"]["astropy-1"] = {"resolved": True}
+    outcomes.write_text(json.dumps(rows))
+    found = {task["id"]: task for task in report(capsys, folder, "--outcomes", outcomes)["tasks"]}
+    assert found["a"]["outcome"] == "useful"
+    assert found["b"]["outcome"] == "unknown"
+    assert "one/astropy-1" not in found
+    assert found["one/django-2"]["outcome"] == "useful"
+
+
 def test_outcomes_of_the_real_file_by_hand(capsys: pytest.CaptureFixture[str]) -> None:
     path = shared_data("outcomes", "swe-bench-mini-agent.json")
     found = report(capsys, "--outcomes", path)

@@ -63,6 +63,7 @@ def test_outputs_that_were_not_told_are_lower_bounds_and_the_rest_is_named(tmp_p
     read = read_one(write(tmp_path / "out.txt", *RUN, ended(0.02, 1), ended(0.05, 3000)))
     account = read.account()
     assert not account.money.complete
+    assert read.session.reported is not None
     compared = compare(SESSION, read.session.reported, account)
     assert compared is not None
     assert str(compared.reported_usd) == "0.05"
@@ -94,6 +95,7 @@ def test_two_runs_in_one_file_are_two_sessions(tmp_path: Path) -> None:
 def test_an_equal_total_needs_no_reason(tmp_path: Path) -> None:
     lines = [answered("msg_1", usage(1000, 0, 0, 10), text("x"), stop="end_turn")]
     read = read_one(write(tmp_path / "out.txt", *lines, ended(0.00525, 1010)))
+    assert read.session.reported is not None
     compared = compare(SESSION, read.session.reported, read.account())
     assert compared is not None
     assert (compared.residual_usd, compared.why) == (0, ())

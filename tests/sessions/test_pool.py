@@ -69,6 +69,18 @@ def test_a_copy_whose_original_is_gone_counts_itself(tmp_path: Path) -> None:
     assert [account.model_calls for account in gather(tmp_path).accounts] == [3]
 
 
+def test_a_copy_s_own_total_is_told_to_count_more(tmp_path: Path) -> None:
+    write_fork(tmp_path)
+    for path in tmp_path.glob("*.jsonl"):
+        path.write_text(
+            path.read_text().replace('"type": "assistant"', '"type": "assistant", "costUSD": 1')
+        )
+    compared = {found.task_id: found for found in gather(tmp_path).comparisons}
+    assert compared["copy"].reported_usd == 3
+    assert compared["copy"].why[0] == "2 of its calls lie in an earlier session, too"
+    assert "earlier" not in compared["original"].why[0]
+
+
 def test_a_second_copy_of_a_file_adds_nothing(tmp_path: Path) -> None:
     lines = conversation("original", 0, "m1", "m2")
     claude.write(tmp_path / "one.jsonl", *lines)
@@ -137,6 +149,7 @@ def test_views_add_up_and_windows_begin_with_their_first_call(tmp_path: Path) ->
     }
     days = gather(tmp_path, view="day", zone=timezone.utc)
     assert days.sizes == {"2026-06-01": 3, "2026-06-02": 1}
+    assert list(gather(tmp_path, view="5h", zone=timezone.utc).sizes.values()) == [2, 1, 1]
 
 
 def test_filters_leave_calls_out_and_causes_as_they_are(tmp_path: Path) -> None:
@@ -153,6 +166,9 @@ def test_filters_leave_calls_out_and_causes_as_they_are(tmp_path: Path) -> None:
 def test_a_turn_is_a_task(tmp_path: Path) -> None:
     claude.write(tmp_path / "one.jsonl", *conversation("one", 0, "m1", "m2"))
     gathered = gather(tmp_path, view="turn", outcomes={"one": "useful"})
-    assert [a.task.name for a in gathered.accounts] == ["turn 1 of one", "turn 2 of one"]
+    assert [a.task.name for a in gathered.accounts] == [
+        "turn 1 of project one",
+        "turn 2 of project one",
+    ]
     assert [a.model_calls for a in gathered.accounts] == [1, 1]
     assert {a.task.outcome for a in gathered.accounts} == {"useful"}

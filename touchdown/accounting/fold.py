@@ -130,8 +130,8 @@ def _appended(facts: CallFacts, context: Context, total: int) -> Shares | None:
 def _may_be_stripped(context: Context, common: int) -> bool:
     """Whether a provider may have taken reasoning out of what came before: only where a user speaks anew.
 
-    Source: https://platform.claude.com/docs/en/build-with-claude/extended-thinking (2026-07): reasoning
-    of a tool loop is kept until its end.
+    Source: https://docs.anthropic.com/en/docs/build-with-claude/context-windows (stored copy, 2026-11-24):
+    reasoning of earlier turns is taken out, that of a tool loop is passed back until its end.
     """
     if not context.has_thinking():
         return False

@@ -13,7 +13,7 @@ from touchdown.report import show
 from touchdown.report.analysis import Analysis, AnalysisView
 from touchdown.sessions.discovery import find_sources, standard_places
 from touchdown.sessions.gathering import Gathered
-from touchdown.sessions.outcomes import OutcomeError, OutcomeRow, read_outcomes
+from touchdown.sessions.outcomes import OutcomeError, by_name, read_outcomes
 from touchdown.sessions.pool import analyse_all
 from touchdown.sessions.question import Question
 from touchdown.sessions.source import Problems, Source
@@ -25,10 +25,10 @@ MOST_PROBLEMS = 20
 MIB = 1024 * 1024
 
 EPILOG = """\
-Sessions are recognised by their content: Claude Code transcripts (a projects folder, or any file of it),
-output of `claude -p --output-format stream-json`, and touchdown's own journal. Without a PATH the standard
-places of Claude Code and Codex are searched. Nothing leaves this machine. Dates of --since and --until are
-whole days of the time zone; the day of --until is included.
+Sessions are recognised by their content; docs/new-source.md lists the kinds.
+Without a PATH the standard places of Claude Code and Codex are searched.
+Dates are whole days of the time zone; the day of --until is included.
+Nothing leaves this machine.
 """
 
 
@@ -44,7 +44,7 @@ def main(argv: list[str]) -> int:
         return _refuse("no PATH given, and no sessions in the standard places", NOTHING_READ)
     problems = Problems()
     sources = find_sources(paths, problems)
-    question = _question(args, _outcomes(rows))
+    question = _question(args, by_name(rows))
     gathered = Gathered(question)
     gathered.problems += problems
     with _Progress(sources) as progress:
@@ -131,10 +131,6 @@ def _end_ns(day: date | None, zone: tzinfo | None) -> int | None:
     if day is None or isinstance(day, datetime):
         return _begin_ns(day, zone)
     return _begin_ns(day + timedelta(days=1), zone)
-
-
-def _outcomes(rows: Sequence[OutcomeRow]) -> dict[str, Outcome]:
-    return {row.id: row.outcome for row in rows}
 
 
 def _analysis(args: argparse.Namespace, gathered: Gathered, paths: Sequence[str]) -> Analysis:

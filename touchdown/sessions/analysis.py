@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator, Set
 from dataclasses import replace
+from pathlib import Path
 
-from touchdown.accounting.account import CacheTotals, TaskAccount
+from touchdown.accounting.account import CacheTotals, Comparison, TaskAccount
 from touchdown.accounting.ledger import Ledger, refold
 from touchdown.prices.rates import Prices
 from touchdown.records import ModelCall, TaskRecord
@@ -11,7 +12,7 @@ from touchdown.sessions.copies import fingerprint, without_copies
 from touchdown.sessions.question import NOT_GROUPED, Answer, Answered, Question
 from touchdown.sessions.readers import BY_NAME
 from touchdown.sessions.reconcile import compare
-from touchdown.sessions.source import Problems, Session, Source
+from touchdown.sessions.source import Problems, Reported, Session, Source
 
 MOST_FINDINGS = 20
 """Of a session's findings so many are kept where no full report is asked for."""
@@ -38,11 +39,12 @@ def _answer(session: Session, question: Question, prices: Prices, counted: Set[i
     records = list(session.records)
     known = (fingerprint(r) for r in records if isinstance(r, ModelCall))
     calls = frozenset(number for number in known if number is not None)
-    if counted & calls:
+    copies = len(counted & calls)
+    if copies:
         records = list(without_copies(records, counted))
     ledger = refold(records, prices)
-    accounts = [_judged(a, session, question) for a in _accounts(ledger, session, question)]
-    whole = accounts[0] if question.view != "turn" and not question.is_filtered else None
+    judged_by = _outcome_name(session, question)
+    accounts = [_judged(a, judged_by, question) for a in _accounts(ledger, session, question)]
     return Answer(
         session=session.id,
         source=session.source,
@@ -50,8 +52,9 @@ def _answer(session: Session, question: Question, prices: Prices, counted: Set[i
         project=session.project,
         accounts=tuple(_light(account, question) for account in accounts),
         groups={} if question.view in NOT_GROUPED else _groups(ledger, question),
-        comparison=compare(session.id, session.reported, whole) if whole else None,
+        comparison=_comparison(ledger, session, question, copies),
         notes=session.notes,
+        judged_by=judged_by,
         calls=calls,
     )
 
@@ -62,7 +65,7 @@ def _accounts(ledger: Ledger, session: Session, question: Question) -> Iterator[
     elif question.is_filtered:
         found = ledger.parts(lambda call: session.id if question.wants(call) else None)
     else:
-        found = {session.id: ledger.account()}
+        found = {session.id: _with_reported(ledger.account(), session.reported)}
     for name, account in found.items():
         if not account.task.name or (question.view == "turn" and account.task.id != name):
             # The source does not tell of this task.
@@ -71,13 +74,32 @@ def _accounts(ledger: Ledger, session: Session, question: Question) -> Iterator[
         yield account
 
 
-def _judged(account: TaskAccount, session: Session, question: Question) -> TaskAccount:
-    """The account with the outcome that was given for its task or session."""
-    names = (account.task.id, session.id)
-    outcome = next((question.outcomes[n] for n in names if n in question.outcomes), None)
-    if outcome is None:
+def _with_reported(account: TaskAccount, reported: Reported | None) -> TaskAccount:
+    if reported is None:
         return account
-    return replace(account, task=replace(account.task, outcome=outcome))
+    return replace(account, money=replace(account.money, reported_usd=reported.usd))
+
+
+def _comparison(
+    ledger: Ledger, session: Session, question: Question, copies: int
+) -> Comparison | None:
+    if session.reported is None or question.is_filtered:
+        return None
+    return compare(session.id, session.reported, ledger.account(), copies)
+
+
+def _outcome_name(session: Session, question: Question) -> str:
+    """The name of the session under which an outcome was given: its id, its file's or its folder's."""
+    path = Path(session.path)
+    names = (session.id, path.stem, path.parent.name)
+    return next((name for name in names if name in question.outcomes), "")
+
+
+def _judged(account: TaskAccount, name: str, question: Question) -> TaskAccount:
+    name = account.task.id if account.task.id in question.outcomes else name
+    if not name:
+        return account
+    return replace(account, task=replace(account.task, outcome=question.outcomes[name]))
 
 
 def _groups(ledger: Ledger, question: Question) -> dict[str, TaskAccount]:

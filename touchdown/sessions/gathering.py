@@ -1,5 +1,6 @@
 """Gathering: the answers of all sources as they come, held as sums and short accounts."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
@@ -26,6 +27,8 @@ class Gathered:
     problems: list[Problem] = field(default_factory=list)
     notes: dict[str, int] = field(default_factory=dict)
     sessions: int = 0
+    _hours: list[frozenset[str]] = field(default_factory=list)
+    _judged: set[str] = field(default_factory=set)
 
     def take(self, answered: Answered) -> None:
         """Add what one source answers."""
@@ -34,6 +37,9 @@ class Gathered:
             self.sessions += 1
             self.accounts += answer.accounts
             self._group(answer)
+            self._judged.add(answer.judged_by)
+            if self.question.view == "5h":
+                self._hours.append(frozenset(answer.groups))
             if answer.comparison is not None:
                 self.comparisons.append(answer.comparison)
             for note in answer.notes:
@@ -52,18 +58,18 @@ class Gathered:
         """Everything was taken: make windows of hours, and put outcomes without a session beside."""
         if self.question.view == "5h":
             self._make_windows()
-        known = {account.task.id for account in self.accounts}
-        known |= {account.task.conversation for account in self.accounts}
-        self.accounts += [row.account() for row in rows if row.id not in known]
+        self.accounts += [row.account() for row in rows if not self._judged & {row.id, row.name}]
 
     def _make_windows(self) -> None:
-        hours, sizes = self.groups, self.sizes
-        self.groups, self.sizes = {}, {}
-        for hour, window in windows(list(hours), self.question.zone).items():
+        hours, self.groups = self.groups, {}
+        names = windows(list(hours), self.question.zone)
+        self.sizes = Counter(
+            window for found in self._hours for window in {names[hour] for hour in found}
+        )
+        for hour, window in names.items():
             account = replace(hours[hour], task=_task(window, hours[hour]))
             known = self.groups.get(window)
             self.groups[window] = account if known is None else add_accounts(known, account)
-            self.sizes[window] = max(self.sizes.get(window, 0), sizes[hour])
 
 
 def _by_project(answer: Answer) -> dict[str, TaskAccount]:

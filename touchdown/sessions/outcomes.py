@@ -1,6 +1,7 @@
 """Outcomes from a file: which tasks were useful, and what a harness says they cost."""
 
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -31,12 +32,16 @@ class OutcomeRow:
     usd: Decimal | None
     gap: str = ""
 
+    @property
+    def name(self) -> str:
+        """Its id, behind the group's where it has one."""
+        return f"{self.group}/{self.id}" if self.group else self.id
+
     def account(self) -> TaskAccount:
         """The account of a task of which no session was read: the file's cost, which nothing splits."""
-        name = f"{self.group}/{self.id}" if self.group else self.id
         usd = self.usd or Decimal(0)
         return TaskAccount(
-            task=TaskRecord(name, self.group or "(outcomes)", 0, 0, outcome=self.outcome),
+            task=TaskRecord(self.name, self.group or "(outcomes)", 0, 0, outcome=self.outcome),
             money=Money(
                 total_usd=usd,
                 unexplained_usd=usd,
@@ -64,6 +69,13 @@ def read_outcomes(path: str) -> list[OutcomeRow]:
     if not rows:
         raise OutcomeError(f"{path}: holds no outcomes; expected {{id: {{resolved, cost}}}}")
     return rows
+
+
+def by_name(rows: Sequence[OutcomeRow]) -> dict[str, Outcome]:
+    """Outcomes by the names a session may bear: ``group/id``, and the id alone where one row has it."""
+    often = Counter(row.id for row in rows)
+    found = {f"{row.group}/{row.id}": row.outcome for row in rows if row.group}
+    return found | {row.id: row.outcome for row in rows if often[row.id] == 1}
 
 
 def _rows(value: Mapping[str, object], group: str) -> Iterator[OutcomeRow]:

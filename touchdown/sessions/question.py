@@ -60,6 +60,8 @@ class Answer:
     groups: Mapping[str, TaskAccount] = field(default_factory=dict)
     comparison: Comparison | None = None
     notes: tuple[str, ...] = ()
+    judged_by: str = ""
+    """The name under which an outcome was given for it."""
     calls: frozenset[int] = frozenset()
     """Fingerprints of its model calls."""
 

@@ -11,16 +11,24 @@ SAME_USD_PARTS = 10_000
 """Totals that differ by less than a ten-thousandth are told as equal: sources round."""
 
 
-def compare(session: str, reported: Reported | None, account: TaskAccount) -> Comparison | None:
-    """The comparison; ``None`` where the source carries no total of its own."""
-    if reported is None or reported.usd is None:
+NO_TOKENS = "the source gives no tokens by model to compare: its prices or its calls differ"
+
+
+def compare(
+    session: str, reported: Reported, account: TaskAccount, copies: int = 0
+) -> Comparison | None:
+    """The comparison; ``None`` where the source carries no total of its own.
+
+    ``copies`` is how many of its calls were counted in an earlier session.
+    """
+    if reported.usd is None:
         return None
     theirs, ours = reported.usd, account.money.total_usd
     why: tuple[str, ...] = ()
     if abs(theirs - ours) * SAME_USD_PARTS > max(theirs, ours):
-        why = tuple(_reasons(reported, account)) or (
-            "the source gives no tokens by model to compare: its prices or its calls differ",
-        )
+        reasons = [f"{copies:,} of its calls lie in an earlier session, too"] if copies else []
+        reasons += _reasons(reported, account)
+        why = tuple(reasons or [NO_TOKENS])
     return Comparison(session, reported.said_by, theirs, ours, why)
 
 

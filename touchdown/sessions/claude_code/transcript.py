@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import PurePath
 
 from touchdown.records import Attempt, Record, Segment, TaskRecord
 from touchdown.sessions.claude_code.agents import Agents
@@ -166,7 +167,8 @@ class Transcript:
 
     def records(self) -> Iterator[Record]:
         """Everything gathered, as live capture would have told it."""
-        name = self.title or self.session
+        folder = PurePath(self.project).name
+        name = self.title or f"{folder} {self.session[:8]}".strip()
         started = self._first_ns or 0
         sizes = self._unseen()
         for answer in sorted(self._answers.values(), key=lambda answer: answer.sent_at_ns):
