@@ -98,6 +98,20 @@ def test_what_the_copy_read_is_still_its_context(tmp_path: Path) -> None:
     assert copy.context.by_kind.keys() == {"opaque", "user", "assistant"}
 
 
+def run(program: str, *arguments: object) -> str:
+    """A program in a process of its own: workers are forked where no thread runs."""
+    ran = subprocess.run(
+        [sys.executable, "-c", program, *map(str, arguments)],
+        cwd=REPOSITORY,
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=120,
+    )
+    return ran.stdout
+
+
 ASK = """
 import sys
 from pathlib import Path
@@ -113,21 +127,30 @@ def test_several_processes_answer_like_one(tmp_path: Path) -> None:
         lines = conversation(f"s{number}", 1000.0 * number, f"x{number}", f"y{number}")
         claude.write(tmp_path / f"s{number}.jsonl", *lines)
 
-    def told(workers: int) -> str:
-        ran = subprocess.run(
-            [sys.executable, "-c", ASK, str(tmp_path), str(workers)],
-            cwd=REPOSITORY,
-            env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
-            capture_output=True,
-            text=True,
-            check=True,
-            timeout=120,
-        )
-        return ran.stdout
-
-    one = told(1)
+    one = run(ASK, tmp_path, 1)
     assert len(one.splitlines()) == 14
-    assert told(3) == one
+    assert run(ASK, tmp_path, 3) == one
+
+
+KILL = """
+import os, sys
+from pathlib import Path
+from touchdown.sessions import pool
+from tests.sessions.test_pool import gather
+work, parent = pool._work, os.getpid()
+def dies(source, question):
+    return work(source, question) if os.getpid() == parent else os._exit(9)
+pool._work = dies
+for account in gather(Path(sys.argv[1]), 2).accounts:
+    print(account.task.id, account.model_calls)
+"""
+
+
+def test_workers_that_are_killed_are_done_without(tmp_path: Path) -> None:
+    for number in range(12):
+        lines = conversation(f"s{number}", 1000.0 * number, f"x{number}")
+        claude.write(tmp_path / f"s{number}.jsonl", *lines)
+    assert run(KILL, tmp_path).splitlines() == [f"s{number} 1" for number in range(12)]
 
 
 def test_views_add_up_and_windows_begin_with_their_first_call(tmp_path: Path) -> None:

@@ -2,9 +2,11 @@
 
 import multiprocessing
 import os
+import signal
 from collections import deque
 from collections.abc import Iterator, Sequence, Set
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from dataclasses import replace
 
 from touchdown.prices.book import PriceBook
@@ -46,14 +48,40 @@ def _each(sources: Sequence[Source], question: Question, workers: int | None) ->
             yield _work(source, question)
         return
     _book()  # before the workers start, so that they share it
-    with ProcessPoolExecutor(cores, _context()) as pool:
-        waiting: deque[Future[Answered]] = deque()
+    pool = ProcessPoolExecutor(cores, _context(), initializer=_leave_interrupts_to_the_parent)
+    try:
+        waiting: deque[tuple[Source, Future[Answered] | None]] = deque()
         for source in sources:
             if len(waiting) >= cores * AHEAD:
-                yield waiting.popleft().result()
-            waiting.append(pool.submit(_work, source, question))
+                yield _result(*waiting.popleft(), question)
+            waiting.append((source, _submitted(pool, source, question)))
         while waiting:
-            yield waiting.popleft().result()
+            yield _result(*waiting.popleft(), question)
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _submitted(
+    pool: ProcessPoolExecutor, source: Source, question: Question
+) -> Future[Answered] | None:
+    try:
+        return pool.submit(_work, source, question)
+    except BrokenProcessPool:
+        return None
+
+
+def _result(source: Source, future: Future[Answered] | None, question: Question) -> Answered:
+    """A worker's answer. Where the system ended the workers, this process goes on alone."""
+    try:
+        if future is not None:
+            return future.result()
+    except BrokenProcessPool:
+        pass
+    return _work(source, question)
+
+
+def _leave_interrupts_to_the_parent() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _work(source: Source, question: Question) -> Answered:

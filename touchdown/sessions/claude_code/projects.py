@@ -26,8 +26,6 @@ class ClaudeCodeReader:
 
     def recognise(self, head: Head) -> Found | None:
         """By lines with a session id and a message, whatever the file's name."""
-        if b'"session_id"' in head.data and b'"parentUuid"' not in head.data:
-            return None
         known = [record for record in head.records if _is_line(record)]
         if not known:
             long_line = b'"sessionId"' in head.data and b'"parentUuid"' in head.data
