@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from touchdown.accounting.account import Summary, TaskAccount
+from touchdown.accounting.account import Summary
 from touchdown.clients.registry import CLIENTS
 from touchdown.integration import Seam
 from touchdown.live.accountant import LiveAccountant
@@ -22,6 +22,7 @@ from touchdown.runtime.arming import Armed, Arms, load_object
 from touchdown.runtime.guard import disabled, failed, forget_warnings, warn_once
 from touchdown.runtime.joined import Joined
 from touchdown.runtime.sinks import Sink
+from touchdown.telemetry.settled import settled_attributes
 from touchdown.telemetry.spans import SpanSink
 
 if TYPE_CHECKING:
@@ -184,27 +185,6 @@ def _settled(accountant: LiveAccountant, task_id: str) -> dict[str, Any]:
     """The settled ledger of a task as attributes of its span."""
     account = accountant.settled(task_id)
     return {} if account is None else settled_attributes(account)
-
-
-def settled_attributes(account: TaskAccount) -> dict[str, Any]:
-    """The figures of a task for its root span: money by account, tokens by class, calls."""
-    money, usage = account.money, account.usage
-    figures: dict[str, Any] = {
-        "touchdown.task.cost.usd": float(money.total_usd),
-        "touchdown.task.cost.work_usd": float(money.work_usd),
-        "touchdown.task.cost.unexplained_usd": float(money.unexplained_usd),
-        "touchdown.task.cost.complete": money.complete,
-        "touchdown.task.model_calls": account.model_calls,
-        "touchdown.task.tool_calls": account.tool_calls,
-        "touchdown.task.agents": account.agents,
-        "touchdown.task.context.peak_tokens": account.context.peak_tokens,
-        "touchdown.task.usage.uncached_input": usage.uncached_input,
-        "touchdown.task.usage.cache_read": usage.cache_read,
-        "touchdown.task.usage.output": usage.output,
-    }
-    for tax, usd in money.taxes.items():
-        figures[f"touchdown.task.tax.{tax}.usd"] = float(usd)
-    return {name: value for name, value in figures.items() if value is not None}
 
 
 def _arm(clients: tuple[str, ...], integrations: bool) -> tuple[str, ...]:

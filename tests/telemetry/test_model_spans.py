@@ -25,7 +25,11 @@ BARE_ATTRIBUTES = {
     "touchdown.agent.id": "agent-1",
     "touchdown.usage.completeness": "none",
     "touchdown.context.sequence": 0,
+    "touchdown.span.number": 1,
 }
+"""What is said of the least call in its task."""
+CHECK = "touchdown.span.check"
+IMPLICIT = "touchdown.task.implicit"
 
 
 def show(seen: Seen, call: ModelCall, verdict: CallVerdict | None = None) -> dict[str, object]:
@@ -34,6 +38,7 @@ def show(seen: Seen, call: ModelCall, verdict: CallVerdict | None = None) -> dic
     opened.close(call, verdict)
     shown = seen.only()["attributes"]
     assert isinstance(shown, dict)
+    assert len(shown.pop(CHECK)) == 8
     return shown
 
 
@@ -41,13 +46,15 @@ def test_a_call_of_which_little_is_known(seen: Seen) -> None:
     opened = seen.sink.open(CALL_START)
     assert opened is not None
     opened.close(BARE_CALL, None)
-    assert seen.only() == {
+    span = seen.only()
+    assert len(span["attributes"].pop(CHECK)) == 8
+    assert span == {
         "name": "chat gpt-5",
         "kind": "CLIENT",
         "began_ns": BEGAN_NS,
         "ended_ns": BEGAN_NS + TOOK_NS,
         "status": "UNSET",
-        "attributes": BARE_ATTRIBUTES,
+        "attributes": BARE_ATTRIBUTES | {IMPLICIT: True},
     }
 
 
@@ -82,7 +89,12 @@ def test_a_call_of_which_all_is_known(seen: Seen) -> None:
         "http.request.resend_count": 2,
         "openai.response.service_tier": "default",
         "touchdown.task.name": "fix issue",
-        "touchdown.request.verbosity": "low",
+        "touchdown.request.parameters": [
+            "max_output_tokens=512",
+            "temperature=0.5",
+            'verbosity="low"',
+            "n=1",
+        ],
         "touchdown.call.chunks": 12,
         "touchdown.call.service_tier": "default",
         "touchdown.call.speed": "standard",
@@ -234,14 +246,14 @@ def test_a_successor_names_the_span_of_its_predecessor(seen: Seen) -> None:
 
 
 def test_a_long_list_of_new_segments_is_cut_and_says_so(seen: Seen) -> None:
-    new = tuple(Segment("user", index, f"d{index}") for index in range(129))
+    new = tuple(Segment("user", index, f"d{index}") for index in range(4_097))
     shown = show(seen, replace(BARE_CALL, context=replace(BARE_CALL.context, new=new)))
-    assert shown["touchdown.context.new_segments"] == 129
-    assert shown["touchdown.context.new.chars"] == list(range(128))
+    assert shown["touchdown.context.new_segments"] == 4_097
+    assert shown["touchdown.context.new.chars"] == list(range(4_096))
     assert shown["touchdown.context.truncated"] is True
 
 
-def test_parameters_that_are_not_what_the_conventions_expect_stay_themselves(seen: Seen) -> None:
+def test_parameters_are_told_as_sent_and_in_the_conventions_words(seen: Seen) -> None:
     request = {"max_tokens": "many", "n": 3, "seed": 7, "stop": "END", "reasoning_effort": "low"}
     shown = show(seen, replace(BARE_CALL, request=request))
     asked = {name: value for name, value in shown.items() if ".request." in name}
@@ -251,7 +263,13 @@ def test_parameters_that_are_not_what_the_conventions_expect_stay_themselves(see
         "gen_ai.request.seed": 7,
         "gen_ai.request.stop_sequences": ["END"],
         "gen_ai.request.reasoning.level": "low",
-        "touchdown.request.max_tokens": "many",
+        "touchdown.request.parameters": [
+            'max_tokens="many"',
+            "n=3",
+            "seed=7",
+            'stop="END"',
+            'reasoning_effort="low"',
+        ],
     }
 
 

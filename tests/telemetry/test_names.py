@@ -5,6 +5,7 @@ import re
 from dataclasses import fields, replace
 from decimal import Decimal
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -22,10 +23,9 @@ from tests.telemetry.samples import (
     VERDICT,
 )
 from touchdown.records import ContextShape, Output, Record, Segment, Start, Usage
-from touchdown.telemetry import attributes
+from touchdown.telemetry import attributes, metric_names
 
-SOURCE = Path(attributes.__file__)
-DOCS = SOURCE.parents[2] / "docs" / "telemetry.md"
+DOCS = Path(attributes.__file__).parents[2] / "docs" / "telemetry.md"
 ROW = re.compile(r"^\| `([^`]+)` \| ([^|]+) \| ([^|]+) \| (.+) \|$", re.MULTILINE)
 
 Rows = dict[str, tuple[str, str, str]]
@@ -41,7 +41,11 @@ def documented() -> Rows:
 
 def names_and_lines() -> dict[str, str]:
     """Every name, and the line under it."""
-    body = ast.parse(SOURCE.read_text("utf-8")).body
+    return _names_of(attributes) | _names_of(metric_names)
+
+
+def _names_of(module: ModuleType) -> dict[str, str]:
+    body = ast.parse(Path(str(module.__file__)).read_text("utf-8")).body
     found = {}
     for statement, following in zip(body, [*body[1:], None], strict=True):
         if not isinstance(statement, ast.AnnAssign) or not isinstance(statement.target, ast.Name):
@@ -50,7 +54,7 @@ def names_and_lines() -> dict[str, str]:
             continue
         line = following.value if isinstance(following, ast.Expr) else None
         text = line.value if isinstance(line, ast.Constant) else ""
-        found[getattr(attributes, statement.target.id)] = str(text)
+        found[getattr(module, statement.target.id)] = str(text)
     return found
 
 
@@ -67,7 +71,7 @@ def test_every_name_of_ours_has_a_line() -> None:
 
 
 def test_no_name_is_also_the_beginning_of_another() -> None:
-    told = set(names_and_lines()) - {attributes.COST}  # a metric, in a name space of its own
+    told = set(names_and_lines()) - {metric_names.COST}  # a metric, in a name space of its own
     beginnings = {name[:dot] for name in told for dot in range(len(name)) if name[dot] == "."}
     assert told & beginnings == set()
 

@@ -6,13 +6,24 @@ from decimal import Decimal, localcontext
 from typing import TypeVar
 
 from touchdown.accounting.account import TaskAccount
+from touchdown.accounting.completeness import compared, with_gaps
 from touchdown.accounting.contexts import Contexts
 from touchdown.accounting.facts import CallFacts
 from touchdown.accounting.fold import Fold
 from touchdown.accounting.settlement import settle
-from touchdown.accounting.statement import Folded, state_account, state_part
+from touchdown.accounting.statement import Folded, state_account, state_part, with_children
 from touchdown.prices.rates import Prices
-from touchdown.records import AgentRun, CallVerdict, ModelCall, Record, TaskRecord, ToolCall
+from touchdown.records import (
+    AgentRun,
+    CallVerdict,
+    Gap,
+    ModelCall,
+    Record,
+    Settled,
+    TaskRecord,
+    Told,
+    ToolCall,
+)
 
 R = TypeVar("R", ToolCall, AgentRun, TaskRecord)
 
@@ -35,6 +46,8 @@ class Ledger:
         self._runs: dict[str, AgentRun] = {}
         self._tasks: dict[str, TaskRecord] = {}
         self._clashes: set[str] = set()
+        self._gaps: set[Gap] = set()
+        self._settled: dict[str, Settled] = {}
         self._last: tuple[int, str] | None = None
         self._stale = False
         self._contexts = Contexts(self._calls)
@@ -61,7 +74,21 @@ class Ledger:
         Units: ``now_ns`` is the current time, for the wall time of a task that is still open.
         """
         with localcontext(EXACT):
-            return state_account(self._folded(), now_ns, task_id)
+            return self._qualified(state_account(self._folded(), now_ns, task_id), task_id)
+
+    def note(self, known: Gap | Settled) -> None:
+        """Take in what is known of records that are not there; accounts then say it."""
+        if isinstance(known, Gap):
+            self._gaps.add(known)
+        else:
+            self._settled[known.task_id] = known
+
+    def _qualified(self, account: TaskAccount, task_id: str | None) -> TaskAccount:
+        if task_id is None:
+            account = with_gaps(account, self._gaps)
+            return compared(account, self._settled.get(account.task.id))
+        within = with_children(task_id, self._tasks)
+        return with_gaps(account, (gap for gap in self._gaps if gap.task_id in within))
 
     def parts(self, group: Callable[[ModelCall], str | None]) -> dict[str, TaskAccount]:
         """The account of each group of calls, in the order of their first calls.
@@ -145,10 +172,16 @@ def _fuller(record: Record) -> tuple[int, int, str]:
     return ended, record.revision if isinstance(record, TaskRecord) else 0, repr(record)
 
 
-def refold(records: Iterable[Record], prices: Prices) -> Ledger:
+def refold(told: Iterable[Told], prices: Prices) -> Ledger:
     """The ledger of these records: the same as one that was given them live, in any order."""
     ledger = Ledger(prices)
-    for record in _in_order(list(records)):
+    records: list[Record] = []
+    for one in told:
+        if isinstance(one, Gap | Settled):
+            ledger.note(one)
+        else:
+            records.append(one)
+    for record in _in_order(records):
         ledger.add(record)
     return ledger
 

@@ -42,7 +42,7 @@ def state_account(folded: Folded, now_ns: int | None, task_id: str | None) -> Ta
     """The account of the root task, or of ``task_id``; child tasks are counted in."""
     task = _task(folded, task_id)
     whole = task_id is None or task == _root(folded)
-    tasks = None if whole else _with_children(task.id, folded.tasks)
+    tasks = None if whole else with_children(task.id, folded.tasks)
     seen = folded.seen if tasks is None else of_tasks(folded.seen, tasks)
     runs = [run for run in folded.runs.values() if tasks is None or run.task_id in tasks]
     return _state(folded, task, seen, runs, _wall_s(task, now_ns))
@@ -130,7 +130,8 @@ def _first_time(folded: Folded, task_id: str | None) -> int:
     return min(times, default=0)
 
 
-def _with_children(task_id: str, tasks: Mapping[str, TaskRecord]) -> set[str]:
+def with_children(task_id: str, tasks: Mapping[str, TaskRecord]) -> set[str]:
+    """The ids of a task and of every task inside it."""
     found = {task_id}
     while True:
         more = {task.id for task in tasks.values() if task.parent_id in found} - found

@@ -9,6 +9,9 @@ from touchdown.records.call import Output as Output
 from touchdown.records.call import ToolRequest as ToolRequest
 from touchdown.records.context import ContextShape as ContextShape
 from touchdown.records.context import Segment as Segment
+from touchdown.records.gap import Figure as Figure
+from touchdown.records.gap import Gap as Gap
+from touchdown.records.gap import Settled as Settled
 from touchdown.records.step import StepStart as StepStart
 from touchdown.records.task import TaskRecord as TaskRecord
 from touchdown.records.tool import ToolCall as ToolCall
@@ -23,3 +26,6 @@ Record = ModelCall | ToolCall | AgentRun | TaskRecord
 
 Start = CallStart | StepStart | TaskRecord
 """What a sink is given when something began; a task begins as its own record without a duration."""
+
+Told = Record | Gap | Settled
+"""What a source of recorded work tells: records, and what it knows of those that are missing."""

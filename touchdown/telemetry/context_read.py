@@ -1,69 +1,97 @@
-"""The context of a model call as span attributes: its size and make-up, and what is new in it."""
+"""The context of a model call as span attributes, and the shape again: its size, and what is new in it."""
 
-from collections.abc import Callable
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
 
 from opentelemetry.util.types import AttributeValue
 
 from touchdown.records import CallVerdict, ContextShape, Segment
 from touchdown.telemetry import attributes as names
+from touchdown.telemetry.facts import (
+    COUNT,
+    WHOLE,
+    Attributes,
+    Column,
+    CutError,
+    Fact,
+    read_columns,
+    read_facts,
+    read_template,
+    write_columns,
+    write_facts,
+    write_template,
+)
 from touchdown.telemetry.known import known
 
-MOST_NEW_SEGMENTS = 128
+MOST_NEW_SEGMENTS = 4096
 """New segments told by one span; a longer list stops there and says so."""
 
-# A column is left out when no segment has anything in it.
-_COLUMNS: tuple[tuple[str, Callable[[Segment], str]], ...] = (
-    (names.NEW_ROLES, lambda segment: segment.role),
-    (names.NEW_CALL_IDS, lambda segment: segment.call_id or ""),
-    (names.NEW_TOOL_NAMES, lambda segment: segment.tool_name or ""),
-    (names.NEW_CACHE_LIVES, lambda segment: segment.cache_life or ""),
-    (names.NEW_RESULT_DIGESTS, lambda segment: segment.result_digest),
+CUT = "the span's attributes are cut"
+"""Why nothing is said of a context that a span tells only in part."""
+
+_FACTS = (
+    Fact("chars", names.CONTEXT_CHARS, COUNT),
+    Fact("shared", names.CONTEXT_SHARED, COUNT),
+    Fact("sequence", names.CONTEXT_SEQUENCE, WHOLE),
+    Fact("predecessor", names.CONTEXT_PREDECESSOR),
+    Fact("digest", names.CONTEXT_DIGEST),
+    Fact("opaque", names.CONTEXT_OPAQUE),
+    Fact("caching", names.CACHE_ASKED),
+)
+_SEGMENT = (
+    Column("kind", names.NEW_KINDS),
+    Column("chars", names.NEW_CHARS, int),
+    Column("digest", names.NEW_DIGESTS),
+    Column("role", names.NEW_ROLES, needed=False),
+    Column("call_id", names.NEW_CALL_IDS, nothing="", needed=False),
+    Column("tool_name", names.NEW_TOOL_NAMES, nothing="", needed=False),
+    Column("cache_life", names.NEW_CACHE_LIVES, nothing="", needed=False),
+    Column("result_digest", names.NEW_RESULT_DIGESTS, needed=False),
+    Column("failed", names.NEW_FAILED, bool, needed=False),
 )
 
 
-def context_attributes(
-    shape: ContextShape, predecessor_span: str | None
-) -> dict[str, AttributeValue]:
+def context_attributes(shape: ContextShape) -> dict[str, AttributeValue]:
     """Shapes and keyed digests, never content."""
-    told = known(
-        {
-            names.CONTEXT_CHARS: shape.chars or None,
-            names.CONTEXT_SEGMENTS: shape.segments or None,
-            names.CONTEXT_SHARED: shape.shared or None,
-            names.CONTEXT_NEW: len(shape.new) if shape.segments else None,
-            names.CONTEXT_SEQUENCE: shape.sequence,
-            names.CONTEXT_PREDECESSOR: shape.predecessor,
-            names.CONTEXT_PREDECESSOR_SPAN: predecessor_span,
-            names.CONTEXT_DIGEST: shape.digest,
-            names.CONTEXT_OPAQUE: shape.opaque,
-            names.CACHE_ASKED: shape.caching,
-            names.PARAMETER_NAMES: list(shape.parameters),
-            names.PARAMETER_DIGESTS: list(shape.parameters.values()),
-        }
-    )
-    for kind, chars in shape.chars_by_kind.items():
-        told[names.CONTEXT_KIND_CHARS.format(kind=kind)] = chars
-    return {**told, **_new_segments(shape.new)}
-
-
-def _new_segments(segments: tuple[Segment, ...]) -> dict[str, AttributeValue]:
-    if not segments:
-        return {}
-    shown = segments[:MOST_NEW_SEGMENTS]
-    told: dict[str, AttributeValue] = {
-        names.NEW_KINDS: [segment.kind for segment in shown],
-        names.NEW_CHARS: [segment.chars for segment in shown],
-        names.NEW_DIGESTS: [segment.digest for segment in shown],
-    }
-    for name, read in _COLUMNS:
-        column = [read(segment) for segment in shown]
-        if any(column):
-            told[name] = column
-    if any(segment.failed for segment in shown):
-        told[names.NEW_FAILED] = [segment.failed for segment in shown]
-    if len(shown) < len(segments):
+    told = write_columns(_SEGMENT, shape.new[:MOST_NEW_SEGMENTS])
+    if len(shape.new) > MOST_NEW_SEGMENTS:
         told[names.CONTEXT_TRUNCATED] = True
-    return told
+    if shape.segments:
+        told[names.CONTEXT_SEGMENTS] = shape.segments
+        told[names.CONTEXT_NEW] = len(shape.new)
+    if shape.parameters:
+        told[names.PARAMETER_NAMES] = list(shape.parameters)
+        told[names.PARAMETER_DIGESTS] = list(shape.parameters.values())
+    told |= write_template(names.CONTEXT_KIND_CHARS, shape.chars_by_kind)
+    return {**told, **write_facts(_FACTS, shape)}
+
+
+def read_context(attributes: Attributes) -> ContextShape:
+    """The shape that a span tells of."""
+    return ContextShape(
+        **read_facts(_FACTS, attributes),
+        new=tuple(Segment(**one) for one in read_columns(_SEGMENT, attributes)),
+        chars_by_kind=read_template(
+            names.CONTEXT_KIND_CHARS, int, attributes, apart=(names.NEW_CHARS,)
+        ),
+        parameters=_parameters(attributes),
+    )
+
+
+def without_context(shape: ContextShape) -> ContextShape:
+    """The shape of a context that was told only in part: nothing is made of it, nor of its successors."""
+    return replace(
+        ContextShape(opaque=shape.opaque or CUT), sequence=shape.sequence, caching=shape.caching
+    )
+
+
+def _parameters(attributes: Mapping[str, Any]) -> dict[str, str]:
+    digests = attributes.get(names.PARAMETER_DIGESTS, ())
+    try:
+        return dict(zip(attributes.get(names.PARAMETER_NAMES, ()), digests, strict=True))
+    except (TypeError, ValueError) as error:
+        raise CutError(f"{names.PARAMETER_DIGESTS} cannot be read: {error}") from error
 
 
 def share_attributes(verdict: CallVerdict) -> dict[str, AttributeValue]:
@@ -71,6 +99,4 @@ def share_attributes(verdict: CallVerdict) -> dict[str, AttributeValue]:
     told = known({names.CONTEXT_TOKENS: verdict.context_tokens})
     if verdict.tokens_by_kind:
         told[names.CONTEXT_SHARES_BASIS] = verdict.shares_basis
-    for kind, tokens in verdict.tokens_by_kind.items():
-        told[names.CONTEXT_KIND_TOKENS.format(kind=kind)] = tokens
-    return told
+    return {**told, **write_template(names.CONTEXT_KIND_TOKENS, verdict.tokens_by_kind)}

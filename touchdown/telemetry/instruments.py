@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from opentelemetry.metrics import Counter, Histogram, Meter
 
-from touchdown.telemetry import attributes as names
+from touchdown.telemetry import metric_names
 
 DURATIONS = tuple(0.01 * 2**power for power in range(14))
 AGENT_DURATIONS = tuple(round(0.1 * 2**power, 1) for power in range(13))
@@ -43,22 +43,22 @@ def make_instruments(meter: Meter) -> Instruments:
 
     return Instruments(
         meter=meter,
-        inference_s=histogram(names.INFERENCE_DURATION, "s", DURATIONS),
-        first_chunk_s=histogram(names.INFERENCE_FIRST_CHUNK, "s", DURATIONS),
-        operation_s=histogram(names.OPERATION_DURATION, "s", DURATIONS),
-        input_tokens=histogram(names.INFERENCE_INPUT, "{token}", TOKENS),
-        output_tokens=histogram(names.INFERENCE_OUTPUT, "{token}", TOKENS),
+        inference_s=histogram(metric_names.INFERENCE_DURATION, "s", DURATIONS),
+        first_chunk_s=histogram(metric_names.INFERENCE_FIRST_CHUNK, "s", DURATIONS),
+        operation_s=histogram(metric_names.OPERATION_DURATION, "s", DURATIONS),
+        input_tokens=histogram(metric_names.INFERENCE_INPUT, "{token}", TOKENS),
+        output_tokens=histogram(metric_names.INFERENCE_OUTPUT, "{token}", TOKENS),
         counted={
             counted: meter.create_counter(
-                names.INFERENCE_COUNTED.format(counted=counted), "{token}"
+                metric_names.INFERENCE_COUNTED.format(counted=counted), "{token}"
             )
             for counted in COUNTED
         },
-        tool_s=histogram(names.TOOL_DURATION, "s", DURATIONS),
-        agent_s=histogram(names.AGENT_DURATION, "s", AGENT_DURATIONS),
-        agent_calls=histogram(names.AGENT_INFERENCE_CALLS, "{inference_call}", CALLS),
-        agent_tools=histogram(names.AGENT_TOOL_CALLS, "{tool_call}", CALLS),
-        cost=meter.create_counter(names.COST, "{USD}"),
-        tasks=meter.create_counter(names.TASKS, "{task}"),
-        spent=meter.create_counter(names.SPENT, "{USD}"),
+        tool_s=histogram(metric_names.TOOL_DURATION, "s", DURATIONS),
+        agent_s=histogram(metric_names.AGENT_DURATION, "s", AGENT_DURATIONS),
+        agent_calls=histogram(metric_names.AGENT_INFERENCE_CALLS, "{inference_call}", CALLS),
+        agent_tools=histogram(metric_names.AGENT_TOOL_CALLS, "{tool_call}", CALLS),
+        cost=meter.create_counter(metric_names.COST, "{USD}"),
+        tasks=meter.create_counter(metric_names.TASKS, "{task}"),
+        spent=meter.create_counter(metric_names.SPENT, "{USD}"),
     )

@@ -1,12 +1,74 @@
-"""A model call as span attributes: the conventions' own names, and what they have none for."""
+"""A model call as span attributes, under the conventions' names where they have one, and the call again."""
 
 from collections.abc import Callable, Mapping
 
 from opentelemetry.util.types import AttributeValue
 
-from touchdown.records import ModelCall, Usage
+from touchdown.records import Attempt, ModelCall, Output, ToolRequest
 from touchdown.telemetry import attributes as names
-from touchdown.telemetry.known import known
+from touchdown.telemetry.context_read import context_attributes, read_context
+from touchdown.telemetry.facts import (
+    COUNT,
+    FLAG,
+    MONEY,
+    SECONDS,
+    TEXTS,
+    WHOLE,
+    Attributes,
+    Column,
+    Fact,
+    read_columns,
+    read_facts,
+    read_pairs,
+    write_columns,
+    write_facts,
+    write_pairs,
+)
+from touchdown.telemetry.usage import read_usage, usage_attributes
+
+_FACTS = (
+    Fact("response_id", names.RESPONSE_ID),
+    Fact("response_model", names.RESPONSE_MODEL),
+    Fact("finish_reasons", names.FINISH_REASONS, TEXTS),
+    Fact("first_chunk_ns", names.TIME_TO_FIRST_CHUNK, SECONDS),
+    Fact("http_status", names.HTTP_STATUS, WHOLE),
+    Fact("chunks", names.CALL_CHUNKS, COUNT),
+    Fact("service_tier", names.CALL_TIER),
+    Fact("speed", names.CALL_SPEED),
+    Fact("geography", names.CALL_GEOGRAPHY),
+    Fact("reported_usd", names.COST_REPORTED, MONEY),
+    Fact("vendor", names.CALL_VENDOR),
+    Fact("conversation", names.CONVERSATION),
+    Fact("previous_response_id", names.REQUEST_PREVIOUS_RESPONSE),
+    Fact("stream", names.REQUEST_STREAM, FLAG),
+    Fact("batch", names.CALL_BATCH, FLAG),
+    Fact("scope", names.CACHE_SCOPE),
+    Fact("host", names.SERVER_ADDRESS),
+    Fact("port", names.SERVER_PORT, WHOLE),
+    Fact("model", names.REQUEST_MODEL),
+    Fact("operation", names.OPERATION),
+    Fact("provider", names.PROVIDER),
+    Fact("api", names.CALL_API),
+    Fact("status", names.CALL_STATUS),
+    Fact("id", names.CALL_ID),
+    Fact("task_id", names.TASK_ID),
+    Fact("agent_id", names.AGENT_ID),
+)
+_OUTPUT = (
+    Fact("text_chars", names.OUTPUT_TEXT_CHARS, COUNT),
+    Fact("reasoning_chars", names.OUTPUT_REASONING_CHARS, COUNT),
+)
+_TOOL_REQUESTS = (
+    Column("name", names.OUTPUT_TOOL_NAMES),
+    Column("call_id", names.OUTPUT_TOOL_IDS),
+    Column("argument_chars", names.OUTPUT_TOOL_CHARS, int),
+)
+_ATTEMPTS = (
+    Column("status", names.ATTEMPT_STATUSES, int, nothing=0),
+    Column("backoff_s", names.ATTEMPT_BACKOFFS, float),
+    Column("retry_after_s", names.ATTEMPT_RETRY_AFTER, float, nothing=-1.0),
+    Column("error_type", names.ATTEMPT_ERRORS),
+)
 
 _TOKENS = names.REQUEST_MAX_TOKENS
 _PARAMETERS: Mapping[str, tuple[str, Callable[[str], AttributeValue]]] = {
@@ -26,7 +88,6 @@ _PARAMETERS: Mapping[str, tuple[str, Callable[[str], AttributeValue]]] = {
     "encoding_format": (names.REQUEST_ENCODING_FORMATS, lambda value: [value]),
     "dimensions": (names.EMBEDDING_DIMENSIONS, int),
 }
-_MOST_PARAMETERS = 16
 _API_TYPES = {"chat.completions": "chat_completions", "responses": "responses"}
 
 
@@ -45,113 +106,36 @@ def call_start_attributes(
 
 
 def call_attributes(call: ModelCall) -> dict[str, AttributeValue]:
-    """The call itself: what was asked, who answered, how it ended, what it used."""
+    """The call itself: what it read, what was asked, who answered, how it ended, what it used."""
     return {
-        **_output(call),
+        **context_attributes(call.context),
+        **write_facts(_OUTPUT, call.output),
+        **write_columns(_TOOL_REQUESTS, call.output.tool_requests),
         **_attempts(call),
-        **_request(call),
-        **_response(call),
+        **_parameters(call),
+        **_in_the_conventions_words(call),
         **usage_attributes(call.usage),
-        **call_start_attributes(call.operation, call.provider, call.model, call.host, call.port),
-        **known(
-            {
-                names.CALL_ID: call.id,
-                names.TASK_ID: call.task_id,
-                names.AGENT_ID: call.agent_id,
-            }
-        ),
+        **write_facts(_FACTS, call),
     }
 
 
-def _request(call: ModelCall) -> dict[str, AttributeValue]:
-    asked = known(
-        {
-            names.CALL_API: call.api,
-            names.CALL_VENDOR: call.vendor,
-            names.CONVERSATION: call.conversation,
-            names.REQUEST_PREVIOUS_RESPONSE: call.previous_response_id,
-            names.REQUEST_STREAM: call.stream or None,
-            names.CALL_BATCH: call.batch or None,
-            names.CACHE_SCOPE: call.scope,
-        }
+def read_call(attributes: Attributes, began_ns: int, lasted_ns: int) -> ModelCall:
+    """The call that a span tells of.
+
+    Errors: ``CutError`` when the span does not tell enough.
+    """
+    fields = read_facts(_FACTS, attributes)
+    requests = tuple(ToolRequest(**one) for one in read_columns(_TOOL_REQUESTS, attributes))
+    return ModelCall(
+        **{"api": "", "operation": "", "provider": "", "vendor": "", "agent_id": "", **fields},
+        sent_at_ns=began_ns,
+        duration_ns=lasted_ns,
+        usage=read_usage(attributes),
+        context=read_context(attributes),
+        output=Output(**read_facts(_OUTPUT, attributes), tool_requests=requests),
+        attempts=tuple(Attempt(**one) for one in read_columns(_ATTEMPTS, attributes)),
+        request=read_pairs(names.REQUEST_PARAMETERS, attributes),
     )
-    if call.vendor == "openai" and call.api in _API_TYPES:
-        asked[names.OPENAI_API_TYPE] = _API_TYPES[call.api]
-    for name, value in list(call.request.items())[:_MOST_PARAMETERS]:
-        standard, convert = _PARAMETERS.get(name, (names.REQUEST_OTHER.format(name=name), None))
-        if (name, value) == ("n", 1):
-            continue
-        try:
-            asked[standard] = value if convert is None else convert(str(value))
-        except ValueError:
-            asked[names.REQUEST_OTHER.format(name=name)] = value
-    return asked
-
-
-def _response(call: ModelCall) -> dict[str, AttributeValue]:
-    first = None if call.first_chunk_ns is None or not call.stream else call.first_chunk_ns / 1e9
-    return known(
-        {
-            names.RESPONSE_ID: call.response_id,
-            names.RESPONSE_MODEL: call.response_model,
-            names.FINISH_REASONS: list(_finish_reasons(call)),
-            names.TIME_TO_FIRST_CHUNK: first,
-            names.HTTP_STATUS: call.http_status,
-            names.CALL_STATUS: call.status,
-            names.CALL_CHUNKS: call.chunks or None,
-            names.CALL_TIER: call.service_tier,
-            names.OPENAI_SERVICE_TIER: call.service_tier if call.vendor == "openai" else None,
-            names.CALL_SPEED: call.speed,
-            names.CALL_GEOGRAPHY: call.geography,
-            names.COST_REPORTED: None if call.reported_usd is None else str(call.reported_usd),
-        }
-    )
-
-
-def _finish_reasons(call: ModelCall) -> tuple[str, ...]:
-    if call.finish_reasons or call.status == "ok":
-        return call.finish_reasons
-    # The conventions want the place of an expected reason filled when a stream breaks off.
-    return ("error",) if call.stream and call.chunks else ()
-
-
-def usage_attributes(usage: Usage) -> dict[str, AttributeValue]:
-    """Token counts. What was not reported is absent; a 0 was reported as 0."""
-    written = None if usage.cache_write is None else usage.written_tokens
-    counts = known(
-        {
-            names.INPUT_TOKENS: usage.input_tokens,
-            names.OUTPUT_TOKENS: usage.output,
-            names.CACHE_READ_TOKENS: usage.cache_read,
-            names.CACHE_WRITE_TOKENS: written,
-            names.REASONING_TOKENS: usage.reasoning,
-            names.USAGE_UNCACHED: usage.uncached,
-            names.USAGE_COMPLETENESS: usage.completeness,
-            names.USAGE_PROBLEMS: list(usage.problems),
-        }
-    )
-    for life, tokens in (usage.cache_write or {}).items():
-        counts[names.USAGE_WRITE_LIFE.format(life=life)] = tokens
-    if usage.server_tools:
-        counts[names.SERVER_TOOL_NAMES] = list(usage.server_tools)
-        counts[names.SERVER_TOOL_REQUESTS] = list(usage.server_tools.values())
-    return counts
-
-
-def _output(call: ModelCall) -> dict[str, AttributeValue]:
-    output = call.output
-    sizes: dict[str, AttributeValue] = {}
-    if output.text_chars:
-        sizes[names.OUTPUT_TEXT_CHARS] = output.text_chars
-    if output.reasoning_chars:
-        sizes[names.OUTPUT_REASONING_CHARS] = output.reasoning_chars
-    if output.tool_requests:
-        sizes[names.OUTPUT_TOOL_NAMES] = [request.name for request in output.tool_requests]
-        sizes[names.OUTPUT_TOOL_IDS] = [request.call_id for request in output.tool_requests]
-        sizes[names.OUTPUT_TOOL_CHARS] = [
-            request.argument_chars for request in output.tool_requests
-        ]
-    return sizes
 
 
 def _attempts(call: ModelCall) -> dict[str, AttributeValue]:
@@ -161,10 +145,32 @@ def _attempts(call: ModelCall) -> dict[str, AttributeValue]:
     return {
         names.HTTP_RESEND_COUNT: len(failed),
         names.ATTEMPTS: len(failed) + 1,
-        names.ATTEMPT_STATUSES: [attempt.status or 0 for attempt in failed],
-        names.ATTEMPT_BACKOFFS: [attempt.backoff_s for attempt in failed],
-        names.ATTEMPT_RETRY_AFTER: [
-            -1.0 if attempt.retry_after_s is None else attempt.retry_after_s for attempt in failed
-        ],
-        names.ATTEMPT_ERRORS: [attempt.error_type for attempt in failed],
+        **write_columns(_ATTEMPTS, failed),
     }
+
+
+def _parameters(call: ModelCall) -> dict[str, AttributeValue]:
+    """The parameters as sent, and those that the conventions have a name for under that too."""
+    asked = write_pairs(names.REQUEST_PARAMETERS, call.request)
+    for name, value in call.request.items():
+        if name in _PARAMETERS and (name, value) != ("n", 1):
+            standard, convert = _PARAMETERS[name]
+            try:
+                asked[standard] = convert(str(value))
+            except ValueError:
+                continue
+    return asked
+
+
+def _in_the_conventions_words(call: ModelCall) -> dict[str, AttributeValue]:
+    """What follows from other attributes, and what backends look for."""
+    told: dict[str, AttributeValue] = {}
+    if call.vendor == "openai":
+        if call.api in _API_TYPES:
+            told[names.OPENAI_API_TYPE] = _API_TYPES[call.api]
+        if call.service_tier:
+            told[names.OPENAI_SERVICE_TIER] = call.service_tier
+    if call.status != "ok" and call.stream and call.chunks:
+        # The conventions want the place of an expected reason filled when a stream breaks off.
+        told[names.FINISH_REASONS] = ["error"]
+    return told

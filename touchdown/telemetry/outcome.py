@@ -24,6 +24,11 @@ def error_type(record: Record) -> str | None:
     return None
 
 
+def own_error_type(record: Record, told: object) -> str | None:
+    """The error type that a record without one had, by its span: a word that only fills in is none."""
+    return None if told is None or told == error_type(record) else str(told)
+
+
 def began_and_ended_ns(record: Record) -> tuple[int, int | None]:
     """Nanoseconds since the epoch; no end when the record has none."""
     began = record.sent_at_ns if isinstance(record, ModelCall) else record.started_at_ns

@@ -1,74 +1,109 @@
-"""Tool calls, agent runs and tasks as span attributes."""
+"""Tool calls, agent runs and tasks as span attributes, and the records again."""
 
 from opentelemetry.util.types import AttributeValue
 
 from touchdown.records import AgentRun, TaskRecord, ToolCall
 from touchdown.telemetry import attributes as names
-from touchdown.telemetry.known import known
+from touchdown.telemetry.facts import (
+    FLAG,
+    NUMBER,
+    TRUTH,
+    WHOLE,
+    Attributes,
+    Fact,
+    read_facts,
+    read_template,
+    write_facts,
+    write_template,
+)
 
 EXECUTE_TOOL = "execute_tool"
 INVOKE_AGENT = "invoke_agent"
 INVOKE_WORKFLOW = "invoke_workflow"
 """A task is the workflow of the conventions: since v0.1.0 an agent's span under another operation."""
 
-MOST_TAGS = 16
+MOST_TAGS = 48
+
+_TOOL = (
+    Fact("name", names.TOOL_NAME),
+    Fact("call_id", names.TOOL_CALL_ID),
+    Fact("output_chars", names.TOOL_OUTPUT_CHARS, WHOLE),
+    Fact("result_digest", names.TOOL_OUTPUT_DIGEST),
+    Fact("argument_digest", names.TOOL_ARGUMENT_DIGEST),
+    Fact("failed", names.TOOL_FAILED, TRUTH),
+    Fact("failure", names.TOOL_FAILURE),
+    Fact("read_only", names.TOOL_READ_ONLY, FLAG),
+    Fact("source", names.TOOL_SOURCE),
+    Fact("status", names.CALL_STATUS),
+    Fact("id", names.CALL_ID),
+    Fact("task_id", names.TASK_ID),
+    Fact("agent_id", names.AGENT_ID),
+)
+_AGENT = (
+    Fact("name", names.AGENT_NAME),
+    Fact("parent_id", names.AGENT_PARENT_ID),
+    Fact("result_chars", names.AGENT_RESULT_CHARS, WHOLE),
+    Fact("status", names.CALL_STATUS),
+    Fact("id", names.CALL_ID),
+    Fact("task_id", names.TASK_ID),
+)
+_TASK = (
+    Fact("conversation", names.CONVERSATION),
+    Fact("user", names.USER),
+    Fact("parent_id", names.TASK_PARENT_ID),
+    Fact("outcome", names.TASK_OUTCOME),
+    Fact("outcome_reason", names.TASK_OUTCOME_REASON),
+    Fact("score", names.TASK_SCORE, NUMBER),
+    Fact("name", names.TASK_NAME),
+    Fact("id", names.TASK_ID),
+)
 
 
 def tool_attributes(tool: ToolCall) -> dict[str, AttributeValue]:
     """A tool call; the task's and the agent's names come from elsewhere."""
-    return known(
-        {
-            names.OPERATION: EXECUTE_TOOL,
-            names.TOOL_NAME: tool.name,
-            names.TOOL_TYPE: "function",
-            names.TOOL_CALL_ID: tool.call_id,
-            names.CALL_ID: tool.id,
-            names.CALL_STATUS: tool.status,
-            names.TASK_ID: tool.task_id,
-            names.AGENT_ID: tool.agent_id,
-            names.TOOL_OUTPUT_CHARS: tool.output_chars,
-            names.TOOL_OUTPUT_DIGEST: tool.result_digest,
-            names.TOOL_ARGUMENT_DIGEST: tool.argument_digest,
-            names.TOOL_FAILED: tool.failed,
-            names.TOOL_FAILURE: tool.failure,
-            names.TOOL_READ_ONLY: tool.read_only or None,
-            names.TOOL_SOURCE: tool.source,
-        }
+    told = {**write_facts(_TOOL, tool), names.OPERATION: EXECUTE_TOOL, names.TOOL_TYPE: "function"}
+    if tool.duration_ns is None:
+        told[names.CALL_UNTIMED] = True
+    return told
+
+
+def read_tool(attributes: Attributes, began_ns: int, lasted_ns: int) -> ToolCall:
+    """The tool call that a span tells of."""
+    untimed = names.CALL_UNTIMED in attributes
+    return ToolCall(
+        **{"name": "", "agent_id": "", **read_facts(_TOOL, attributes)},
+        started_at_ns=began_ns,
+        duration_ns=None if untimed else lasted_ns,
     )
 
 
 def agent_attributes(run: AgentRun) -> dict[str, AttributeValue]:
     """An agent run. Usage is not summed here: backends that add it up would count it twice."""
-    return known(
-        {
-            names.OPERATION: INVOKE_AGENT,
-            names.AGENT_NAME: run.name,
-            names.CALL_ID: run.id,
-            names.CALL_STATUS: run.status,
-            names.TASK_ID: run.task_id,
-            names.AGENT_ID: run.id,
-            names.AGENT_PARENT_ID: run.parent_id,
-            names.AGENT_RESULT_CHARS: run.result_chars,
-        }
+    return {**write_facts(_AGENT, run), names.AGENT_ID: run.id, names.OPERATION: INVOKE_AGENT}
+
+
+def read_agent(attributes: Attributes, began_ns: int, lasted_ns: int) -> AgentRun:
+    """The agent run that a span tells of."""
+    return AgentRun(
+        **{"name": "", "parent_id": "", **read_facts(_AGENT, attributes)},
+        started_at_ns=began_ns,
+        duration_ns=lasted_ns,
     )
 
 
-def task_attributes(task: TaskRecord) -> dict[str, AttributeValue]:
+def task_attributes(task: TaskRecord, most_tags: int = MOST_TAGS) -> dict[str, AttributeValue]:
     """A task and what its user said of it; the settled figures come from the accountant."""
-    told = known(
-        {
-            names.OPERATION: INVOKE_WORKFLOW,
-            names.AGENT_NAME: task.name,
-            names.CONVERSATION: task.conversation,
-            names.USER: task.user,
-            names.TASK_ID: task.id,
-            names.TASK_NAME: task.name,
-            names.TASK_PARENT_ID: task.parent_id,
-            names.TASK_OUTCOME: task.outcome,
-            names.TASK_OUTCOME_REASON: task.outcome_reason,
-            names.TASK_SCORE: task.score,
-        }
+    told = {**write_facts(_TASK, task), names.OPERATION: INVOKE_WORKFLOW}
+    if task.name:
+        told[names.AGENT_NAME] = task.name
+    return {**told, **write_template(names.TASK_TAG, dict(list(task.tags.items())[:most_tags]))}
+
+
+def read_task(attributes: Attributes, began_ns: int, lasted_ns: int) -> TaskRecord:
+    """The task that a span tells of."""
+    return TaskRecord(
+        **{"name": "", **read_facts(_TASK, attributes)},
+        started_at_ns=began_ns,
+        duration_ns=lasted_ns,
+        tags=read_template(names.TASK_TAG, str, attributes),
     )
-    for key, value in list(task.tags.items())[:MOST_TAGS]:
-        told[names.TASK_TAG.format(key=key)] = value
-    return told

@@ -6,46 +6,46 @@ from opentelemetry.context import Context
 from opentelemetry.trace import Span, Status, StatusCode, Tracer, set_span_in_context
 from opentelemetry.util.types import AttributeValue
 
-from touchdown.records import CallVerdict, ModelCall, Record, TaskRecord, ToolCall
+from touchdown.records import CallVerdict, ModelCall, Record, TaskRecord
 from touchdown.telemetry import attributes as names
-from touchdown.telemetry.context_read import context_attributes
+from touchdown.telemetry.checking import check_of, facts_of
+from touchdown.telemetry.facts import write_pairs
 from touchdown.telemetry.held import Held, missing, own
-from touchdown.telemetry.model_call import call_attributes
-from touchdown.telemetry.outcome import began_and_ended_ns, error_type
+from touchdown.telemetry.numbering import Numbering
+from touchdown.telemetry.outcome import began_and_ended_ns
 from touchdown.telemetry.quiet import failed
 from touchdown.telemetry.recent import Recent
-from touchdown.telemetry.steps import agent_attributes, task_attributes, tool_attributes
 from touchdown.telemetry.verdict import verdict_attributes
 
 BESIDE = "touchdown.call"
 """Name of the span that says what a host's own span of the call could not be told any more."""
 
-MOST_ATTRIBUTES = 120
-"""Told at the end of a span: with those of its start, fewer than the SDK's own limit of 128."""
+MOST_ATTRIBUTES = 128
+"""The SDK's own limit: one more, and a span loses its oldest."""
 
 _MOST_CALLS = 10_000
-_LEAST = names.REQUEST_OTHER.partition("{")[0]
+_MOST_TASKS = 10_000
 
 
 class Writer:
     """Turns records into attributes; remembers which span a call had, for its successors to name."""
 
     def __init__(self, tasks: Recent[TaskRecord]) -> None:
-        self._tasks = tasks
-        self._spans: Recent[str] = Recent(_MOST_CALLS)
+        self._numbering = Numbering(tasks, _MOST_TASKS)
+        self._spans: Recent[tuple[str, str]] = Recent(_MOST_CALLS)
 
     def finish(self, held: Held, record: Record, more: Mapping[str, AttributeValue]) -> None:
         """Write and end a span of our own; it ends even when it could not be written."""
+        place = self._place(record)
         span = held.span
         if not span.is_recording():
             return
         try:
-            wrong = error_type(record)
-            written = _within_limit(self.attributes(held, record, more))
+            facts = facts_of(record)
+            wrong = facts.get(names.ERROR_TYPE)
             if wrong is not None:
-                written[names.ERROR_TYPE] = wrong
-                span.set_status(Status(StatusCode.ERROR, wrong))
-            span.set_attributes(written)
+                span.set_status(Status(StatusCode.ERROR, str(wrong)))
+            span.set_attributes(self._told(held, record, more, facts, place))
         except Exception as error:
             failed("writing a span", error)
         try:
@@ -61,38 +61,51 @@ class Writer:
         tracer: Tracer | None,
     ) -> None:
         """Tell a host's own span what it lacks; beside it, when it has ended or tells of another call."""
+        place = self._place(record)
         try:
-            written = _within_limit(self.attributes(held, record, more))
-            wrong = error_type(record)
-            if wrong is not None:
-                written[names.ERROR_TYPE] = wrong
+            facts = facts_of(record)
+            began, ended = began_and_ended_ns(record)
+            place[names.CALL_SENT] = began
+            place[names.CALL_LASTED] = (began if ended is None else ended) - began
+            # What the host's span says under the same names may differ, and stays as it is.
+            others = {name: value for name, value in facts.items() if name not in own(facts)}
+            place |= write_pairs(names.SPAN_OWN, others)
+            told = self._told(held, record, more, facts, place)
             if held.span.is_recording() and _tells_of(held.span, record.id):
-                held.span.set_attributes(missing(held.span, written))
+                held.span.set_attributes(_within_limit(held.span, missing(held.span, told)))
             elif tracer is not None:
-                _tell_beside(held.span, record, own(written), tracer)
+                _tell_beside(held.span, record, own(told), tracer)
         except Exception as error:
             failed("enriching a span", error)
 
-    def attributes(
-        self, held: Held, record: Record, more: Mapping[str, AttributeValue]
+    def _place(self, record: Record) -> dict[str, AttributeValue]:
+        try:
+            return self._numbering.of(record)
+        except Exception as error:
+            failed("numbering a span", error)
+            return {}
+
+    def _told(
+        self,
+        held: Held,
+        record: Record,
+        more: Mapping[str, AttributeValue],
+        facts: dict[str, AttributeValue],
+        place: Mapping[str, AttributeValue],
     ) -> dict[str, AttributeValue]:
         """Everything to say, the essential last: under a lower limit the SDK drops what is oldest."""
-        if isinstance(record, TaskRecord):
-            return {**more, **task_attributes(record)}
-        if isinstance(record, ModelCall):
-            shape = record.context
-            before = self._spans.get(shape.predecessor) if shape.predecessor else None
-            if held.span_id:
-                self._spans.put(record.id, held.span_id)
-            told = {**context_attributes(shape, before), **more, **call_attributes(record)}
-        elif isinstance(record, ToolCall):
-            told = {**more, **tool_attributes(record)}
-        else:
-            told = {**more, **agent_attributes(record)}
-        task = self._tasks.get(record.task_id)
-        if task is not None and task.name:
-            told[names.TASK_NAME] = task.name
-        return told
+        before = self._predecessor(held, record) if isinstance(record, ModelCall) else {}
+        return {**before, **more, **facts, **place, names.SPAN_CHECK: check_of(record, facts)}
+
+    def _predecessor(self, held: Held, call: ModelCall) -> dict[str, AttributeValue]:
+        shape = call.context
+        known = self._spans.get(shape.predecessor) if shape.predecessor else None
+        if held.span_id:
+            self._spans.put(call.id, (held.span_id, shape.digest))
+        if known is None:
+            return {}
+        told: dict[str, AttributeValue] = {names.CONTEXT_PREDECESSOR_SPAN: known[0]}
+        return {**told, names.CONTEXT_PREDECESSOR_DIGEST: known[1]} if known[1] else told
 
 
 def facts_beside(
@@ -104,10 +117,10 @@ def facts_beside(
     return {} if verdict is None else verdict_attributes(verdict)
 
 
-def _within_limit(written: dict[str, AttributeValue]) -> dict[str, AttributeValue]:
-    if len(written) <= MOST_ATTRIBUTES:
-        return written
-    return {name: value for name, value in written.items() if not name.startswith(_LEAST)}
+def _within_limit(span: Span, told: dict[str, AttributeValue]) -> Mapping[str, AttributeValue]:
+    """As much as there is room for, the essential first: what a host's span has is not pushed out."""
+    room = MOST_ATTRIBUTES - len(getattr(span, "attributes", None) or ())
+    return dict(list(told.items())[-room:]) if room > 0 else {}
 
 
 def _tells_of(span: Span, call_id: str) -> bool:

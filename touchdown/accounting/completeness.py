@@ -1,0 +1,55 @@
+"""Completeness: an account says which of its records are missing, and where another ledger differs."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from decimal import Decimal
+
+from touchdown.accounting.account import TaskAccount
+from touchdown.accounting.settled import figures_of, is_money
+from touchdown.records import Figure, Gap, Settled
+
+
+def with_gaps(account: TaskAccount, gaps: Iterable[Gap]) -> TaskAccount:
+    """The account with its gaps named: its total is a lower bound."""
+    reasons = dict(account.money.incomplete_reasons)
+    for gap in sorted(gaps, key=lambda gap: (gap.reason, gap.task_id)):
+        reasons[gap.reason] = reasons.get(gap.reason, 0) + gap.records
+    if len(reasons) == len(account.money.incomplete_reasons):
+        return account
+    money = replace(account.money, complete=False, incomplete_reasons=dict(sorted(reasons.items())))
+    return replace(account, money=money)
+
+
+def compared(account: TaskAccount, settled: Settled | None) -> TaskAccount:
+    """The account held against what the task came to live.
+
+    Other figures make it incomplete, with the reason. An amount may differ where the price book is
+    another one: the memo ``settled_usd`` then has the total of that time.
+    """
+    if settled is None:
+        return account
+    found = figures_of(account)
+    told = settled.figures
+    repriced = told.get("prices") != found.get("prices")
+    dropped = told.get("dropped records")
+    if isinstance(dropped, int):
+        account = replace(account, dropped_records=dropped)
+    elif told.get("complete") is False and account.money.complete:
+        account = with_gaps(account, [Gap(settled.task_id, "incomplete when it was settled", 0)])
+    differing = [
+        Gap(settled.task_id, _difference(name, value, found.get(name)), 0)
+        for name, value in told.items()
+        if name not in ("prices", "complete", "dropped records")
+        and not (repriced and is_money(name))
+        and value != found.get(name)
+    ]
+    account = with_gaps(account, differing)
+    total = told.get("total")
+    if not repriced or total == found["total"] or not isinstance(total, (int, float)):
+        return account
+    memo = {**account.money.memo, "settled_usd": Decimal(str(total))}
+    return replace(account, money=replace(account.money, memo=memo))
+
+
+def _difference(name: str, told: Figure, found: Figure | None) -> str:
+    return f"{name}: {found} here, {told} when it was settled"

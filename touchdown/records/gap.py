@@ -1,0 +1,28 @@
+"""What is known of records that are not there: gaps, and what a ledger came to where it was whole."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+Figure = int | float | bool | str
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Records of a task that are known to be missing or cut: its account is incomplete."""
+
+    task_id: str
+    reason: str
+    """In words for people, e.g. ``span missing: model call 7 of reviewer``."""
+    records: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What a task's ledger came to when it closed, told by whoever folded it live.
+
+    A ledger that is rebuilt from other records than those says so.
+    """
+
+    task_id: str
+    figures: Mapping[str, Figure] = field(default_factory=dict)
+    """By the names of :func:`touchdown.accounting.settled.figures_of`."""

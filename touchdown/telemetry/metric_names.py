@@ -1,0 +1,20 @@
+"""The names of the metrics: OpenTelemetry's ``gen_ai.*`` where one exists, else ``touchdown.*``."""
+
+from typing import Final
+
+INFERENCE_DURATION: Final = "gen_ai.client.inference.duration"
+INFERENCE_FIRST_CHUNK: Final = "gen_ai.client.inference.time_to_first_chunk"
+INFERENCE_COUNTED: Final = "gen_ai.client.inference.usage.{counted}_tokens"
+INFERENCE_INPUT: Final = "gen_ai.client.inference.operation.input_tokens"
+INFERENCE_OUTPUT: Final = "gen_ai.client.inference.operation.output_tokens"
+OPERATION_DURATION: Final = "gen_ai.client.operation.duration"
+TOOL_DURATION: Final = "gen_ai.execute_tool.duration"
+AGENT_DURATION: Final = "gen_ai.invoke_agent.duration"
+AGENT_INFERENCE_CALLS: Final = "gen_ai.invoke_agent.inference_calls"
+AGENT_TOOL_CALLS: Final = "gen_ai.invoke_agent.tool_calls"
+COST: Final = "touchdown.cost"
+"""Metric: cost of model calls as they end, by provider and model."""
+TASKS: Final = "touchdown.tasks"
+"""Metric: closed root tasks, by name and outcome."""
+SPENT: Final = "touchdown.spent"
+"""Metric: the settled bills of closed root tasks, by name and account."""

@@ -1,0 +1,247 @@
+"""OTLP files: JSON (one document, or one request per line) and protobuf, plain or gzipped, as spans."""
+
+import base64
+import gzip
+import os
+from collections.abc import Callable, Iterator, Mapping
+from typing import IO, Any
+
+import msgspec
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+from touchdown.telemetry.span import SpanEvent, SpanView
+
+_GZIP = b"\x1f\x8b"
+_STATUS = {0: "UNSET", 1: "OK", 2: "ERROR"}
+_STATUS_NAMES = {f"STATUS_CODE_{name}": name for name in _STATUS.values()}
+_PLAIN = ("stringValue", "boolValue", "doubleValue", "bytesValue")
+_NOT_FINITE = ("NaN", "Infinity", "-Infinity")
+
+Said = Callable[[str], None]
+"""Told of what could not be read, in one line."""
+
+
+class OtlpError(ValueError):
+    """A file that cannot be read as OTLP, in one line: the file, where, and why."""
+
+
+def refuse(line: str) -> None:
+    """Raise what could not be read."""
+    raise OtlpError(line)
+
+
+def read_spans(path: str | os.PathLike[str], said: Said = refuse) -> Iterator[SpanView]:
+    """The spans of an OTLP file, request by request; a half-written end is passed over.
+
+    Recognised by content. Fields that are not known are passed over. A protobuf file holds one request,
+    or several each behind its length in four bytes, as the collector's file exporter writes them.
+
+    Errors: ``said`` is told of a request that cannot be read, and raises :class:`OtlpError` unless
+    something else is given; the rest is then read on.
+    """
+    with open(path, "rb") as raw:
+        zipped = raw.read(2) == _GZIP
+        raw.seek(0)
+        source: Any = gzip.GzipFile(fileobj=raw) if zipped else raw
+        try:
+            first = source.peek(1)[:1]
+            is_json = first in (b"{", b"[", b" ", b"\n", b"\r", b"\t", b"\xef")
+            read = _json_requests if is_json else _protobuf_requests
+            for request in read(path, source, said):
+                yield from spans_of_request(request)
+        except (EOFError, gzip.BadGzipFile) as error:
+            if not isinstance(error, EOFError):
+                said(f"{os.fspath(path)}: not readable gzip ({error})")
+
+
+def spans_of_request(request: object) -> Iterator[SpanView]:
+    """The spans of one decoded OTLP/JSON request, or of a list of them."""
+    if isinstance(request, list):
+        for one in request:
+            yield from spans_of_request(one)
+        return
+    for group in _items(request, "resourceSpans"):
+        resource = _attributes(_get(_get(group, "resource"), "attributes"))
+        for scope in _items(group, "scopeSpans"):
+            name = str(_get(_get(scope, "scope"), "name") or "")
+            for span in _items(scope, "spans"):
+                if isinstance(span, Mapping):
+                    yield _span(span, name, resource)
+
+
+def decoded(message: ExportTraceServiceRequest) -> object:
+    """A protobuf request in the form of OTLP/JSON."""
+    return {
+        "resourceSpans": [
+            {
+                "resource": {"attributes": group.resource.attributes},
+                "scopeSpans": [
+                    {
+                        "scope": {"name": scope.scope.name},
+                        "spans": [_fields(s) for s in scope.spans],
+                    }
+                    for scope in group.scope_spans
+                ],
+            }
+            for group in message.resource_spans
+        ]
+    }
+
+
+def _fields(span: Any) -> dict[str, object]:
+    return {
+        "name": span.name,
+        "traceId": span.trace_id.hex(),
+        "spanId": span.span_id.hex(),
+        "parentSpanId": span.parent_span_id.hex(),
+        "startTimeUnixNano": span.start_time_unix_nano,
+        "endTimeUnixNano": span.end_time_unix_nano,
+        "attributes": span.attributes,
+        "events": [
+            {"name": e.name, "timeUnixNano": e.time_unix_nano, "attributes": e.attributes}
+            for e in span.events
+        ],
+        "status": {"code": span.status.code, "message": span.status.message},
+        "droppedAttributesCount": span.dropped_attributes_count,
+    }
+
+
+def _json_requests(path: str | os.PathLike[str], source: IO[bytes], said: Said) -> Iterator[object]:
+    decode = msgspec.json.Decoder().decode
+    number = 0
+    for number, line in enumerate(source, 1):
+        line = line.removeprefix(b"\xef\xbb\xbf")
+        if not line.strip():
+            continue
+        try:
+            yield decode(line)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            if number == 1:
+                # One document over many lines is read whole.
+                rest = line + source.read()
+                try:
+                    yield decode(rest)
+                except (msgspec.DecodeError, UnicodeDecodeError):
+                    said(f"{os.fspath(path)}: neither one JSON document nor one per line ({error})")
+                return
+            if line.endswith(b"\n"):
+                said(f"{os.fspath(path)}:{number}: not a line of OTLP JSON ({error})")
+
+
+def _protobuf_requests(
+    path: str | os.PathLike[str], source: IO[bytes], said: Said
+) -> Iterator[object]:
+    head = source.read(4)
+    # A request begins with the tag of its first field, 0x0A; a length below 160 MB does not.
+    if head[:1] == b"\x0a":
+        yield from _message(path, head + source.read(), said)
+        return
+    while len(head) == 4:
+        body = source.read(int.from_bytes(head, "big"))
+        if len(body) < int.from_bytes(head, "big"):
+            return
+        yield from _message(path, body, said)
+        head = source.read(4)
+
+
+def _message(path: str | os.PathLike[str], data: bytes, said: Said) -> Iterator[object]:
+    try:
+        yield decoded(ExportTraceServiceRequest.FromString(data))
+    except DecodeError as error:
+        said(f"{os.fspath(path)}: not an OTLP request in protobuf ({error})")
+
+
+def _span(span: Mapping[str, Any], scope: str, resource: Mapping[str, Any]) -> SpanView:
+    status = _get(span, "status")
+    code = _get(status, "code") or 0
+    return SpanView(
+        name=str(span.get("name") or ""),
+        trace_id=_id(_get(span, "traceId"), 32),
+        span_id=_id(_get(span, "spanId"), 16),
+        parent_id=_id(_get(span, "parentSpanId"), 16),
+        began_ns=_whole(_get(span, "startTimeUnixNano")),
+        ended_ns=_whole(_get(span, "endTimeUnixNano")),
+        attributes=_attributes(_get(span, "attributes")),
+        events=tuple(
+            SpanEvent(
+                str(_get(event, "name") or ""),
+                _whole(_get(event, "timeUnixNano")),
+                _attributes(_get(event, "attributes")),
+            )
+            for event in _items(span, "events")
+        ),
+        status=_STATUS_NAMES.get(str(code)) or _STATUS.get(_whole(code), "UNSET"),
+        status_message=str(_get(status, "message") or ""),
+        scope=scope,
+        resource=resource,
+        dropped_attributes=_whole(_get(span, "droppedAttributesCount")),
+    )
+
+
+def _get(of: object, name: str) -> Any:
+    """A field by its JSON name, or by that of the protobuf definition."""
+    if not isinstance(of, Mapping):
+        return None
+    if name in of:
+        return of[name]
+    return of.get("".join(f"_{c.lower()}" if c.isupper() else c for c in name))
+
+
+def _items(of: object, name: str) -> list[Any]:
+    found = _get(of, name)
+    return found if isinstance(found, list) else []
+
+
+def _attributes(pairs: Any) -> dict[str, Any]:
+    found = {}
+    for pair in pairs or ():
+        if isinstance(pair, Mapping):
+            found[str(pair.get("key") or "")] = _value(pair.get("value"))
+        elif hasattr(pair, "key"):
+            found[pair.key] = _protobuf_value(pair.value)
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _value(value: Any) -> Any:
+    for kind in _PLAIN:
+        plain = _get(value, kind)
+        if plain is not None:
+            return float(plain) if kind == "doubleValue" and plain in _NOT_FINITE else plain
+    whole = _get(value, "intValue")
+    if whole is not None:
+        return _whole(whole)
+    array = _get(value, "arrayValue")
+    if array is not None:
+        return [_value(item) for item in _items(array, "values")]
+    pairs = _get(value, "kvlistValue")
+    return None if pairs is None else _attributes(_items(pairs, "values"))
+
+
+def _protobuf_value(value: Any) -> Any:
+    kind = value.WhichOneof("value")
+    if kind is None:
+        return None
+    if kind == "array_value":
+        return [_protobuf_value(item) for item in value.array_value.values]
+    if kind == "kvlist_value":
+        return _attributes(value.kvlist_value.values)
+    return getattr(value, kind)
+
+
+def _whole(value: object) -> int:
+    try:
+        return int(value)  # type: ignore[call-overload, no-any-return]
+    except (TypeError, ValueError, OverflowError):
+        return 0
+
+
+def _id(value: object, digits: int) -> str:
+    """Hex as OTLP has it; base64, as generic protobuf-to-JSON writers have it, is turned into hex."""
+    text = str(value or "")
+    if len(text) == digits or not text:
+        return text.lower()
+    try:
+        return base64.b64decode(text, validate=True).hex()
+    except ValueError:
+        return text

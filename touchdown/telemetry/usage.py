@@ -1,0 +1,63 @@
+"""Token counts as span attributes, and the counts again."""
+
+from opentelemetry.util.types import AttributeValue
+
+from touchdown.records import Usage
+from touchdown.telemetry import attributes as names
+from touchdown.telemetry.facts import (
+    TEXT,
+    TEXTS,
+    WHOLE,
+    Attributes,
+    CutError,
+    Fact,
+    read_facts,
+    read_template,
+    write_facts,
+    write_template,
+)
+
+_FACTS = (
+    Fact("uncached", names.USAGE_UNCACHED, WHOLE),
+    Fact("cache_read", names.CACHE_READ_TOKENS, WHOLE),
+    Fact("output", names.OUTPUT_TOKENS, WHOLE),
+    Fact("reasoning", names.REASONING_TOKENS, WHOLE),
+    Fact("completeness", names.USAGE_COMPLETENESS, TEXT),
+    Fact("problems", names.USAGE_PROBLEMS, TEXTS),
+)
+
+
+def usage_attributes(usage: Usage) -> dict[str, AttributeValue]:
+    """Token counts. What was not reported is absent; a 0 was reported as 0."""
+    counts = write_facts(_FACTS, usage)
+    if usage.input_tokens is not None:
+        counts[names.INPUT_TOKENS] = usage.input_tokens
+    if usage.cache_write is not None:
+        counts[names.CACHE_WRITE_TOKENS] = usage.written_tokens
+        counts |= write_template(names.USAGE_WRITE_LIFE, usage.cache_write)
+    if usage.server_tools is not None:
+        counts[names.SERVER_TOOL_NAMES] = list(usage.server_tools)
+        counts[names.SERVER_TOOL_REQUESTS] = list(usage.server_tools.values())
+    return counts
+
+
+def read_usage(attributes: Attributes) -> Usage:
+    """The counts that a span tells of."""
+    written = read_template(names.USAGE_WRITE_LIFE, int, attributes)
+    known = names.CACHE_WRITE_TOKENS in attributes
+    return Usage(
+        **read_facts(_FACTS, attributes),
+        cache_write=written if written or known else None,
+        server_tools=_server_tools(attributes),
+    )
+
+
+def _server_tools(attributes: Attributes) -> dict[str, int] | None:
+    tools = attributes.get(names.SERVER_TOOL_NAMES)
+    if tools is None:
+        return None
+    try:
+        requests = [int(count) for count in attributes[names.SERVER_TOOL_REQUESTS]]  # type: ignore[union-attr, arg-type]
+        return dict(zip((str(name) for name in tools), requests, strict=True))  # type: ignore[union-attr]
+    except (KeyError, TypeError, ValueError) as error:
+        raise CutError(f"{names.SERVER_TOOL_REQUESTS} cannot be read: {error}") from error
