@@ -46,7 +46,8 @@ def read_spans(path: str | os.PathLike[str], said: Said = refuse) -> Iterator[Sp
         source: Any = gzip.GzipFile(fileobj=raw) if zipped else raw
         try:
             first = source.peek(1)[:1]
-            is_json = first in (b"{", b"[", b" ", b"\n", b"\r", b"\t", b"\xef")
+            # A newline is also the first byte of a protobuf request, and taken for that.
+            is_json = first in (b"{", b"[", b" ", b"\r", b"\t", b"\xef")
             read = _json_requests if is_json else _protobuf_requests
             for request in read(path, source, said):
                 yield from spans_of_request(request)
