@@ -5,22 +5,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from opentelemetry.sdk.trace import ReadableSpan
 
-from tests.accounting.build import call, seg, usage
 from tests.accounting.sessions import sessions
-from tests.telemetry.conftest import Seen
-from tests.telemetry.rebuilding import PRICES, WRITERS, export, write_json
-from tests.telemetry.samples import CALL, TASK, TOOL
+from tests.telemetry.rebuilding import PRICES, WRITERS, export
 from touchdown.accounting.account import TaskAccount
 from touchdown.accounting.ledger import Ledger, refold
 from touchdown.live.journal import Journal, read_journal
-from touchdown.records import ModelCall, Record, TaskRecord, Told
+from touchdown.records import Record
 from touchdown.telemetry.reading import read_otlp, read_record, read_records
-from touchdown.telemetry.span import SpanView, view_of_sdk_span
+from touchdown.telemetry.span import view_of_sdk_span
 
 relaxed = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 Written = Callable[[Path, Sequence[ReadableSpan]], Path]
@@ -104,7 +100,15 @@ def test_with_attributes_lost_it_says_so(records: list[Record], data: st.DataObj
 
 def _is_fact(name: str) -> bool:
     """What the rebuilt ledger is made of; the rest says what others make of it, or names a place."""
-    others = ("cost.", "cache.state", "cache.re", "cache.mi", "context.predecessor.", "task.", "agent.")
+    others = (
+        "cost.",
+        "cache.state",
+        "cache.re",
+        "cache.mi",
+        "context.predecessor.",
+        "task.",
+        "agent.",
+    )
     tokens = name.startswith("touchdown.context.") and name.endswith(".tokens")
     if name in ("touchdown.cost.reported_usd", "touchdown.context.predecessor.call.id"):
         return True
