@@ -16,7 +16,7 @@ _WORDS = {
     "model_calls": "model call",
     "tool_calls": "tool call",
     "agents": "agent run",
-    "tasks": "task inside",
+    "tasks": "inner task",
 }
 FIRST_AGENT = "the task's own agent"
 MOST_NAMED = 20
