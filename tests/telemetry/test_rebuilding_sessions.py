@@ -42,7 +42,11 @@ def cached(text: str) -> list[dict[str, Any]]:
 
 
 def tools_and_retries(url: str) -> None:
-    client = anthropic.Anthropic(base_url=url, api_key="k")
+    with anthropic.Anthropic(base_url=url, api_key="k") as client:
+        ask_with_tools(client)
+
+
+def ask_with_tools(client: Any) -> None:
     history: list[Any] = [{"role": "user", "content": cached(LONG)}]
     for name in ("search", "broken"):
         answer = client.messages.create(**ASKED, messages=history)
@@ -58,26 +62,28 @@ def tools_and_retries(url: str) -> None:
 
 
 def streams(url: str) -> None:
-    client = anthropic.Anthropic(base_url=url, api_key="k")
-    with client.messages.stream(
-        **ASKED, messages=[{"role": "user", "content": cached(LONG)}]
-    ) as whole:
-        whole.get_final_message()
-    with client.messages.stream(**ASKED, messages=[{"role": "user", "content": "y"}]) as cut:
-        next(iter(cut))
-    chat = openai.OpenAI(base_url=f"{url}/v1", api_key="k")
-    for _ in chat.chat.completions.create(
-        model="gpt-5", messages=[{"role": "user", "content": LONG}], stream=True
-    ):
-        pass
+    asked = [{"role": "user", "content": cached(LONG)}]
+    with anthropic.Anthropic(base_url=url, api_key="k") as client:
+        with client.messages.stream(**ASKED, messages=asked) as whole:
+            whole.get_final_message()
+        with client.messages.stream(**ASKED, messages=[{"role": "user", "content": "y"}]) as cut:
+            next(iter(cut))
+    said = [{"role": "user", "content": LONG}]
+    with client_of_openai(url) as chat:
+        for _ in chat.chat.completions.create(model="gpt-5", messages=said, stream=True):
+            pass
+
+
+def client_of_openai(url: str) -> Any:
+    return openai.OpenAI(base_url=f"{url}/v1", api_key="k", max_retries=0)
 
 
 def errors(url: str) -> None:
-    client = openai.OpenAI(base_url=f"{url}/v1", api_key="k", max_retries=0)
-    client.responses.create(model="gpt-5", input=LONG)
-    with pytest.raises(openai.BadRequestError):
+    with client_of_openai(url) as client:
         client.responses.create(model="gpt-5", input=LONG)
-    client.responses.create(model="a-model-nobody-prices", input="x")
+        with pytest.raises(openai.BadRequestError):
+            client.responses.create(model="gpt-5", input=LONG)
+        client.responses.create(model="a-model-nobody-prices", input="x")
 
 
 def inner_tasks_and_agents(url: str) -> None:
@@ -178,8 +184,11 @@ def test_limits_are_named(limit: str, value: str, monkeypatch: pytest.MonkeyPatc
 
 
 def test_calls_outside_any_task_are_never_called_complete() -> None:
-    with Provider(["a", "b"]) as provider, capture() as seen:
-        client = openai.OpenAI(base_url=f"{provider.url}/v1", api_key="k")
+    with (
+        Provider(["a", "b"]) as provider,
+        capture() as seen,
+        client_of_openai(provider.url) as client,
+    ):
         for _ in range(2):
             client.responses.create(model="gpt-5", input="x")
         account = rebuilt(map(view_of_sdk_span, seen.spans))
@@ -193,8 +202,11 @@ def test_calls_outside_any_task_are_never_called_complete() -> None:
 
 
 def test_what_ends_after_its_task_is_counted_as_live() -> None:
-    with Provider(["a", "b"]) as provider, capture() as seen:
-        client = openai.OpenAI(base_url=f"{provider.url}/v1", api_key="k")
+    with (
+        Provider(["a", "b"]) as provider,
+        capture() as seen,
+        client_of_openai(provider.url) as client,
+    ):
         with touchdown.task("goal"):
             client.responses.create(model="gpt-5", input="x")
             stream = client.responses.create(model="gpt-5", input="x", stream=True)
@@ -206,8 +218,11 @@ def test_what_ends_after_its_task_is_counted_as_live() -> None:
 
 
 def test_another_price_book_is_no_gap_and_other_figures_are() -> None:
-    with Provider(["a"]) as provider, capture() as seen:
-        client = openai.OpenAI(base_url=f"{provider.url}/v1", api_key="k")
+    with (
+        Provider(["a"]) as provider,
+        capture() as seen,
+        client_of_openai(provider.url) as client,
+    ):
         with touchdown.task("goal"):
             client.responses.create(model="gpt-5", input="x")
         told = list(read_records(map(view_of_sdk_span, seen.spans)))

@@ -112,6 +112,8 @@ def _note_closed(task: _Task, record: TaskRecord, attributes: Mapping[str, Any])
     task.record = record
     try:
         task.totals = read_template(names.TASK_SPANS, int, attributes)
+        if set(KINDS) - task.totals.keys():
+            raise CutError("how many spans there were")
         task.figures = {} if record.parent_id else read_settled(attributes)
     except CutError as error:
         task.gaps.append(Gap(task.id, f"attributes cut: {error}"))
