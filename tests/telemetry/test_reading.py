@@ -78,22 +78,35 @@ def test_a_bad_line_is_named_and_the_rest_is_read(
     path = write_json(tmp_path / "spans", spans)
     first, *rest = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(first + b'{"resourceSpans": [}\n' + b"".join(rest))
-    with pytest.raises(OtlpError, match=r"spans:2: not a line of OTLP JSON"):
+    with pytest.raises(OtlpError, match=r"spans:2: not OTLP JSON"):
         list(read_spans(path))
     said: list[str] = []
     assert len(list(read_spans(path, said.append))) == len(spans)
     assert len(said) == 1
+    path.write_bytes(b"{broken}\n" + first + b"".join(rest))
+    assert len(list(read_spans(path, said.append))) == len(spans)
+    assert len(said) == 2
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"{}", b"[1, 2]", b"\x0anot protobuf", b"hello", b"{broken", b"\x1f\x8bxx"]
+    ("content", "lines"),
+    [
+        (b"", 0),
+        (b"{}", 0),
+        (b"[1, 2]", 0),
+        (b"\x0anot protobuf", 1),
+        (b"hello", 1),
+        (b"{broken", 1),
+        (b"\x1f\x8bx", 0),  # a beginning of one
+        (b"\x1f\x8bnot gzip", 1),
+    ],
 )
-def test_a_file_of_another_kind_gives_no_spans(content: bytes, tmp_path: Path) -> None:
+def test_a_file_of_another_kind_gives_no_spans(content: bytes, lines: int, tmp_path: Path) -> None:
     path = tmp_path / "file"
     path.write_bytes(content)
     said: list[str] = []
     assert list(read_spans(path, said.append)) == []
-    assert len(said) <= 1
+    assert len(said) == lines
 
 
 @pytest.mark.parametrize("ends_first", [False, True])

@@ -237,5 +237,5 @@ def test_another_price_book_is_no_gap_and_other_figures_are() -> None:
 
     other = replace(settled, figures={**settled.figures, "model calls": 2})
     account = refold([*rest, other], PriceBook()).account()
-    assert account.money.incomplete_reasons == {"model calls: 1 here, 2 when it was settled": 0}
+    assert account.money.incomplete_reasons == {"settled otherwise: model calls 2, here 1": 0}
     assert account.money.total_usd == live.money.total_usd

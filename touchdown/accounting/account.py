@@ -21,7 +21,7 @@ class Money:
     unexplained_usd: Decimal = Decimal(0)
     complete: bool = True
     incomplete_reasons: Mapping[str, int] = field(default_factory=dict)
-    """Reason to number of calls, for everything that makes ``complete`` false."""
+    """Reason to number of calls, for everything that makes ``complete`` false; 0 where it names them."""
     unexplained_reasons: Mapping[str, Decimal] = field(default_factory=dict)
     memo: Mapping[str, Decimal | None] = field(default_factory=dict)
     basis: Mapping[str, Basis] = field(default_factory=dict)

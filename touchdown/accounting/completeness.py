@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from touchdown.accounting.account import TaskAccount
 from touchdown.accounting.settled import figures_of, is_money
-from touchdown.records import Figure, Gap, Settled
+from touchdown.records import Gap, Settled
 
 
 def with_gaps(account: TaskAccount, gaps: Iterable[Gap]) -> TaskAccount:
@@ -20,36 +20,35 @@ def with_gaps(account: TaskAccount, gaps: Iterable[Gap]) -> TaskAccount:
     return replace(account, money=money)
 
 
-def compared(account: TaskAccount, settled: Settled | None) -> TaskAccount:
-    """The account held against what the task came to live.
+def compared(account: TaskAccount, settled: Settled, gaps: bool) -> TaskAccount:
+    """The account held against what the task came to live; ``gaps``: some of its records are missing.
 
     Other figures make it incomplete, with the reason. An amount may differ where the price book is
     another one: the memo ``settled_usd`` then has the total of that time.
     """
-    if settled is None:
-        return account
-    found = figures_of(account)
-    told = settled.figures
+    found, told = figures_of(account), settled.figures
     repriced = told.get("prices") != found.get("prices")
-    dropped = told.get("dropped records")
-    if isinstance(dropped, int):
-        account = replace(account, dropped_records=dropped)
-    elif told.get("complete") is False and account.money.complete:
-        account = with_gaps(account, [Gap(settled.task_id, "incomplete when it was settled", 0)])
     differing = [
-        Gap(settled.task_id, _difference(name, value, found.get(name)), 0)
+        name
         for name, value in told.items()
         if name not in ("prices", "complete", "dropped records")
         and not (repriced and is_money(name))
         and value != found.get(name)
     ]
-    account = with_gaps(account, differing)
+    dropped = told.get("dropped records")
+    if isinstance(dropped, int):
+        account = replace(account, dropped_records=dropped)
+    elif told.get("complete") is False and account.money.complete:
+        account = _say(account, "incomplete when it was settled")
+    if differing and not gaps:
+        named = "; ".join(f"{name} {told[name]}, here {found.get(name)}" for name in differing[:3])
+        account = _say(account, f"settled otherwise: {named}")
     total = told.get("total")
-    if not repriced or total == found["total"] or not isinstance(total, (int, float)):
+    if total == found["total"] or not isinstance(total, (int, float)):
         return account
     memo = {**account.money.memo, "settled_usd": Decimal(str(total))}
     return replace(account, money=replace(account.money, memo=memo))
 
 
-def _difference(name: str, told: Figure, found: Figure | None) -> str:
-    return f"{name}: {found} here, {told} when it was settled"
+def _say(account: TaskAccount, reason: str) -> TaskAccount:
+    return with_gaps(account, [Gap(account.task.id, reason)])

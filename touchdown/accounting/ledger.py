@@ -86,7 +86,8 @@ class Ledger:
     def _qualified(self, account: TaskAccount, task_id: str | None) -> TaskAccount:
         if task_id is None:
             account = with_gaps(account, self._gaps)
-            return compared(account, self._settled.get(account.task.id))
+            settled = self._settled.get(account.task.id)
+            return account if settled is None else compared(account, settled, bool(self._gaps))
         within = with_children(task_id, self._tasks)
         return with_gaps(account, (gap for gap in self._gaps if gap.task_id in within))
 

@@ -13,7 +13,8 @@ class Gap:
     task_id: str
     reason: str
     """In words for people, e.g. ``span missing: model call 7 of reviewer``."""
-    records: int = 1
+    records: int = 0
+    """How many, where the reason does not name them one by one."""
 
 
 @dataclass(frozen=True, slots=True)

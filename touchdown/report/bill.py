@@ -140,7 +140,10 @@ def _unpaid(money: Money, width: int) -> list[Line]:
 def _gaps(money: Money, width: int) -> list[Line]:
     if money.complete:
         return []
-    reasons = [f"{clean(why)} ({count(n, 'call')})" for why, n in money.incomplete_reasons.items()]
+    reasons = [
+        f"{clean(why)} ({count(calls, 'call')})" if calls else clean(why)
+        for why, calls in money.incomplete_reasons.items()
+    ]
     told = ", ".join(reasons) or ("" if money.unpriced_calls else "reason unknown")
     unpriced = f"{count(money.unpriced_calls, 'call')} unpriced" if money.unpriced_calls else ""
     both = "; ".join(part for part in (unpriced, told) if part)

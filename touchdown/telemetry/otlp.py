@@ -3,7 +3,8 @@
 import base64
 import gzip
 import os
-from collections.abc import Callable, Iterator, Mapping
+import zlib
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import IO, Any
 
 import msgspec
@@ -15,6 +16,7 @@ from touchdown.telemetry.span import SpanEvent, SpanView
 _GZIP = b"\x1f\x8b"
 _STATUS = {0: "UNSET", 1: "OK", 2: "ERROR"}
 _STATUS_NAMES = {f"STATUS_CODE_{name}": name for name in _STATUS.values()}
+_decode = msgspec.json.Decoder().decode
 _PLAIN = ("stringValue", "boolValue", "doubleValue", "bytesValue")
 _NOT_FINITE = ("NaN", "Infinity", "-Infinity")
 
@@ -51,9 +53,10 @@ def read_spans(path: str | os.PathLike[str], said: Said = refuse) -> Iterator[Sp
             read = _json_requests if is_json else _protobuf_requests
             for request in read(path, source, said):
                 yield from spans_of_request(request)
-        except (EOFError, gzip.BadGzipFile) as error:
-            if not isinstance(error, EOFError):
-                said(f"{os.fspath(path)}: not readable gzip ({error})")
+        except EOFError:
+            return
+        except (gzip.BadGzipFile, zlib.error) as error:
+            said(f"{os.fspath(path)}: not readable gzip ({error})")
 
 
 def spans_of_request(request: object) -> Iterator[SpanView]:
@@ -109,25 +112,26 @@ def _fields(span: Any) -> dict[str, object]:
 
 
 def _json_requests(path: str | os.PathLike[str], source: IO[bytes], said: Said) -> Iterator[object]:
-    decode = msgspec.json.Decoder().decode
-    number = 0
-    for number, line in enumerate(source, 1):
-        line = line.removeprefix(b"\xef\xbb\xbf")
-        if not line.strip():
-            continue
+    first = source.readline().removeprefix(b"\xef\xbb\xbf")
+    lines: Iterable[bytes] = source
+    try:
+        yield _decode(first)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        # One document over many lines is read whole.
+        rest = source.read()
         try:
-            yield decode(line)
+            yield _decode(first + rest)
+            return
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            lines = rest.splitlines(keepends=True)
+            said(f"{os.fspath(path)}:1: not OTLP JSON ({error})")
+    for number, line in enumerate(lines, 2):
+        try:
+            if line.strip():
+                yield _decode(line)
         except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            if number == 1:
-                # One document over many lines is read whole.
-                rest = line + source.read()
-                try:
-                    yield decode(rest)
-                except (msgspec.DecodeError, UnicodeDecodeError):
-                    said(f"{os.fspath(path)}: neither one JSON document nor one per line ({error})")
-                return
             if line.endswith(b"\n"):
-                said(f"{os.fspath(path)}:{number}: not a line of OTLP JSON ({error})")
+                said(f"{os.fspath(path)}:{number}: not OTLP JSON ({error})")
 
 
 def _protobuf_requests(
@@ -138,12 +142,16 @@ def _protobuf_requests(
     if head[:1] == b"\x0a":
         yield from _message(path, head + source.read(), said)
         return
-    while len(head) == 4:
-        body = source.read(int.from_bytes(head, "big"))
-        if len(body) < int.from_bytes(head, "big"):
+    first = True
+    while head:
+        size = int.from_bytes(head, "big")
+        body = source.read(size)
+        if len(head) < 4 or len(body) < size:
+            if first:
+                said(f"{os.fspath(path)}: neither OTLP JSON nor OTLP in protobuf")
             return
         yield from _message(path, body, said)
-        head = source.read(4)
+        head, first = source.read(4), False
 
 
 def _message(path: str | os.PathLike[str], data: bytes, said: Said) -> Iterator[object]:
