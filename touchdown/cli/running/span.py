@@ -44,6 +44,6 @@ class RunSpan:
             self._sink.shutdown(EXIT_S)
 
     def _figures(self, _task_id: str) -> dict[str, Any]:
-        from touchdown.api import settled_attributes
+        from touchdown.telemetry.settled import settled_attributes
 
         return settled_attributes(self._account) if self._account is not None else {}
