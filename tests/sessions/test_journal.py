@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+import pytest
+
+import touchdown
 from tests.live.test_journal import run_agent
 from touchdown.accounting.ledger import refold
 from touchdown.live.journal import Journal
@@ -22,15 +25,31 @@ def read(path: Path) -> tuple[list[Session], list[str]]:
 
 
 def test_it_gives_the_ledger_of_the_live_run(tmp_path: Path) -> None:
+    anthropic = pytest.importorskip("anthropic")
     path = tmp_path / "run.dat"
-    script = [Reply(tool_uses=[ToolUse("search", {"pattern": "x"})]), Fault(429), "done", "cut"]
+    script = [Reply(tool_uses=[ToolUse("search", {"pattern": "x"})]), Fault(429), "done"]
     with Provider(script) as provider, capture(journal=path):
-        live = run_agent(provider).totals
+        client = anthropic.Anthropic(base_url=provider.url, api_key="k")
+        with touchdown.task("journal") as task:
+            run_agent(client, "look")
+            task.useful()
+    live = task.totals
     (session,), problems = read(path)
-    again = refold(session.records, PriceBook()).account()
     assert problems == []
     assert session.name == "journal"
-    assert (live.money, live.usage, live.tools) == (again.money, again.usage, again.tools)
+    assert live.money.total_usd > 0
+    assert refold(session.records, PriceBook()).account() == live
+
+
+def test_what_a_crash_cut_off_is_passed_over(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    write(path, TaskRecord("one", "one", 1))
+    with path.open("ab") as file:
+        file.write(b'{"kind":"TaskRe')
+    write(path, TaskRecord("two", "two", 2))
+    sessions, problems = read(path)
+    assert [session.id for session in sessions] == ["one", "two"]
+    assert problems == []
 
 
 def write(path: Path, *records: Record) -> None:
