@@ -32,6 +32,12 @@ HOOKED = sorted(
             for name in ("request", "_process_response", "_sleep_for_retry")
         ),
     ]
+    + [
+        (client, "_attempt_request")  # where the SDK has middleware that may send again
+        for module in (openai, anthropic)
+        for client in ("SyncAPIClient", "AsyncAPIClient")
+        if hasattr(getattr(module._base_client, client), "_attempt_request")
+    ]
 )
 
 

@@ -5,6 +5,7 @@ from opentelemetry.util.types import AttributeValue
 from touchdown.records import AgentRun, TaskRecord, ToolCall
 from touchdown.telemetry import attributes as names
 from touchdown.telemetry.facts import (
+    COUNT,
     FLAG,
     NUMBER,
     TRUTH,
@@ -53,6 +54,7 @@ _TASK = (
     Fact("parent_id", names.TASK_PARENT_ID),
     Fact("outcome", names.TASK_OUTCOME),
     Fact("outcome_reason", names.TASK_OUTCOME_REASON),
+    Fact("revision", names.TASK_REVISION, COUNT),
     Fact("score", names.TASK_SCORE, NUMBER),
     Fact("name", names.TASK_NAME),
     Fact("id", names.TASK_ID),
