@@ -82,7 +82,8 @@ def instrument(
 
     ``clients`` names the LLM clients to capture (all that are installed by default); an unknown name
     raises ``ValueError``. ``stream_usage=True`` asks chat streams for their usage where the caller did
-    not, and hides the extra chunk. ``prices`` are overrides of the price book. ``journal`` is a file
+    not, and hides the extra chunk. ``prices`` are your own, each a mapping with the keys of a ``[[price]]``
+    table of ``touchdown.toml`` (``docs/prices.md``). ``journal`` is a file
     (or ``TOUCHDOWN_JOURNAL``). ``TOUCHDOWN_DISABLED=1`` makes everything a no-op.
     """
     global _current

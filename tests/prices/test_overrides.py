@@ -172,9 +172,17 @@ def test_a_bad_price_in_code_is_named_by_its_entry() -> None:
     book = PriceBook([Override(model="mine", input=1), Override(model="", input=1), "x"])  # type: ignore[list-item]
     assert [str(problem) for problem in book.problems] == [
         'prices=[...], entry 2: model: missing; name it, e.g. model = "my-model"',
-        'prices=[...], entry 3: entry: a str; use Override(model="...", input="...", output="...")',
+        'prices=[...], entry 3: entry: a str; write {"model": "...", "input": "...", "output": "..."}',
     ]
     assert input_price(book) == 1
+
+
+def test_a_price_in_code_may_be_a_mapping_with_the_keys_of_the_file() -> None:
+    book = PriceBook([{"model": "mine", "input": "1.5"}, {"model": "mine", "imput": 1}])
+    assert input_price(book) == Decimal("1.5")
+    assert [str(problem) for problem in book.problems] == [
+        "prices=[...], entry 2: imput: unknown key; did you mean input?"
+    ]
 
 
 def test_the_file_is_found_upward_or_where_the_variable_says(

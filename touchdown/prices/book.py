@@ -1,7 +1,7 @@
 """The price book: which price holds for a call, found once and then looked up."""
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -39,7 +39,7 @@ class PriceBook:
 
     def __init__(
         self,
-        overrides: Iterable[Override] = (),
+        overrides: Iterable[Override | Mapping[str, object]] = (),
         book_path: str | Path | None = None,
         *,
         capacity_hosts: Iterable[str] = (),
@@ -56,7 +56,7 @@ class PriceBook:
     @classmethod
     def configured(
         cls,
-        overrides: Iterable[Override] = (),
+        overrides: Iterable[Override | Mapping[str, object]] = (),
         book_path: str | Path | None = None,
         *,
         capacity_hosts: Iterable[str] = (),

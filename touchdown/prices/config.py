@@ -61,17 +61,22 @@ def read_config(path: Path) -> tuple[tuple[Rule, ...], tuple[PriceConfigError, .
 
 
 def read_overrides(
-    overrides: Iterable[Override],
+    overrides: Iterable[Override | Mapping[str, object]],
 ) -> tuple[tuple[Rule, ...], tuple[PriceConfigError, ...]]:
-    """The sound rules of prices given in code, and one error for each other one. Never raises."""
+    """The sound rules of prices given in code, and one error for each other one. Never raises.
+
+    Each is an ``Override``, or a mapping with the keys of a ``[[price]]`` table.
+    """
     rules: list[Rule] = []
     problems: list[PriceConfigError] = []
     given: Iterable[object] = overrides
     for number, override in enumerate(given, start=1):
         place = f"prices=[...], entry {number}"
         try:
+            if isinstance(override, Mapping):
+                override = _override(override, place)
             if not isinstance(override, Override):
-                mend = 'use Override(model="...", input="...", output="...")'
+                mend = 'write {"model": "...", "input": "...", "output": "..."}'
                 raise PriceConfigError(place, "entry", f"a {type(override).__name__}", mend)
             rules.append(make_rule(override, place))
         except PriceConfigError as error:
