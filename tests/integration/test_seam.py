@@ -3,6 +3,7 @@
 import importlib.metadata
 import logging
 import sys
+import uuid
 from collections.abc import Iterator
 from types import ModuleType, SimpleNamespace
 from typing import Any
@@ -13,8 +14,6 @@ import touchdown
 from touchdown import api
 from touchdown.integration import Seam, UnsuitableError
 from touchdown.testing import capture
-
-HOST = "a_host_of_these_tests"
 
 
 def test_a_tool_that_raised_and_whose_host_made_a_message_of_it() -> None:
@@ -49,9 +48,9 @@ def test_switched_off_there_is_nothing_to_tell() -> None:
 
 
 class Host:
-    """An integration of ``HOST`` that does as it is told."""
+    """An integration that does as it is told."""
 
-    name = HOST
+    name = "host"
     supports = "a-distribution-that-is-not-installed>=1"
 
     def patch(self, module: ModuleType, seam: Seam) -> Any:
@@ -75,28 +74,32 @@ class BrokenHost(Host):
 
 @pytest.fixture
 def host(monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
-    module = ModuleType(HOST)
-    monkeypatch.setitem(sys.modules, HOST, module)
+    """An imported module of a name that no other test arms."""
+    module = ModuleType(f"host_{uuid.uuid4().hex}")
+    monkeypatch.setitem(sys.modules, module.__name__, module)
     yield module
     touchdown.uninstrument()
 
 
 def instrumented_with(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, integration: type
+    host: ModuleType,
+    integration: type,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> tuple[str, list[tuple[str, str]]]:
     """The state of the integration, and what was logged, as level and text."""
-    entry = SimpleNamespace(name=HOST, load=lambda: integration)
+    entry = SimpleNamespace(name=host.__name__, load=lambda: integration)
     monkeypatch.setattr(importlib.metadata, "entry_points", lambda group: [entry])
     with caplog.at_level(logging.DEBUG, "touchdown"):
-        state = api.instrument().patched[HOST].state
+        state = api.instrument().patched[host.__name__].state
     lines = [(line.levelname, line.getMessage()) for line in caplog.records]
-    return state, [line for line in lines if HOST in line[1]]
+    return state, [line for line in lines if host.__name__ in line[1]]
 
 
 def test_an_integration_is_patched_and_taken_back(
     host: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    assert instrumented_with(monkeypatch, caplog, Host) == ("patched", [])
+    assert instrumented_with(host, Host, monkeypatch, caplog) == ("patched", [])
     assert host.patched
     touchdown.uninstrument()
     assert not host.patched
@@ -113,7 +116,7 @@ def test_one_that_does_not_suit_is_one_debug_line(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    state, ((level, text),) = instrumented_with(monkeypatch, caplog, integration)
+    state, ((level, text),) = instrumented_with(host, integration, monkeypatch, caplog)
     assert state.startswith("not patched: ")
     assert state.endswith(problem)
     assert (level, text.endswith(problem)) == ("DEBUG", True)
@@ -122,6 +125,6 @@ def test_one_that_does_not_suit_is_one_debug_line(
 def test_a_broken_one_is_one_warning(
     host: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    state, ((level, text),) = instrumented_with(monkeypatch, caplog, BrokenHost)
+    state, ((level, text),) = instrumented_with(host, BrokenHost, monkeypatch, caplog)
     assert (state, level) == ("not patched: RuntimeError: broken on purpose", "WARNING")
     assert "the call is not affected" in text

@@ -1,7 +1,6 @@
 """Each agent's run, with the calls and the cost that are its own."""
 
 import asyncio
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -251,10 +250,12 @@ async def test_without_a_task(program: Any, seen: Capture) -> None:
     assert (run.name, run.own_usd, account.model_calls) == ("alone", account.money.total_usd, 1)
 
 
-async def test_switched_off_nothing_is_recorded(
-    make_program: Callable[..., Any], seen: Capture
-) -> None:
+async def test_switched_off_there_are_calls_and_no_agents(program: Any, seen: Capture) -> None:
     touchdown.uninstrument()
-    program = make_program()
-    result = await program.run(program.agent("alone", ["Yes."]))
-    assert (result.final_output, seen.records) == ("Yes.", [])
+    touchdown.instrument(integrations=False)
+    finder = program.agent(
+        "finder", [Reply(tool_uses=[ToolUse("look", {"where": "x"})]), "Yes."], tools=[look]
+    )
+    result = await program.run(finder)
+    assert (result.final_output, len(seen.calls)) == ("Yes.", 2)
+    assert (seen.agents, seen.tools) == ([], [])
