@@ -31,7 +31,7 @@ def test_a_given_provider_wins_over_all_others(monkeypatch: pytest.MonkeyPatch) 
     given, in_given = memory_provider()
     other, in_other = memory_provider()
     set_global(monkeypatch, other)
-    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", NOWHERE)
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", NOWHERE)
     one_call(SpanSink(tracer_provider=given))
     assert len(in_given.get_finished_spans()) == 1
     assert in_other.get_finished_spans() == ()
