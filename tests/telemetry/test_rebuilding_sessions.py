@@ -15,6 +15,7 @@ from touchdown.accounting.ledger import refold
 from touchdown.live.journal import read_journal
 from touchdown.prices.book import PriceBook
 from touchdown.records import Settled
+from touchdown.runtime import core
 from touchdown.telemetry.reading import read_otlp, read_records
 from touchdown.telemetry.span import view_of_sdk_span
 from touchdown.testing import Fault, Provider, Reply, ToolUse, capture
@@ -239,3 +240,22 @@ def test_another_price_book_is_no_gap_and_other_figures_are() -> None:
     account = refold([*rest, other], PriceBook()).account()
     assert account.money.incomplete_reasons == {"settled otherwise: model calls 2, here 1": 0}
     assert account.money.total_usd == live.money.total_usd
+
+
+def test_records_lost_in_the_process_stay_lost() -> None:
+    with (
+        Provider(["a"]) as provider,
+        capture() as seen,
+        client_of_openai(provider.url) as client,
+    ):
+        with touchdown.task("goal") as task:
+            client.responses.create(model="gpt-5", input="x")
+            runtime = core.active()
+            assert runtime is not None
+            runtime.note_dropped(task.id)
+        live = seen.account
+        again = rebuilt(map(view_of_sdk_span, seen.spans))
+
+    assert live.dropped_records == 1
+    assert not live.money.complete
+    assert again == live

@@ -8,6 +8,8 @@ from touchdown.accounting.account import TaskAccount
 from touchdown.accounting.settled import figures_of, is_money
 from touchdown.records import Gap, Settled
 
+LOST = "lost before they were read"
+
 
 def with_gaps(account: TaskAccount, gaps: Iterable[Gap]) -> TaskAccount:
     """The account with its gaps named: its total is a lower bound."""
@@ -18,6 +20,12 @@ def with_gaps(account: TaskAccount, gaps: Iterable[Gap]) -> TaskAccount:
         return account
     money = replace(account.money, complete=False, incomplete_reasons=dict(sorted(reasons.items())))
     return replace(account, money=money)
+
+
+def with_dropped(account: TaskAccount, dropped: int) -> TaskAccount:
+    """The account with the number of its records that were lost before they could be counted."""
+    said = with_gaps(account, [Gap(account.task.id, LOST, dropped)])
+    return replace(said, dropped_records=dropped)
 
 
 def compared(account: TaskAccount, settled: Settled, gaps: bool) -> TaskAccount:
@@ -37,7 +45,7 @@ def compared(account: TaskAccount, settled: Settled, gaps: bool) -> TaskAccount:
     ]
     dropped = told.get("dropped records")
     if isinstance(dropped, int):
-        account = replace(account, dropped_records=dropped)
+        account = with_dropped(account, dropped)
     elif told.get("complete") is False and account.money.complete:
         account = _say(account, "incomplete when it was settled")
     if differing and not gaps:

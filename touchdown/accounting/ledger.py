@@ -104,7 +104,11 @@ class Ledger:
                 name = group(facts.call)
                 if name is not None:
                     groups.setdefault(name, []).append(facts)
-            return {name: state_part(folded, calls, name) for name, calls in groups.items()}
+            # What is missing may belong to any of them.
+            return {
+                name: with_gaps(state_part(folded, calls, name), self._gaps)
+                for name, calls in groups.items()
+            }
 
     def _folded(self) -> Folded:
         if self._stale:

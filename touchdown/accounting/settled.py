@@ -16,7 +16,7 @@ def figures_of(account: TaskAccount) -> dict[str, Figure]:
         "total": _usd(money.total_usd),
         "work": _usd(money.work_usd),
         "unexplained": _usd(money.unexplained_usd),
-        "complete": money.complete and not account.dropped_records,
+        "complete": money.complete,
         "unpriced calls": money.unpriced_calls,
         "prices": account.policies.get("prices"),
         "dropped records": account.dropped_records or None,

@@ -5,6 +5,7 @@ from collections import Counter, OrderedDict, defaultdict
 from dataclasses import replace
 
 from touchdown.accounting.account import Summary, TaskAccount
+from touchdown.accounting.completeness import with_dropped
 from touchdown.accounting.ledger import Ledger
 from touchdown.accounting.summary import summarize
 from touchdown.live.journal import Journal
@@ -16,8 +17,6 @@ MAX_CLOSED = 1_000
 """Closed tasks whose ledger is kept for questions about parts; older ones keep only their account."""
 
 MAX_ACCOUNTS = 100_000
-
-LOST = "lost before they were read"
 
 
 class LiveAccountant:
@@ -126,12 +125,7 @@ class LiveAccountant:
     def _with_dropped(self, account: TaskAccount, root: str, task_id: str) -> TaskAccount:
         lost = self._dropped[root] if root in self._dropped else Counter[str]()
         dropped = lost.total() if task_id == root else lost[task_id]
-        if not dropped:
-            return account
-        money = account.money
-        reasons = {**money.incomplete_reasons, LOST: dropped}
-        money = replace(money, complete=False, incomplete_reasons=reasons)
-        return replace(account, dropped_records=dropped, money=money)
+        return with_dropped(account, dropped) if dropped else account
 
     def close(self) -> None:
         """Close the journals."""
