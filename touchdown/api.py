@@ -1,6 +1,5 @@
 """The one place that wires everything: ``instrument()``, ``uninstrument()``, ``summary()``, ``flush()``."""
 
-import atexit
 import importlib.metadata
 import os
 import threading
@@ -19,6 +18,7 @@ from touchdown.prices.book import PriceBook
 from touchdown.report import Receipt, SummaryView
 from touchdown.runtime import core
 from touchdown.runtime.arming import Armed, Arms, load_object
+from touchdown.runtime.ending import at_end, never_mind
 from touchdown.runtime.guard import disabled, failed, forget_warnings, warn_once
 from touchdown.runtime.joined import Joined
 from touchdown.runtime.sinks import Sink
@@ -114,7 +114,7 @@ def instrument(
         runtime = build_runtime(asked, RunFolder.current())
         core.activate(runtime)
         _current = Instrumentation(runtime, _arm(chosen, integrations), asked)
-        atexit.register(_at_exit)
+        at_end(_at_exit)
         return _current
 
 
@@ -224,7 +224,7 @@ def uninstrument() -> None:
         if runtime is not None:
             runtime.close(EXIT_S)
             runtime.accountant.close()
-        atexit.unregister(_at_exit)
+        never_mind(_at_exit)
 
 
 def flush(timeout_s: float = 5.0) -> bool:
@@ -246,5 +246,13 @@ def _at_exit() -> None:
     if _current is not None and _current.runtime is not None:
         _current.runtime.close(EXIT_S)
 
+
+def _after_fork() -> None:
+    global _lock
+    _lock = threading.RLock()  # another thread of the parent may have held it
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
 
 core.receipt_of = Receipt

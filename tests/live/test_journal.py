@@ -217,5 +217,6 @@ def test_a_full_disk_is_said_once_and_the_account_goes_on(caplog: pytest.LogCapt
         assert task.totals.tool_calls == 2
         assert len(seen.tools) == 2
     said = [r.getMessage() for r in caplog.records if "journal" in r.getMessage()]
-    assert len(said) == 1
+    assert len(said) == 2
     assert "No space left" in said[0]
+    assert said[1] == "touchdown: lost at the end: 5 lines of the journal /dev/full"

@@ -126,7 +126,7 @@ def locked_folder(path: Path) -> dict[str, Any]:
 
 
 def refused(why: str) -> tuple[str, ...]:
-    return (f"cannot be written ({why}); accounts go on without it",)
+    return f"cannot be written ({why}); accounts go on without it", "lines of the journal"
 
 
 BREAKS = {

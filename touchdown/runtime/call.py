@@ -11,7 +11,7 @@ from touchdown.records import AnswerView, Attempt, CallStart, ContextShape, Mode
 from touchdown.records.call import CallStatus
 from touchdown.runtime.core import Runtime, ids_of
 from touchdown.runtime.guard import failed, qualified_name
-from touchdown.runtime.identity import ANCHOR_NS
+from touchdown.runtime.identity import ANCHOR_NS, this_process
 from touchdown.runtime.inside import Inside
 from touchdown.runtime.place import Place
 from touchdown.runtime.raw import RawBody, read_raw
@@ -45,6 +45,7 @@ class CallObservation:
         "_error",
         "_once",
         "_opened",
+        "_process",
         "_runtime",
         "_status",
         "chunks",
@@ -87,6 +88,7 @@ class CallObservation:
         self._error: str | None = None
         self._end_ns = 0
         self._once = threading.Lock()
+        self._process = this_process()
         runtime.began(place.task)
         self._opened = [] if start.adopt else runtime.open(start)
 
@@ -164,6 +166,8 @@ class CallObservation:
         self._close()
 
     def _close(self) -> None:
+        if self._process != this_process():
+            return  # a forked child let go of it: the parent tells how it ended
         self._end_ns = time.monotonic_ns()
         self._runtime.ended(self.place.task)
         self._runtime.delivery.put(self)

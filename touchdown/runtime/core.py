@@ -5,6 +5,7 @@ import hashlib
 import os
 import secrets
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -13,8 +14,7 @@ from touchdown.accounting.account import TaskAccount
 from touchdown.context.tracker import ContextTracker
 from touchdown.records import AgentRun, CallVerdict, Record, Start, TaskRecord
 from touchdown.runtime.delivery import Delivery
-from touchdown.runtime.guard import failed
-from touchdown.runtime.identity import now_ns
+from touchdown.runtime.guard import failed, warn
 from touchdown.runtime.implicit import ImplicitTasks
 from touchdown.runtime.joined import Joined
 from touchdown.runtime.place import Place, TaskState, current_place
@@ -64,6 +64,7 @@ class Runtime:
         self.sinks = sinks
         self.options = options or Options()
         self._joined = joined
+        self._told: set[str] = set()
         self.implicit = ImplicitTasks(self.deliver_record, self.options.digest_key)
         self.delivery = Delivery(tend=self.implicit.close_idle)
         self._trackers = Trackers()
@@ -177,17 +178,26 @@ class Runtime:
 
     def close(self, timeout_s: float = 2.0) -> None:
         """End the implicit tasks, deliver everything, let the sinks go."""
-        deadline = now_ns() + int(timeout_s * 1e9)
+        deadline = time.monotonic() + timeout_s
         self.implicit.close_idle(all_of_them=True)
         ended = self._joined.ended() if self._joined is not None else None
         if ended is not None:
             self.deliver_record(ended)
-        self.delivery.close(timeout_s)
+        late, full = self.delivery.close(timeout_s), self.delivery.dropped
+        lost = [f"{late:,} records (not read within {timeout_s:g} s)"] if late else []
+        lost += [f"{full:,} records (the queue was full)"] if full else []
         for sink in self.sinks:
             try:
-                sink.shutdown(max(0.1, (deadline - now_ns()) / 1e9))
+                lost += sink.shutdown(max(0.1, deadline - time.monotonic()))
             except Exception:
                 failed("sink.shutdown")
+        self._tell_lost([*lost, *self.accountant.unwritten()])
+
+    def _tell_lost(self, lost: list[str]) -> None:
+        news = [part for part in lost if part not in self._told]
+        self._told.update(news)
+        if news:
+            warn("touchdown: lost at the end: %s", "; ".join(news))
 
     def after_fork(self) -> None:
         """In a child: fresh locks; the parent keeps and ends its own tasks and calls."""

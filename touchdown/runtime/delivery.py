@@ -19,6 +19,9 @@ LINGER_S = 0.02
 
 TEND_S = 1.0
 
+FORK_S = 2.0
+"""How long a fork waits for the item in hand: in the child nobody would give its locks back."""
+
 
 class Item(Protocol):
     """Something that ended and waits to be read, folded and shown."""
@@ -44,21 +47,27 @@ class Delivery:
         self._capacity = capacity
         self._tend = tend
         self._tended = time.monotonic()
+        self._closed = False
+        self.dropped = 0
+        self._renew()
+        _deliveries.add(self)
+
+    def _renew(self) -> None:
         self._items: deque[Item] = deque()
         self._signal = threading.Event()
         self._lock = threading.RLock()
         self._worker: threading.Thread | None = None
         self._busy = False
-        self._closed = False
-        self.dropped = 0
-        _deliveries.add(self)
+        self._dropping = threading.Lock()
+        self._in_hand = threading.RLock()
+        self._forking = False
+        self._forked = threading.Event()
 
     def put(self, item: Item) -> None:
         """Append one item; never blocks, never raises."""
         if len(self._items) >= self._capacity:
-            self.dropped += 1
             warn_once("delivery:full", "touchdown: the queue is full; records are being dropped")
-            item.drop()
+            self._drop(item)
             return
         self._items.append(item)
         if not self._signal.is_set():
@@ -102,9 +111,16 @@ class Delivery:
         except Exception:
             failed("delivery.tend")
 
+    def _drop(self, item: Item) -> None:
+        with self._dropping:
+            self.dropped += 1
+        item.drop()
+
     def drain(self, timeout_s: float | None = None) -> bool:
-        """Deliver all that is pending; false when another thread kept the queue past the time-out."""
-        if not self._lock.acquire(timeout=-1 if timeout_s is None else timeout_s):
+        """Deliver all that is pending; false when time was up before."""
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
+        lock = self._lock
+        if not lock.acquire(timeout=-1 if timeout_s is None else timeout_s):
             return False
         try:
             if self._busy:
@@ -112,35 +128,58 @@ class Delivery:
             self._busy = True
             try:
                 self._signal.clear()
-                self._deliver_all()
+                return self._deliver_all(deadline)
             finally:
                 self._busy = False
         finally:
-            self._lock.release()
+            lock.release()
+
+    def _deliver_all(self, deadline: float | None) -> bool:
+        while self._items:
+            if deadline is not None and time.monotonic() > deadline:
+                return False
+            if self._forking:
+                self._forked.wait(FORK_S)
+            with self._in_hand:
+                self._deliver(self._items.popleft())
         return True
 
-    def _deliver_all(self) -> None:
-        while self._items:
-            item = self._items.popleft()
-            try:
-                item.deliver()
-            except Exception:
-                failed("delivery")
-                item.drop()
+    def _deliver(self, item: Item) -> None:
+        try:
+            item.deliver()
+        except Exception:
+            failed("delivery")
+            item.drop()
 
-    def close(self, timeout_s: float) -> bool:
-        """Deliver what is pending and stop the worker."""
+    def close(self, timeout_s: float) -> int:
+        """Deliver what is pending and stop the worker; how many items there was no time for."""
         self._closed = True
         self._signal.set()
-        return self.drain(timeout_s)
+        if self.drain(timeout_s):
+            return 0
+        waiting = len(self._items)
+        # Who keeps the queue has one in hand. It may go on, so nothing is taken from it.
+        if not self._in_hand.acquire(blocking=False):
+            return waiting + 1
+        self._in_hand.release()
+        return waiting
+
+    def before_fork(self) -> None:
+        """Let the item in hand be finished and no other begin, within a bound."""
+        self._forked.clear()
+        self._forking = True
+        self._holds = self._in_hand.acquire(timeout=FORK_S)
+
+    def after_fork_in_parent(self) -> None:
+        """Go on."""
+        self._forking = False
+        self._forked.set()
+        if self._holds:
+            self._in_hand.release()
 
     def after_fork(self) -> None:
         """In a child: the parent delivers what was pending; start with fresh locks and no worker."""
-        self._items = deque()
-        self._signal = threading.Event()
-        self._lock = threading.RLock()
-        self._worker = None
-        self._busy = False
+        self._renew()
 
 
 def _work(reference: Callable[[], Delivery | None]) -> None:
@@ -156,9 +195,17 @@ def _work(reference: Callable[[], Delivery | None]) -> None:
 _deliveries: weakref.WeakSet[Delivery] = weakref.WeakSet()
 
 
-def _after_fork() -> None:
-    for delivery in list(_deliveries):
-        delivery.after_fork()
+def _each(step: Callable[[Delivery], None]) -> Callable[[], None]:
+    def take() -> None:
+        for delivery in list(_deliveries):
+            step(delivery)
+
+    return take
 
 
-os.register_at_fork(after_in_child=_after_fork)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_each(Delivery.before_fork),
+        after_in_parent=_each(Delivery.after_fork_in_parent),
+        after_in_child=_each(Delivery.after_fork),
+    )

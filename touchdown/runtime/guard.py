@@ -25,6 +25,11 @@ def warn_once(place: str, message: str, *args: object, exc_info: bool = False) -
     if place in _warned:
         return
     _warned.add(place)
+    warn(message, *args, exc_info=exc_info)
+
+
+def warn(message: str, *args: object, exc_info: bool = False) -> None:
+    """Log one warning. Never raises, even when the host's logging does."""
     with contextlib.suppress(Exception):
         logger.warning(message, *args, exc_info=exc_info)
 

@@ -18,6 +18,11 @@ def _after_fork() -> None:
 os.register_at_fork(after_in_child=_after_fork)
 
 
+def this_process() -> str:
+    """Another text in every process, also in a forked child: what began elsewhere is not ended here."""
+    return _prefix
+
+
 def new_id(kind: str) -> str:
     """An id that is unique over processes and sorts by time within one, e.g. ``call-9f1c2a3b4d5e-00001a``."""
     return f"{kind}-{_prefix}-{next(_counter):06x}"

@@ -42,8 +42,8 @@ class Sink(Protocol):
         """Send what is held; true when all of it went out in time."""
         ...
 
-    def shutdown(self, timeout_s: float) -> None:
-        """Flush and let go of what this sink itself made."""
+    def shutdown(self, timeout_s: float) -> list[str]:
+        """Flush and let go of what this sink itself made; what was lost, in a few words each."""
         ...
 
 
@@ -72,6 +72,10 @@ class Accountant(Protocol):
 
     def close(self) -> None:
         """Let go of files."""
+        ...
+
+    def unwritten(self) -> list[str]:
+        """What could not be written down, in a few words each."""
         ...
 
     def after_fork(self) -> None:

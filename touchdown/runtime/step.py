@@ -10,7 +10,7 @@ from touchdown.records import AgentRun, StepStart, ToolCall
 from touchdown.records.tool import ToolSource
 from touchdown.runtime import core
 from touchdown.runtime.guard import qualified_name
-from touchdown.runtime.identity import new_id, now_ns
+from touchdown.runtime.identity import new_id, now_ns, this_process
 from touchdown.runtime.inside import Inside
 from touchdown.runtime.place import Place
 
@@ -34,6 +34,7 @@ class StepObservation:
         "_once",
         "_opened",
         "_place",
+        "_process",
         "_read_only",
         "_result",
         "_runtime",
@@ -61,6 +62,7 @@ class StepObservation:
         self._ending: Ending = "ok"
         self._end_ns = 0
         self._once = threading.Lock()
+        self._process = this_process()
         self._entered: list[Inside] = []
         runtime.began(place.task)
         self._opened = runtime.open(start)
@@ -115,6 +117,8 @@ class StepObservation:
             self._ending = "closed_early" if isinstance(error, GeneratorExit) else "cancelled"
 
     def _close(self) -> None:
+        if self._process != this_process():
+            return  # a forked child left it: the parent tells how it ended
         self._end_ns = now_ns()
         self._runtime.ended(self._place.task)
         self._runtime.delivery.put(self)

@@ -7,7 +7,7 @@ from typing import Any
 
 from touchdown.runtime import core
 from touchdown.runtime.guard import guarded, qualified_name
-from touchdown.runtime.identity import now_ns
+from touchdown.runtime.identity import now_ns, this_process
 from touchdown.runtime.inside import Inside
 from touchdown.runtime.place import Place, current_place, new_task
 
@@ -24,6 +24,7 @@ class TaskRun:
         key = self.runtime.options.digest_key if self.runtime else None
         self.state = new_task(name, parent=parent, digest_key=key, **fields)
         self._opened: list[Any] = []
+        self._process = this_process()
         self._entered: list[Inside] = []
         if self.runtime is not None:
             self._opened = self.runtime.open(self.state.record)
@@ -67,5 +68,5 @@ class TaskRun:
             duration = now_ns() - state.record.started_at_ns
             state.change(duration_ns=duration, error_type=error_type)
         runtime = self.runtime or core.active()
-        if runtime is not None:
+        if runtime is not None and self._process == this_process():
             runtime.deliver_record(state.record, self._opened)

@@ -23,6 +23,10 @@ class Errand:
         finally:
             self._ended.set()
 
+    def give_up(self) -> None:
+        """Nobody will do it."""
+        self._ended.set()
+
     def done(self, timeout_s: float) -> bool:
         """Whether it was done, and without an error, before the time was up."""
         return self._ended.wait(max(0.0, timeout_s)) and self._worked
@@ -49,10 +53,17 @@ class Runner:
     def hand_over(self, action: Callable[[], object]) -> Errand:
         """Queue `action`."""
         errand = Errand(action)
-        if not self._thread.is_alive():
-            self._start()
+        try:
+            self.keep()
+        except RuntimeError:  # too late for a thread
+            errand.give_up()
         self._errands.put(errand)
         return errand
+
+    def keep(self) -> None:
+        """Start the thread anew where it is gone: in a forked child."""
+        if not self._thread.is_alive():
+            self._start()
 
 
 def _work(errands: SimpleQueue[Errand]) -> None:

@@ -25,9 +25,9 @@ class ExporterError(ValueError):
     """An exporter that cannot be made, in one line: what is wrong and what to do."""
 
 
-def span_exporters(names: tuple[str, ...]) -> list[SpanExporter]:
-    """The span exporters of these names; one that cannot be made is left out and said."""
-    return [cast(SpanExporter, made) for name in names if (made := _make_or_say("traces", name))]
+def span_exporter(name: str) -> SpanExporter | None:
+    """The span exporter of this name; one that cannot be made is said."""
+    return cast("SpanExporter | None", _make_or_say("traces", name))
 
 
 def metric_exporters(names: tuple[str, ...]) -> list[MetricExporter]:

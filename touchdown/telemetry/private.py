@@ -1,17 +1,25 @@
 """The providers that touchdown builds from ``OTEL_*`` when the host has none; never installed globally."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
+from uuid import uuid4
 
 from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.metrics.export import MetricReader, PeriodicExportingMetricReader
+from opentelemetry.sdk.metrics.export import (
+    MetricExporter,
+    MetricExportResult,
+    MetricsData,
+    PeriodicExportingMetricReader,
+)
+from opentelemetry.sdk.resources import SERVICE_INSTANCE_ID, Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 
 from touchdown.telemetry.errands import Errand, Runner
-from touchdown.telemetry.exporters import metric_exporters, span_exporters
+from touchdown.telemetry.exporters import metric_exporters, span_exporter
 from touchdown.telemetry.forks import in_forked_children
-from touchdown.telemetry.quiet import failed, say
+from touchdown.telemetry.quiet import failed
 
 
 class Count:
@@ -34,19 +42,29 @@ class Count:
 
 
 class CountedExporter(SpanExporter):
-    """An exporter whose successes are counted and whose errors are failures like any other."""
+    """An exporter whose successes are counted and whose errors are failures like any other.
 
-    def __init__(self, exporter: SpanExporter, count: Count) -> None:
-        self._exporter = exporter
+    A forked child gets one of its own: on a connection shared with the parent answers would be mixed up.
+    """
+
+    def __init__(self, name: str, exporter: SpanExporter, count: Count) -> None:
+        self._name = name
+        self._exporter: SpanExporter | None = exporter
         self._count = count
+        in_forked_children(self._let_go)
+
+    def _let_go(self) -> None:
+        self._exporter = None
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Send `spans`."""
+        result = SpanExportResult.FAILURE
         try:
-            result = self._exporter.export(spans)
+            exporter = self._exporter = self._exporter or span_exporter(self._name)
+            if exporter is not None:
+                result = exporter.export(spans)
         except Exception as error:
             failed("the span exporter", error)
-            result = SpanExportResult.FAILURE
         if result is SpanExportResult.SUCCESS:
             self._count.add(sent=len(spans))
         else:
@@ -55,15 +73,16 @@ class CountedExporter(SpanExporter):
 
     def shutdown(self) -> None:
         """Let go of the exporter."""
-        self._exporter.shutdown()
+        if self._exporter is not None:
+            self._exporter.shutdown()
 
 
 class CountedProcessor(BatchSpanProcessor):
     """The SDK's batch processor, with its own bounds (``OTEL_BSP_*``), and what it was given counted."""
 
-    def __init__(self, exporter: SpanExporter) -> None:
+    def __init__(self, name: str, exporter: SpanExporter) -> None:
         self.count = Count()
-        super().__init__(CountedExporter(exporter, self.count))
+        super().__init__(CountedExporter(name, exporter, self.count))
 
     def on_end(self, span: ReadableSpan) -> None:
         """Queue a span that ended."""
@@ -88,15 +107,25 @@ class PrivateTracing:
 
     def prepare(self) -> None:
         """Make the exporters and start to send; called where a wait costs nobody anything."""
-        if self._processors is not None:
-            return
-        with self._lock:
-            if self._processors is None:
-                self._runner = Runner("touchdown-spans-out")
-                made = tuple(CountedProcessor(exporter) for exporter in span_exporters(self._names))
-                for processor in made:
-                    self.provider.add_span_processor(processor)
-                self._processors = made
+        if self._processors is None:
+            with self._lock:
+                if self._processors is None:
+                    self._runner = Runner("touchdown-spans-out")
+                    self._processors = tuple(self._processors_made())
+        elif self._runner is not None:
+            self._runner.keep()
+
+    def _processors_made(self) -> Iterator[CountedProcessor]:
+        for name in self._names:
+            exporter = span_exporter(name)
+            if exporter is not None:
+                made = CountedProcessor(name, exporter)
+                self.provider.add_span_processor(made)
+                yield made
+
+    def serves_children(self) -> bool:
+        """The SDK's processors begin anew in a forked child, and so do exporters and counts."""
+        return True
 
     def flush(self) -> Errand | None:
         """Begin to send what is held."""
@@ -112,37 +141,93 @@ class PrivateTracing:
         """Begin to send what is held and to let go."""
         return None if self._runner is None else self._runner.hand_over(self.provider.shutdown)
 
-    def report(self, ended: bool, timeout_s: float) -> None:
-        """Say in one line what was not sent."""
-        why = "the backend refused them" if ended else f"no end within {timeout_s:g} s"
-        for processor in self._processors or ():
-            lost = processor.count.given - processor.count.sent
-            if lost > 0:
-                say(f"{lost} of {processor.count.given} spans were not sent ({why})")
+    def lost(self, why: str) -> list[str]:
+        """What was not sent."""
+        counts = [processor.count for processor in self._processors or ()]
+        return [
+            f"{count.given - count.sent:,} of {count.given:,} spans ({why})"
+            for count in counts
+            if count.given > count.sent
+        ]
+
+
+class CountedMetricExporter(MetricExporter):
+    """An exporter that remembers whether the last measurements went out."""
+
+    def __init__(self, exporter: MetricExporter) -> None:
+        super().__init__(exporter._preferred_temporality, exporter._preferred_aggregation)
+        self._exporter = exporter
+        self.sent = False
+
+    def export(
+        self, metrics_data: MetricsData, timeout_millis: float = 10_000, **options: Any
+    ) -> MetricExportResult:
+        """Send measurements."""
+        self.sent = False
+        result = MetricExportResult.FAILURE
+        try:
+            result = self._exporter.export(metrics_data, timeout_millis, **options)
+        except Exception as error:
+            failed("the metric exporter", error)
+        self.sent = result is MetricExportResult.SUCCESS
+        return result
+
+    def force_flush(self, timeout_millis: float = 10_000) -> bool:
+        """Send what the exporter itself holds."""
+        return self._exporter.force_flush(timeout_millis)
+
+    def shutdown(self, timeout_millis: float = 30_000, **options: Any) -> None:
+        """Let go of the exporter."""
+        self._exporter.shutdown(timeout_millis, **options)
+
+
+class OneProcessReader(PeriodicExportingMetricReader):
+    """The SDK's reader, which does not go on in a forked child: the parent's sums are not the child's."""
+
+    def _at_fork_reinit(self) -> None:
+        """Nothing: a child that measures something builds a provider of its own."""
 
 
 class PrivateMetrics:
     """A meter provider of our own; built behind the queue, with the first measurement."""
 
     def __init__(self, names: tuple[str, ...]) -> None:
-        readers: list[MetricReader] = [
-            PeriodicExportingMetricReader(exporter) for exporter in metric_exporters(names)
-        ]
+        self._exporters = [CountedMetricExporter(made) for made in metric_exporters(names)]
         self._runner = Runner("touchdown-metrics-out")
-        self.provider = MeterProvider(metric_readers=readers, shutdown_on_exit=False)
+        self.provider = MeterProvider(
+            metric_readers=[OneProcessReader(exporter) for exporter in self._exporters],
+            resource=_of_this_process(),
+            shutdown_on_exit=False,
+        )
 
     def prepare(self) -> None:
         """Nothing is left to make."""
 
+    def serves_children(self) -> bool:
+        """A child would send the parent's sums once more."""
+        return False
+
     def flush(self) -> Errand | None:
         """Begin to send what is held."""
-        return self._runner.hand_over(self.provider.force_flush)
+        return self._runner.hand_over(self._flush)
+
+    def _flush(self) -> None:
+        self.provider.force_flush()
+        if not all(exporter.sent for exporter in self._exporters):
+            raise ConnectionError("the backend refused metrics")
 
     def shutdown(self) -> Errand | None:
         """Begin to send what is held and to let go."""
         return self._runner.hand_over(self.provider.shutdown)
 
-    def report(self, ended: bool, timeout_s: float) -> None:
-        """Say that the last metrics were not sent."""
-        if not ended:
-            say(f"the last metrics were not sent (no end within {timeout_s:g} s)")
+    def lost(self, why: str) -> list[str]:
+        """What was not sent."""
+        return [f"the last metrics ({why})" for exporter in self._exporters if not exporter.sent]
+
+
+def _of_this_process() -> Resource:
+    """The resource of ``OTEL_*``; forked workers differ by an instance id, lest their sums be mixed up."""
+    resource = Resource.create()
+    if SERVICE_INSTANCE_ID in resource.attributes:
+        return resource
+    return resource.merge(Resource({SERVICE_INSTANCE_ID: str(uuid4())}))

@@ -30,7 +30,8 @@ class Private(Protocol):
     def prepare(self) -> None: ...
     def flush(self) -> Errand | None: ...
     def shutdown(self) -> Errand | None: ...
-    def report(self, ended: bool, timeout_s: float) -> None: ...
+    def lost(self, why: str) -> list[str]: ...
+    def serves_children(self) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +87,16 @@ class Source(Generic[Provider, Handle]):
         self._own: Handle | None = None
         self._expected: tuple[Provider | None, bool] | None = None
         self.private: Private | None = None
-        self._renew_lock()
-        in_forked_children(self._renew_lock)
-
-    def _renew_lock(self) -> None:
+        self._parents: Private | None = None
+        """Kept in a forked child: the SDK's own hooks there still ask for it."""
         self._lock = threading.Lock()
+        in_forked_children(self._after_fork)
+
+    def _after_fork(self) -> None:
+        self._lock = threading.Lock()
+        if self.private is not None and not self.private.serves_children():
+            self._parents, self.private, self._own = self.private, None, None
+            self._seen, self._final = _NOT_LOOKED, False
 
     def current(self) -> Handle | None:
         """The tracer or meter to use, ``None`` when nothing is to be sent. A provider set late is seen."""
@@ -172,10 +178,13 @@ def flush_all(privates: list[Private], timeout_s: float) -> bool:
     return all(errand.done(deadline - time.monotonic()) for errand in begun)
 
 
-def shut_down_all(privates: list[Private], timeout_s: float) -> None:
-    """Let go of the providers that we built, all at once, and say what could not be sent in time."""
+def shut_down_all(privates: list[Private], timeout_s: float) -> list[str]:
+    """Let go of the providers that we built, all at once; what could not be sent in time."""
     deadline = time.monotonic() + timeout_s
     begun = [(private, private.shutdown()) for private in privates]
+    lost = []
     for private, errand in begun:
         ended = errand is None or errand.done(deadline - time.monotonic())
-        private.report(ended, timeout_s)
+        why = "the backend refused them" if ended else f"no end within {timeout_s:.1f} s"
+        lost += private.lost(why)
+    return lost

@@ -97,12 +97,15 @@ class SpanSink:
         """Send what providers of our own hold; the host flushes its own."""
         return flush_all(self._privates(), timeout_s)
 
-    def shutdown(self, timeout_s: float) -> None:
-        """Send and let go of what is our own, within the time; nothing is made or sent afterwards."""
+    def shutdown(self, timeout_s: float) -> list[str]:
+        """Send and let go of what is our own, within the time; nothing is made or sent afterwards.
+
+        Hands back what was lost, in a few words each.
+        """
         privates = self._privates()
         self._tracers.close()
         self._meters.close()
-        shut_down_all(privates, timeout_s)
+        return shut_down_all(privates, timeout_s)
 
     def finish(self, held: Held, record: Record, verdict: CallVerdict | None) -> None:
         """Write the finished record to its span and to the metrics, behind the queue."""
@@ -119,8 +122,8 @@ class SpanSink:
 
     def _settle(self, record: Record) -> Mapping[str, AttributeValue]:
         try:
-            if self._tracers.private is not None:
-                self._tracers.private.prepare()
+            for private in self._privates():
+                private.prepare()
             return self._settled(record.id) if isinstance(record, TaskRecord) else {}
         except Exception as error:
             failed("settling a task's figures", error)
