@@ -3,6 +3,7 @@
 import json
 import os
 import pty
+import select
 import signal
 import subprocess
 import sys
@@ -20,6 +21,15 @@ from touchdown.testing import Provider, Reply, Request
 
 REPOSITORY = Path(__file__).parents[2]
 RUN = (sys.executable, "-m", "touchdown", "run")
+
+LINE = """
+import select, sys
+def line():
+    # In slices: a signal just before a blocking read would wait for the next line.
+    while not select.select([0], [], [], 0.05)[0]:
+        pass
+    return sys.stdin.readline()
+"""
 
 ASK = """
 import os, subprocess, sys, openai
@@ -117,18 +127,18 @@ def test_a_signal_to_us_reaches_the_program_once_and_ends_us_alike(
 ) -> None:
     count = program(
         tmp_path,
-        "import signal, sys\n"
+        f"{LINE}import signal\n"
         "seen = []\n"
         "def told(*_):\n"
         "    seen.append(1)\n"
         "    print('told', flush=True)\n"
         f"signal.signal({int(number)}, told)\n"
         "print('ready', flush=True)\n"
-        "sys.stdin.readline()\n"
+        "line()\n"
         "print(len(seen), flush=True)\n"
         f"signal.signal({int(number)}, signal.SIG_DFL)\n"
         "print('again', flush=True)\n"
-        "sys.stdin.readline()\n",
+        "line()\n",
     )
     with subprocess.Popen(
         [*RUN, "--quiet", "--", sys.executable, str(count)],
@@ -154,13 +164,13 @@ def test_a_signal_to_us_reaches_the_program_once_and_ends_us_alike(
 def test_the_terminal_is_the_programs_and_its_keys_interrupt_it_once(tmp_path: Path) -> None:
     talk = program(
         tmp_path,
-        "import os, sys\n"
+        f"{LINE}import os\n"
         "interrupted = 0\n"
         "for _ in range(2):\n"
         "    try:\n"
         "        ours = os.tcgetpgrp(0) == os.getpgrp()\n"
         "        print([os.isatty(fd) for fd in (0, 1, 2)], ours, 'ready', flush=True)\n"
-        "        sys.stdin.readline()\n"
+        "        line()\n"
         "    except KeyboardInterrupt:\n"
         "        interrupted += 1\n"
         "        print('go on', flush=True)\n"
@@ -183,6 +193,8 @@ def test_the_terminal_is_the_programs_and_its_keys_interrupt_it_once(tmp_path: P
 def read_until(terminal: int, wanted: bytes) -> bytes:
     seen = b""
     while wanted not in seen:
+        ready, _, _ = select.select([terminal], [], [], 60)
+        assert ready, f"{wanted!r} did not come, only {seen!r}"
         seen += os.read(terminal, 1024)
     return seen
 
