@@ -5,6 +5,9 @@ from typing import Any
 
 NOTHING: dict[str, Any] = {}
 
+KEEP_TEXT_CHARS = 100_000
+"""A streamed answer's text is held, by reference, up to this length: a longer one is no summary."""
+
 
 def get(source: object, name: str) -> object:
     """A field of an SDK object or a mapping; ``None`` when it is not there."""

@@ -3,10 +3,11 @@
 import hashlib
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import msgspec
 
+from touchdown.context.answers import Answers
 from touchdown.context.blocks import Block, RequestView, count_chars, result_text
 from touchdown.records import ContextShape, Segment
 
@@ -45,6 +46,8 @@ class ContextTracker:
     """
 
     key: bytes
+    answers: Answers = field(default_factory=Answers)
+    """What the agents of this task were answered last: looked for where a history was cut."""
     _blocks: list[Block] = field(default_factory=list)
     _segments: list[Segment] = field(default_factory=list)
     _predecessor: str | None = None
@@ -56,7 +59,11 @@ class ContextTracker:
         if len(self._segments) < shared:
             shared = len(self._segments)
         kept = self._segments[:shared]
-        new = [make_segment(block, self.key) for block in view.blocks[shared:]]
+        fresh = view.blocks[shared:]
+        new = [make_segment(block, self.key) for block in fresh]
+        if shared < len(self._segments):
+            for index, answered in self.answers.find(fresh).items():
+                new[index] = replace(new[index], answer_of=answered)
         segments = kept + new
         keyframe = self._predecessor is None or self._sequence % KEYFRAME_EVERY == 0
         shape = ContextShape(

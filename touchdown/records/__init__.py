@@ -16,6 +16,7 @@ from touchdown.records.step import StepStart as StepStart
 from touchdown.records.task import TaskRecord as TaskRecord
 from touchdown.records.tool import ToolCall as ToolCall
 from touchdown.records.usage import Completeness as Completeness
+from touchdown.records.usage import ServerStep as ServerStep
 from touchdown.records.usage import Usage as Usage
 from touchdown.records.verdict import CallVerdict as CallVerdict
 from touchdown.records.verdict import CostByClass as CostByClass

@@ -25,3 +25,5 @@ class AnswerView:
     """False for a stream that ended before its last event."""
     error_type: str | None = None
     """An error the answer itself carries (a failed response)."""
+    text: tuple[str, ...] = ()
+    """The answer's text as the host's own strings, in pieces; empty when it is long. Never recorded."""

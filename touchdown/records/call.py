@@ -46,6 +46,8 @@ class Output:
     text_chars: int = 0
     reasoning_chars: int = 0
     tool_requests: tuple[ToolRequest, ...] = ()
+    summary_chars: int = 0
+    """A summary of the history that the provider made, to be sent back in its place."""
 
     @property
     def chars(self) -> int:
@@ -53,8 +55,14 @@ class Output:
         return (
             self.text_chars
             + self.reasoning_chars
+            + self.summary_chars
             + sum(t.argument_chars for t in self.tool_requests)
         )
+
+    @property
+    def is_summary(self) -> bool:
+        """Whether it holds a provider's summary and nothing else."""
+        return self.summary_chars > 0 and not self.text_chars and not self.tool_requests
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,8 @@ class Segment:
     cache_life: str | None = None
     """The life asked for by a cache breakpoint that stands on this segment."""
     result_digest: str = ""
+    answer_of: str = ""
+    """Id of an earlier call whose answer stands in this segment, looked for where a history was cut."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,19 @@ input known and output at least what is given (a stream cut short). ``none``: no
 
 
 @dataclass(frozen=True, slots=True)
+class ServerStep:
+    """Something the provider did inside one call that it bills beside the call's own counts.
+
+    ``kind`` is the provider's word: ``compaction`` (it summarised the history), ``advisor_message``, ...
+    ``model`` is the model that did it where that is another one.
+    """
+
+    kind: str
+    usage: "Usage"
+    model: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Usage:
     """Token counts of one model call in disjoint classes; a class the provider did not report is ``None``.
 
@@ -33,6 +46,8 @@ class Usage:
     completeness: Completeness = "none"
     problems: tuple[str, ...] = ()
     """Why the counts are incomplete or contradict themselves, one line each."""
+    steps: tuple[ServerStep, ...] = ()
+    """Billed beside the counts above, which leave them out."""
 
     @property
     def written_tokens(self) -> int:
@@ -52,3 +67,8 @@ class Usage:
         if self.input_tokens is None or self.output is None:
             return None
         return self.input_tokens + self.output
+
+    @property
+    def compacted(self) -> bool:
+        """Whether the provider summarised the history inside this call: its input is then not the prompt."""
+        return any(step.kind == "compaction" for step in self.steps)

@@ -211,10 +211,13 @@ class CallObservation:
             failed("reader.answer")
         return AnswerView(usage=UNREADABLE, complete=self._status == "ok")
 
-    def _read_context(self, view: RequestView) -> ContextShape:
+    def _read_context(self, view: RequestView, answer: AnswerView) -> ContextShape:
         try:
             tracker = self._runtime.tracker(self.place.task, self.start.agent_id)
-            return tracker.shape(self.start.id, view)
+            shape = tracker.shape(self.start.id, view)
+            if not answer.output.tool_requests:
+                tracker.answers.note(self.start.id, answer.text)
+            return shape
         except Exception:
             failed("context.tracker")
             return ContextShape(opaque="context not readable")
@@ -242,7 +245,7 @@ class CallObservation:
             sent_at_ns=sent_ns,
             duration_ns=max(0, self._end_ns + offset - sent_ns),
             usage=_complete(answer, view, status),
-            context=self._read_context(view),
+            context=self._read_context(view, answer),
             host=start.host,
             port=start.port,
             scope=runtime.scope(self.sent.base_url, self.sent.credential),

@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 
+from touchdown.context.answers import Answers
 from touchdown.context.tracker import ContextTracker
 from touchdown.runtime.place import TaskState
 
@@ -14,6 +15,7 @@ class Trackers:
 
     def __init__(self) -> None:
         self._tasks: OrderedDict[str, OrderedDict[str, ContextTracker]] = OrderedDict()
+        self._answers: dict[str, Answers] = {}
         self._agents = 0
 
     def of(self, task: TaskState, agent_id: str) -> ContextTracker:
@@ -22,7 +24,8 @@ class Trackers:
         self._tasks.move_to_end(task.id)
         tracker = agents.get(agent_id)
         if tracker is None:
-            tracker = agents[agent_id] = ContextTracker(task.digest_key)
+            answers = self._answers.setdefault(task.id, Answers())
+            tracker = agents[agent_id] = ContextTracker(task.digest_key, answers)
             self._agents += 1
             if self._agents > MOST_AGENTS:
                 self._drop_oldest()
@@ -43,3 +46,5 @@ class Trackers:
             self._agents -= 1
         if not agents:
             self._tasks.pop(task_id, None)
+        if agent_id is None:
+            self._answers.pop(task_id, None)

@@ -49,6 +49,7 @@ _SEGMENT = (
     Column("cache_life", names.NEW_CACHE_LIVES, nothing="", needed=False),
     Column("result_digest", names.NEW_RESULT_DIGESTS, needed=False),
     Column("failed", names.NEW_FAILED, bool, needed=False),
+    Column("answer_of", names.NEW_ANSWERS, needed=False),
 )
 
 

@@ -57,6 +57,7 @@ _FACTS = (
 _OUTPUT = (
     Fact("text_chars", names.OUTPUT_TEXT_CHARS, COUNT),
     Fact("reasoning_chars", names.OUTPUT_REASONING_CHARS, COUNT),
+    Fact("summary_chars", names.OUTPUT_SUMMARY_CHARS, COUNT),
 )
 _TOOL_REQUESTS = (
     Column("name", names.OUTPUT_TOOL_NAMES),

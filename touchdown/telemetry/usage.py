@@ -1,8 +1,11 @@
 """Token counts as span attributes, and the counts again."""
 
+from typing import Any
+
+import msgspec
 from opentelemetry.util.types import AttributeValue
 
-from touchdown.records import Usage
+from touchdown.records import ServerStep, Usage
 from touchdown.telemetry import attributes as names
 from touchdown.telemetry.facts import (
     TEXT,
@@ -11,11 +14,22 @@ from touchdown.telemetry.facts import (
     Attributes,
     CutError,
     Fact,
+    Form,
     read_facts,
     read_template,
     write_facts,
     write_template,
 )
+
+def _read_steps(value: Any) -> tuple[ServerStep, ...]:
+    try:
+        return tuple(msgspec.json.decode(str(item), type=ServerStep) for item in value)
+    except msgspec.MsgspecError as error:
+        raise ValueError(str(error)) from error
+
+
+STEPS = Form(lambda steps: [msgspec.json.encode(s).decode() for s in steps] or None, _read_steps)
+"""Server-side steps, one JSON object each."""
 
 _FACTS = (
     Fact("uncached", names.USAGE_UNCACHED, WHOLE),
@@ -24,6 +38,7 @@ _FACTS = (
     Fact("reasoning", names.REASONING_TOKENS, WHOLE),
     Fact("completeness", names.USAGE_COMPLETENESS, TEXT),
     Fact("problems", names.USAGE_PROBLEMS, TEXTS),
+    Fact("steps", names.USAGE_STEPS, STEPS),
 )
 
 

@@ -45,8 +45,10 @@ class MessagesReader:
             blocks.append(Block("system", system, "system"))
         blocks.extend(_block("system", part, "system") for part in items(system))
         names: dict[str, str] = {}
+        said: list[Block] = []
         for message in items(body.get("messages")):
-            blocks.extend(_message_blocks(message, names))
+            said.extend(_message_blocks(message, names))
+        blocks.extend(_from_last_summary(said))
         return RequestView(
             blocks,
             parameters={
@@ -63,15 +65,17 @@ class MessagesReader:
         """A ``Message`` or its JSON."""
         usage = get(answer, "usage")
         reason = text(answer, "stop_reason")
+        content = items(get(answer, "content"))
         return AnswerView(
             usage=read_usage(usage),
             response_id=text(answer, "id"),
             model=text(answer, "model"),
-            output=read_output(items(get(answer, "content"))),
+            output=read_output(content),
             finish_reasons=(reason,) if reason else (),
             service_tier=text(usage, "service_tier") or None,
             speed=text(usage, "speed") or None,
             geography=text(usage, "inference_geo") or None,
+            text=tuple(text(block, "text") for block in content if text(block, "type") == "text"),
         )
 
     def new_stream(self) -> MessageStreamReader:
@@ -95,7 +99,7 @@ NOT_CAPTURED = {
 
 def read_output(content: list[object]) -> Output:
     """Sizes of the blocks of an answer."""
-    text_chars = reasoning_chars = 0
+    text_chars = reasoning_chars = summary_chars = 0
     requests: list[ToolRequest] = []
     for block in content:
         kind = text(block, "type")
@@ -106,7 +110,21 @@ def read_output(content: list[object]) -> Output:
         elif kind == "tool_use":
             size = len(str(get(block, "input") or ""))
             requests.append(ToolRequest(text(block, "id"), text(block, "name"), size))
-    return Output(text_chars, reasoning_chars, tuple(requests))
+        elif kind == "compaction":
+            summary_chars += length(get(block, "content"))
+    return Output(text_chars, reasoning_chars, tuple(requests), summary_chars)
+
+
+def _from_last_summary(said: list[Block]) -> list[Block]:
+    """What the model reads of the messages: the API drops all blocks before the last compaction block.
+
+    Source: https://platform.claude.com/docs/en/build-with-claude/compaction, 2026-11. A compaction that
+    failed has no content and drops nothing.
+    """
+    for index in range(len(said) - 1, -1, -1):
+        if said[index].kind == "summary" and get(said[index].content, "content"):
+            return said[index:]
+    return said
 
 
 def _message_blocks(message: object, names: dict[str, str]) -> list[Block]:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from touchdown.clients.anthropic.usage import read_usage
-from touchdown.clients.fields import get, length, text
+from touchdown.clients.fields import KEEP_TEXT_CHARS, get, length, text
 from touchdown.integration import AnswerView, Output, ToolRequest
 
 
@@ -16,6 +16,8 @@ class MessageStreamReader:
     usage: object = None
     text_chars: int = 0
     reasoning_chars: int = 0
+    summary_chars: int = 0
+    said: list[str] = field(default_factory=list)
     stopped: bool = False
     error: str | None = None
     tools: dict[int, list[object]] = field(default_factory=dict)
@@ -41,13 +43,18 @@ class MessageStreamReader:
     def _delta(self, event: object, delta: object) -> None:
         kind = get(delta, "type")
         if kind == "text_delta":
-            self.text_chars += length(get(delta, "text"))
+            piece = text(delta, "text")
+            self.text_chars += len(piece)
+            if self.text_chars <= KEEP_TEXT_CHARS:
+                self.said.append(piece)
         elif kind == "thinking_delta":
             self.reasoning_chars += length(get(delta, "thinking"))
         elif kind == "input_json_delta":
             tool = self.tools.get(_index(event))
             if tool is not None:
                 tool[2] = int(tool[2]) + length(get(delta, "partial_json"))  # type: ignore[call-overload]
+        elif kind == "compaction_delta":
+            self.summary_chars += length(get(delta, "content"))
 
     def answer(self) -> AnswerView:
         """What is known so far: whole after ``message_stop``; a stream cut short keeps its input."""
@@ -61,13 +68,14 @@ class MessageStreamReader:
             usage=read_usage(_merged(first, self.usage), whole=self.usage is not None),
             response_id=text(self.message, "id"),
             model=text(self.message, "model"),
-            output=Output(self.text_chars, self.reasoning_chars, requests),
+            output=Output(self.text_chars, self.reasoning_chars, requests, self.summary_chars),
             finish_reasons=(reason,) if reason else (),
             service_tier=text(first, "service_tier") or None,
             speed=text(self.usage, "speed") or text(first, "speed") or None,
             geography=text(first, "inference_geo") or None,
             complete=self.stopped,
             error_type=self.error,
+            text=tuple(self.said) if self.text_chars <= KEEP_TEXT_CHARS else (),
         )
 
 

@@ -4,8 +4,14 @@ Source: anthropic 2.12.0 ``types/usage.py`` and ``types/beta/beta_usage.py``, 20
 """
 
 from touchdown.clients.counts import NEGATIVE, known, too_much_reasoning
-from touchdown.clients.fields import count, get, items
-from touchdown.records import Completeness, Usage
+from touchdown.clients.fields import count, get, items, text
+from touchdown.records import Completeness, ServerStep, Usage
+
+BESIDE_THE_TOTALS = frozenset({"compaction", "advisor_message"})
+"""Steps of ``usage.iterations`` whose tokens are not in the top-level counts.
+
+Source: anthropic 2.13.0 ``types/beta/beta_usage.py`` and ``beta_advisor_message_iteration_usage.py``.
+"""
 
 INPUT_FIELDS = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
 
@@ -29,7 +35,8 @@ def read_usage(usage: object, *, whole: bool = True) -> Usage:
         reasoning=reasoning,
         server_tools=_server_tools(usage),
         completeness=_completeness(output, whole),
-        problems=too_much_reasoning(reasoning, output) + _iterations(usage),
+        problems=too_much_reasoning(reasoning, output) + _unknown_steps(usage),
+        steps=_steps(usage),
     )
 
 
@@ -64,8 +71,19 @@ def _server_tools(usage: object) -> dict[str, int] | None:
     return {name: requests for name, requests in counted.items() if requests} or None
 
 
-def _iterations(usage: object) -> tuple[str, ...]:
-    """Server-side steps whose tokens the totals leave out are named: they are billed and not counted here."""
-    kinds = [get(step, "type") for step in items(get(usage, "iterations"))]
-    left_out = sorted({str(kind) for kind in kinds if kind not in ("message", None)})
-    return tuple(f"the totals leave out a {kind} step of usage.iterations" for kind in left_out)
+def _steps(usage: object) -> tuple[ServerStep, ...]:
+    """The steps of ``usage.iterations`` that the totals leave out; each is billed by its own counts."""
+    found = []
+    for step in items(get(usage, "iterations")):
+        kind = text(step, "type")
+        if kind in BESIDE_THE_TOTALS:
+            found.append(ServerStep(kind, read_usage(step), text(step, "model")))
+    return tuple(found)
+
+
+def _unknown_steps(usage: object) -> tuple[str, ...]:
+    kinds = {text(step, "type") for step in items(get(usage, "iterations"))}
+    unknown = sorted(kinds - BESIDE_THE_TOTALS - {"message", ""})
+    return tuple(
+        f"how a {kind} step of usage.iterations is billed is not known" for kind in unknown
+    )

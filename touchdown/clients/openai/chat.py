@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from touchdown.clients.fields import either, fields_of, get, items, length, text
+from touchdown.clients.fields import KEEP_TEXT_CHARS, either, fields_of, get, items, length, text
 from touchdown.clients.openai.caching import caching_of, mark_breakpoints
 from touchdown.clients.openai.usage import read_usage, reported_cost
 from touchdown.clients.parameters import pick_request
@@ -71,6 +71,7 @@ class ChatReader:
             finish_reasons=tuple(text(choice, "finish_reason") or "error" for choice in choices),
             service_tier=text(answer, "service_tier") or None,
             reported_usd=reported_cost(usage),
+            text=tuple(text(message, "content") for message in messages[:1]),
         )
 
     def new_stream(self) -> "ChatStream":
@@ -95,6 +96,7 @@ class ChatStream:
     service_tier: str | None = None
     text_chars: int = 0
     reasoning_chars: int = 0
+    said: list[str] = field(default_factory=list)
     finish: dict[int, str] = field(default_factory=dict)
     tools: dict[tuple[int, int], list[object]] = field(default_factory=dict)
 
@@ -113,13 +115,20 @@ class ChatStream:
             if reason is not None:
                 self.finish[int(fields.get("index") or 0)] = str(reason)
             fields = fields_of(delta)
-            self.text_chars += length(fields.get("content"))
+            content = fields.get("content")
+            if content:
+                self._say(content)
             calls = fields.get("tool_calls")
             if calls:
                 self._tools(choice, calls)
             extra = getattr(delta, "__pydantic_extra__", delta)
             if extra:
                 self.reasoning_chars += length(get(extra, "reasoning_content"))
+
+    def _say(self, piece: str) -> None:
+        self.text_chars += len(piece)
+        if self.text_chars <= KEEP_TEXT_CHARS:
+            self.said.append(piece)
 
     def _tools(self, choice: object, calls: Any) -> None:
         for call in calls:
@@ -145,6 +154,7 @@ class ChatStream:
             service_tier=self.service_tier or text(self.first, "service_tier") or None,
             reported_usd=reported_cost(self.usage),
             complete=bool(self.finish),
+            text=tuple(self.said) if self.text_chars <= KEEP_TEXT_CHARS else (),
         )
 
 

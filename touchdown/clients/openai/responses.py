@@ -21,10 +21,10 @@ FREE_ACTIONS = frozenset({"open_page", "find_in_page"})
 
 Source: https://platform.openai.com/docs/guides/tools-web-search, 2026-11.
 """
+SUMMARIES = frozenset({"compaction", "compaction_summary"})
 ITEM_KINDS: Mapping[str, SegmentKind] = {
     "reasoning": "thinking",
-    "compaction": "summary",
-    "compaction_summary": "summary",
+    **dict.fromkeys(SUMMARIES, "summary"),
 }
 
 
@@ -67,17 +67,19 @@ class ResponsesReader:
         output = items(get(answer, "output"))
         status = text(answer, "status")
         usage = get(answer, "usage")
+        compacted = text(answer, "object") == "response.compaction"
         return AnswerView(
             usage=read_usage(usage, _server_tools(output)),
             response_id=text(answer, "id"),
             model=text(answer, "model"),
-            output=_output(output),
-            finish_reasons=_finish_reasons(answer, status),
+            output=_summary(output) if compacted else _output(output),
+            finish_reasons=("compaction",) if compacted else _finish_reasons(answer, status),
             service_tier=text(answer, "service_tier") or None,
             reported_usd=reported_cost(usage),
             terminal=status not in RUNNING,
             complete=status not in RUNNING,
             error_type=text(get(answer, "error"), "code") or None,
+            text=() if compacted else tuple(_texts(output)),
         )
 
     def new_stream(self) -> "ResponsesStream":
@@ -173,8 +175,22 @@ def _item_blocks(item: object, names: dict[str, str]) -> list[Block]:
     return [Block(ITEM_KINDS.get(kind, "other"), item, role or "assistant")]
 
 
+def _summary(output: list[object]) -> Output:
+    """A compacted history: the messages in it are the user's own, given back."""
+    return Output(summary_chars=sum(_summary_chars(item) for item in output))
+
+
+def _summary_chars(item: object) -> int:
+    return length(get(item, "encrypted_content")) if text(item, "type") in SUMMARIES else 0
+
+
+def _texts(output: list[object]) -> list[str]:
+    messages = [item for item in output if text(item, "type") == "message"]
+    return [text(part, "text") for item in messages for part in items(get(item, "content"))]
+
+
 def _output(output: list[object]) -> Output:
-    text_chars = reasoning_chars = 0
+    text_chars = reasoning_chars = summary_chars = 0
     requests: list[ToolRequest] = []
     for item in output:
         kind = text(item, "type")
@@ -188,4 +204,5 @@ def _output(output: list[object]) -> Output:
             requests.append(
                 ToolRequest(text(item, "call_id"), text(item, "name"), length(arguments))
             )
-    return Output(text_chars, reasoning_chars, tuple(requests))
+        summary_chars += _summary_chars(item)
+    return Output(text_chars, reasoning_chars, tuple(requests), summary_chars)
