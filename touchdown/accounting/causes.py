@@ -55,6 +55,8 @@ def diagnose(facts: CallFacts, entry: Entry | None) -> Diagnosis:
         return Diagnosis("off", 0, read or 0, 0)
     if usage.input_tokens is None or read is None or facts.shares is None:
         return Diagnosis("unknown", None, read, None)
+    if usage.compacted:
+        return Diagnosis("unknown", None, read, None)
     if facts.context is None or facts.call.context.opaque is not None:
         return _hidden(facts, read, usage.input_tokens)
     base = facts.base

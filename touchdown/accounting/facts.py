@@ -112,6 +112,11 @@ class CallFacts:
         )
 
     @property
+    def is_hidden(self) -> bool:
+        """Whether the input that was billed is not the context as it was sent."""
+        return self.call.context.opaque is not None or self.call.usage.compacted
+
+    @property
     def clock_is_sound(self) -> bool:
         """Whether its times can be compared with others."""
         return self.call.duration_ns >= 0 and (self.call.first_chunk_ns or 0) >= 0

@@ -35,9 +35,8 @@ class Fold:
 
     def take(self, call: ModelCall) -> CallFacts:
         """Fold one more call: later than all before it, or the fold is only provisional."""
-        rates = self._prices.rates_for(call)
         rule = rule_for(call.provider, call.vendor, call.priced_model)
-        facts = CallFacts(call, self._contexts.of(call), bill_of(call, rates), rule)
+        facts = CallFacts(call, self._contexts.of(call), bill_of(call, self._prices), rule)
         if call.operation != "embeddings":
             facts.base, facts.common = self._earlier.base_of(facts)
         facts.shares = lay_shares(facts)
@@ -81,7 +80,7 @@ class Fold:
         call = replace(
             facts.call, model=base.model, response_model=base.response_model, usage=usage
         )
-        bill = bill_of(call, self._prices.rates_for(call))
+        bill = bill_of(call, self._prices)
         return bill.cost.total if isinstance(bill, Bill) else None
 
 
@@ -95,7 +94,7 @@ def lay_shares(facts: CallFacts) -> Shares | None:
         facts.by_kind = {}
         return None
     context = facts.context
-    if context is None or facts.call.context.opaque is not None or context.length == 0:
+    if context is None or facts.is_hidden or context.length == 0:
         facts.by_kind = {"opaque": total} if total else {}
         return share_out(total, [1])
     appended = _appended(facts, context, total)
@@ -118,7 +117,7 @@ def _appended(facts: CallFacts, context: Context, total: int) -> Shares | None:
     base = facts.base
     if base is None or base.shares is None or base.context is None or not facts.common:
         return None
-    if base.call.context.opaque is not None or _may_be_stripped(context, facts.common):
+    if base.is_hidden or _may_be_stripped(context, facts.common):
         return None
     if base.call.priced_model != facts.call.priced_model:
         return None

@@ -2,6 +2,7 @@
 
 from touchdown.accounting.facts import CallFacts
 from touchdown.accounting.postings import reported_usd
+from touchdown.accounting.pricing import Bill
 from touchdown.prices.rates import Unpriced
 
 BY_COMPLETENESS = {
@@ -25,7 +26,7 @@ def _attempts(facts: CallFacts) -> list[str]:
 
 def _charge(facts: CallFacts) -> list[str]:
     call, usage = facts.call, facts.call.usage
-    found: list[str] = []
+    found = list(facts.bill.gaps) if isinstance(facts.bill, Bill) else []
     if isinstance(facts.bill, Unpriced):
         found.append(facts.bill.reason)
     elif usage.completeness == "none":

@@ -4,10 +4,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 from decimal import Decimal
 
+from touchdown.accounting.contents import split_content
 from touchdown.accounting.facts import CallFacts, Missed, Posting, PriceLayer
-from touchdown.accounting.outputs import share_output
 from touchdown.accounting.pricing import Bill, scale
-from touchdown.accounting.ranges import Range, clip, without
 from touchdown.accounting.taxes.registry import UNEXPLAINED, tax_of
 from touchdown.accounting.taxes.tax import Claim
 from touchdown.prices.rates import Unpriced
@@ -107,36 +106,10 @@ def _claimed(
     whole = next((claim for claim in claims if claim.whole), None)
     if whole is not None:
         return [(whole.tax, layer.content)]
-    amounts = _content_amounts(facts, bill, claims)
-    if not layer.reported:
-        return amounts
-    if layer.table_content <= 0:
-        return []
-    rest = layer.table_content - sum((usd for _, usd in amounts), Decimal(0))
-    scaled = scale([*(usd for _, usd in amounts), rest], layer.content)
-    return [(tax, usd) for (tax, _), usd in zip(amounts, scaled, strict=False)]
-
-
-def _content_amounts(
-    facts: CallFacts, bill: Bill, claims: Sequence[Claim]
-) -> list[tuple[str, Decimal]]:
-    """By the table: what each claim takes of the content layer, no token twice."""
-    missed = [r for miss in facts.diagnosis.misses if _is_paid(miss) for r in miss.ranges]
-    taken: list[Range] = []
-    asked: set[int] = set()
-    amounts: list[tuple[str, Decimal]] = []
-    for claim in claims:
-        if claim.request is not None and claim.request not in asked:
-            asked.add(claim.request)
-            tokens = share_output(facts.call).requests[claim.request]
-            amounts.append((claim.tax, tokens * bill.output_rate))
-        if claim.tokens is not None:
-            own = without(claim.tokens, taken)
-            taken += own
-            priced = [r for first, last in own for r in clip(missed, first, last)]
-            amounts.append((claim.tax, bill.paid(own) - bill.above_read(priced)))
-    return amounts
-
-
-def _is_paid(miss: Missed) -> bool:
-    return tax_of(miss.cause) is not None
+    amounts = split_content(facts, bill, claims)
+    if layer.reported:
+        if layer.table_content <= 0:
+            return []
+        rest = layer.table_content - sum(amounts, Decimal(0))
+        *amounts, _ = scale([*amounts, rest], layer.content)
+    return [(claim.tax, usd) for claim, usd in zip(claims, amounts, strict=True)]

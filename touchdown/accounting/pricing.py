@@ -1,14 +1,14 @@
 """The bill of one call: its cost by class, and the rate that each token position was billed at."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from touchdown.accounting.ranges import Range, clip, count
 from touchdown.context.shares import apportion
 from touchdown.prices.cost import price_usage
-from touchdown.prices.rates import Rates, Unpriced
-from touchdown.records import CostByClass, ModelCall, Usage
+from touchdown.prices.rates import Prices, Rates, Unpriced
+from touchdown.records import CostByClass, ModelCall, ServerStep, Usage
 from touchdown.records.verdict import Basis
 
 LIVES = ("12h", "1h", "30m", "5m")
@@ -39,6 +39,10 @@ class Bill:
     rates: Rates | None = None
     bands: tuple[Band, ...] = ()
     output_rate: Decimal = Decimal(0)
+    steps: tuple[CostByClass, ...] = ()
+    """What each server-side step cost; counted in ``cost``."""
+    gaps: tuple[str, ...] = ()
+    """Why a step is not in ``cost``."""
 
     @property
     def read_rate(self) -> Decimal | None:
@@ -74,8 +78,46 @@ class Bill:
         )
 
 
-def bill_of(call: ModelCall, rates: Rates | Unpriced) -> Bill | Unpriced:
-    """The bill of this call by the table; unpriced with the reason."""
+def bill_of(call: ModelCall, prices: Prices) -> Bill | Unpriced:
+    """The bill of this call by the table, with what it did on the server; unpriced with the reason."""
+    bill = _bill_without_steps(call, prices.rates_for(call))
+    if isinstance(bill, Unpriced) or not call.usage.steps:
+        return bill
+    found = [_price_step(call, step, prices) for step in call.usage.steps]
+    costs = tuple(CostByClass() if isinstance(cost, Unpriced) else cost for cost in found)
+    return replace(
+        bill,
+        cost=add_costs([bill.cost, *costs]),
+        steps=costs,
+        gaps=tuple(cost.reason for cost in found if isinstance(cost, Unpriced)),
+    )
+
+
+def _price_step(call: ModelCall, step: ServerStep, prices: Prices) -> CostByClass | Unpriced:
+    model = step.model or call.model
+    answered = step.model or call.response_model
+    alone = replace(call, model=model, response_model=answered, usage=step.usage)
+    bill = _bill_without_steps(alone, prices.rates_for(alone))
+    if isinstance(bill, Unpriced):
+        return Unpriced(f"a {step.kind} step on the server: {bill.reason}")
+    return bill.cost
+
+
+def add_costs(costs: Iterable[CostByClass]) -> CostByClass:
+    """The sum, class by class."""
+    total = CostByClass()
+    for cost in costs:
+        total = CostByClass(
+            total.uncached + cost.uncached,
+            total.cache_read + cost.cache_read,
+            total.cache_write + cost.cache_write,
+            total.output + cost.output,
+            total.server_tools + cost.server_tools,
+        )
+    return total
+
+
+def _bill_without_steps(call: ModelCall, rates: Rates | Unpriced) -> Bill | Unpriced:
     usage = call.usage
     if usage.completeness == "none" and costs_nothing(call):
         return Bill(CostByClass())

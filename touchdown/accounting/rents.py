@@ -1,39 +1,15 @@
 """Rents: what tool results cost when they are first read, and what carrying them costs later."""
 
-from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
 from touchdown.accounting.contexts import Context
 from touchdown.accounting.facts import CallFacts
+from touchdown.accounting.places import Places
 from touchdown.accounting.pricing import Bill
 from touchdown.accounting.toolbook import Result, ToolBook
 from touchdown.context.shares import Shares
-
-
-@dataclass(slots=True)
-class Places:
-    """Where one tool's results stand along shared ends. Counting up to a position takes a bisection."""
-
-    starts: list[int] = field(default_factory=list)
-    ends: list[int] = field(default_factory=list)
-    before: list[int] = field(default_factory=list)
-    """Tokens of this tool in earlier places."""
-
-    def add(self, start: int, end: int) -> None:
-        """One more result, behind the others."""
-        total = self.before[-1] + self.ends[-1] - self.starts[-1] if self.starts else 0
-        self.starts.append(start)
-        self.ends.append(end)
-        self.before.append(total)
-
-    def tokens_until(self, position: int) -> int:
-        """This tool's tokens before ``position``."""
-        index = bisect_left(self.starts, position) - 1
-        if index < 0:
-            return 0
-        return self.before[index] + min(self.ends[index], position) - self.starts[index]
 
 
 @dataclass(slots=True)
@@ -54,7 +30,7 @@ class Rents:
     def note(self, facts: CallFacts, book: ToolBook, new: Sequence[tuple[int, Result]]) -> None:
         """Work out the first reads and rents of this call."""
         context, shares = facts.context, facts.shares
-        if context is None or shares is None or facts.call.context.opaque is not None:
+        if context is None or shares is None or facts.is_hidden:
             return
         places = self._places(facts.call.agent_id, context, shares, book)
         if not isinstance(facts.bill, Bill) or facts.bill.rates is None:

@@ -50,11 +50,13 @@ def _asking_call(seen: Evidence, done: Execution) -> str:
 
 
 def _claims_by_call(seen: Evidence) -> dict[str, list[Claim]]:
-    order = {tax: place for place, tax in enumerate(CLAIM_ORDER)}
+    order = {scope: place for place, scope in enumerate(CLAIM_ORDER)}
     by_call: defaultdict[str, list[Claim]] = defaultdict(list)
-    for tax in sorted(BUILT, key=lambda tax: order.get(tax.id, len(order))):
+    for tax in BUILT:
         for claim in tax.claims(seen):
             by_call[claim.call_id].append(claim)
+    for claims in by_call.values():
+        claims.sort(key=lambda claim: order[claim.tax, "call" if claim.whole else "part"])
     return by_call
 
 

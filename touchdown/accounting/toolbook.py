@@ -51,6 +51,12 @@ class Execution:
         by_tool = self.tool is not None and self.tool.failed
         return by_tool or (self.result is not None and self.result.failed)
 
+    def asked(self, book: "ToolBook") -> tuple[CallFacts, int] | None:
+        """The call that asked for it, and which of its requests."""
+        if self.result is not None:
+            return self.result.asked
+        return book.asked_for(self.tool) if self.tool is not None else None
+
     @property
     def task_id(self) -> str:
         """The task it belongs to."""
@@ -134,7 +140,7 @@ class ToolBook:
         asked = self._request(facts.call.agent_id, segment.call_id, nth)
         name = segment.tool_name or (_requested(asked) if asked else "")
         name = name or _name_in_context(context, index, segment.call_id) or UNNAMED
-        tokens = facts.shares.span(index) if facts.shares and _is_laid(facts) else None
+        tokens = None if facts.shares is None or facts.is_hidden else facts.shares.span(index)
         result = Result(len(self.results), facts, segment, name, tokens, asked)
         self.results.append(result)
         return result
@@ -246,10 +252,6 @@ _KEYS: tuple[tuple[ToolKey, ResultKey], ...] = (
 
 def _name_of(segment: Segment) -> str:
     return segment.call_id or segment.result_digest or segment.digest
-
-
-def _is_laid(facts: CallFacts) -> bool:
-    return facts.call.context.opaque is None
 
 
 def _requested(asked: tuple[CallFacts, int]) -> str:

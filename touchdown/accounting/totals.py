@@ -23,7 +23,7 @@ Postings = Mapping[str, Posting]
 
 def total_usage(usages: Iterable[Usage]) -> UsageTotals:
     """Sums by class; a class that no call reported stays ``None``."""
-    known = list(usages)
+    known = [part for usage in usages for part in (usage, *(s.usage for s in usage.steps))]
     written: Counter[str] = Counter()
     for usage in known:
         written.update(usage.cache_write or {})

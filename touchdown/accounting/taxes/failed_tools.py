@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from touchdown.accounting.account import Finding
-from touchdown.accounting.contexts import Trunk
-from touchdown.accounting.facts import CallFacts
+from touchdown.accounting.taxes.carried import claim_executions
 from touchdown.accounting.taxes.tax import Claim, Evidence, Kind
-from touchdown.accounting.toolbook import Execution, Result
+from touchdown.accounting.toolbook import Execution
 
 MEND = (
     "say in the tool's description what it needs, and let it answer with a short error that helps"
@@ -37,24 +36,7 @@ class FailedTools:
     def claims(self, seen: Evidence) -> Iterator[Claim]:
         """Requests first, then results call by call."""
         failed = [done for done in seen.executions if done.failed]
-        results = {done.result.number for done in failed if done.result is not None}
-        for done in failed:
-            yield from self._request(done, seen)
-        if not results:
-            return
-        places: dict[Trunk, list[int]] = {}
-        for facts in seen.calls:
-            for index in _carried(facts, results, places, seen):
-                if facts.shares is not None:
-                    yield Claim(self.id, facts.call.id, tokens=facts.shares.span(index))
-
-    def _request(self, done: Execution, seen: Evidence) -> Iterator[Claim]:
-        if done.result is not None:
-            asked = done.result.asked
-        else:
-            asked = seen.book.asked_for(done.tool) if done.tool is not None else None
-        if asked is not None:
-            yield Claim(self.id, asked[0].call.id, request=asked[1])
+        yield from claim_executions(self.id, failed, seen)
 
     def findings(self, seen: Evidence) -> Iterator[Finding]:
         """One for all failed tool calls, the tools that fail most named."""
@@ -73,26 +55,6 @@ class FailedTools:
             spans=_spans(failed),
             saves_usd=usd,
         )
-
-
-def _carried(
-    facts: CallFacts, failed: set[int], places: dict[Trunk, list[int]], seen: Evidence
-) -> Iterator[int]:
-    """Indices of failed results in this call's context."""
-    context = facts.context
-    if context is None or facts.call.context.opaque is not None:
-        return
-    trunk = context.trunk
-    if trunk not in places:
-        results = ((index, seen.book.of_prefix(trunk.prefixes[index])) for index in trunk.results)
-        places[trunk] = [i for i, result in results if _is_among(result, failed)]
-    for index in places[trunk]:
-        if index < context.length:
-            yield index
-
-
-def _is_among(result: Result | None, failed: set[int]) -> bool:
-    return result is not None and result.number in failed
 
 
 def _why(failed: list[Execution], calls: int) -> str:

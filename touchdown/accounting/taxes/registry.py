@@ -75,8 +75,21 @@ TAXES: tuple[Tax, ...] = (
     Planned("abandoned", "everything spent on tasks whose outcome was useless", "memo", "outcome"),
 )
 
-CLAIM_ORDER = ("retries", "unneeded_work", "compaction", "failed_tools", "subagent_fanout")
-"""Which claim a token goes to first. Source: the method's claim table."""
+CLAIM_ORDER = (
+    ("retries", "call"),
+    ("unneeded_work", "call"),
+    ("compaction", "call"),
+    ("compaction", "part"),
+    ("failed_tools", "part"),
+    ("unneeded_work", "part"),
+    ("subagent_fanout", "part"),
+    ("tool_output", "part"),
+    ("cache_unread", "part"),
+)
+"""Which claim a token goes to first: tax, and whether it claims the whole call or a part of it.
+
+Source: the method's claim table; the premium of a cache write comes out of what is left as work.
+"""
 
 BUILT: tuple[Tax, ...] = tuple(tax for tax in TAXES if not isinstance(tax, Planned))
 

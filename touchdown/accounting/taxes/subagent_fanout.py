@@ -39,7 +39,7 @@ class SubagentFanout:
         for facts in seen.calls:
             tokens = _shared_messages(facts)
             if tokens is not None:
-                yield Claim(self.id, facts.call.id, tokens=tokens)
+                yield Claim(self.id, facts.call.id, tokens=(tokens,))
 
     def findings(self, seen: Evidence) -> Iterator[Finding]:
         """One for parallel misses, one for repeated messages."""

@@ -6,6 +6,7 @@ from typing import Literal, Protocol
 
 from touchdown.accounting.account import Finding
 from touchdown.accounting.facts import CallFacts, Posting
+from touchdown.accounting.places import Places
 from touchdown.accounting.ranges import Range
 from touchdown.accounting.toolbook import Execution, ToolBook
 
@@ -15,13 +16,25 @@ Kind = Literal["account", "account (time)", "memo"]
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What of one call's content a tax takes: the whole, some input tokens, or one tool request."""
+    """What of one call's content a tax takes: the whole, some of its input, or one part of the rest."""
 
     tax: str
     call_id: str
     whole: bool = False
-    tokens: Range | None = None
+    tokens: tuple[Range, ...] = ()
+    places: Places | None = None
+    """Input tokens that many calls carry at the same positions; those of two claims never overlap."""
+    premium: bool = False
+    """Of the input only what writing it to the cache cost above the uncached rate."""
     request: int | None = None
+    """A tool request of the answer, by its number."""
+    step: int | None = None
+    """A server-side step, by its number."""
+
+    @property
+    def is_on_input(self) -> bool:
+        """Whether it takes input tokens."""
+        return bool(self.tokens) or self.places is not None
 
 
 @dataclass(frozen=True, slots=True)

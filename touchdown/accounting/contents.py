@@ -1,0 +1,74 @@
+"""The content layer of one call, split among the claims on it: no token twice, the first claim first."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from itertools import pairwise
+
+from touchdown.accounting.facts import CallFacts
+from touchdown.accounting.outputs import share_output
+from touchdown.accounting.pricing import Bill
+from touchdown.accounting.ranges import Range
+from touchdown.accounting.taxes.registry import tax_of
+from touchdown.accounting.taxes.tax import Claim
+
+
+@dataclass(frozen=True, slots=True)
+class _Stretch:
+    """Neighbouring tokens billed alike and claimed alike. Units: US dollars per token."""
+
+    start: int
+    end: int
+    content: Decimal
+    premium: Decimal
+    """What writing them to the cache cost above the uncached rate; 0 where a miss has taken it."""
+
+
+def split_content(facts: CallFacts, bill: Bill, claims: Sequence[Claim]) -> list[Decimal]:
+    """By the table: what each claim takes."""
+    amounts = [Decimal(0)] * len(claims)
+    asked: set[int] = set()
+    for number, claim in enumerate(claims):
+        if claim.request is not None and claim.request not in asked:
+            asked.add(claim.request)
+            tokens = share_output(facts.call).requests[claim.request]
+            amounts[number] = tokens * bill.output_rate
+        elif claim.step is not None:
+            amounts[number] = bill.steps[claim.step].total
+    on_input = [(n, claim) for n, claim in enumerate(claims) if claim.is_on_input]
+    if not on_input:
+        return amounts
+    for stretch in _stretches(facts, bill, [claim for _, claim in on_input]):
+        left = stretch.end - stretch.start
+        for number, claim in on_input:
+            taken = min(_tokens(claim, stretch), left)
+            amounts[number] += taken * (stretch.premium if claim.premium else stretch.content)
+            left -= taken
+    return amounts
+
+
+def _tokens(claim: Claim, stretch: _Stretch) -> int:
+    if claim.places is not None:
+        return claim.places.tokens_until(stretch.end) - claim.places.tokens_until(stretch.start)
+    inside = any(first <= stretch.start and stretch.end <= last for first, last in claim.tokens)
+    return stretch.end - stretch.start if inside else 0
+
+
+def _stretches(facts: CallFacts, bill: Bill, claims: Sequence[Claim]) -> Iterator[_Stretch]:
+    missed = [r for miss in facts.diagnosis.misses if tax_of(miss.cause) for r in miss.ranges]
+    claimed = [r for claim in claims for r in claim.tokens]
+    read = bill.read_rate
+    plain = bill.rates.uncached if bill.rates else None
+    for band in bill.bands:
+        for start, end in pairwise(_cuts(band.start, band.end, [*missed, *claimed])):
+            lost = any(first <= start and end <= last for first, last in missed)
+            content = min(band.rate, read) if lost and read is not None else band.rate
+            premium = Decimal(0)
+            if plain is not None and not lost:
+                premium = max(band.rate - plain, premium)
+            yield _Stretch(start, end, content, premium)
+
+
+def _cuts(start: int, end: int, ranges: Sequence[Range]) -> list[int]:
+    inside = {edge for found in ranges for edge in found if start < edge < end}
+    return [start, *sorted(inside), end]

@@ -1,0 +1,28 @@
+"""Places: segments along the token positions that calls appending to each other share."""
+
+from bisect import bisect_left
+from dataclasses import dataclass, field
+
+
+@dataclass(slots=True, eq=False)
+class Places:
+    """Where some segments stand along shared ends. Counting up to a position takes a bisection."""
+
+    starts: list[int] = field(default_factory=list)
+    ends: list[int] = field(default_factory=list)
+    before: list[int] = field(default_factory=list)
+    """Tokens in earlier places."""
+
+    def add(self, start: int, end: int) -> None:
+        """One more segment, behind the others."""
+        total = self.before[-1] + self.ends[-1] - self.starts[-1] if self.starts else 0
+        self.starts.append(start)
+        self.ends.append(end)
+        self.before.append(total)
+
+    def tokens_until(self, position: int) -> int:
+        """How many of their tokens lie before ``position``."""
+        index = bisect_left(self.starts, position) - 1
+        if index < 0:
+            return 0
+        return self.before[index] + min(self.ends[index], position) - self.starts[index]
