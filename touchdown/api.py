@@ -3,11 +3,12 @@
 import importlib.metadata
 import os
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from touchdown.accounting.account import Summary
+from touchdown.accounting.policies import Policies, read_policies
 from touchdown.clients.registry import CLIENTS
 from touchdown.integration import Seam
 from touchdown.live.accountant import LiveAccountant
@@ -15,6 +16,7 @@ from touchdown.live.journal import Journal
 from touchdown.live.run_folder import Run, RunFolder
 from touchdown.live.started import StartedCalls
 from touchdown.prices.book import PriceBook
+from touchdown.prices.config import find_config, load_config
 from touchdown.report import Receipt, SummaryView
 from touchdown.runtime import core
 from touchdown.runtime.arming import Armed, Arms, load_object
@@ -77,13 +79,15 @@ def instrument(
     integrations: bool = True,
     stream_usage: bool = False,
     prices: Iterable[Any] | None = None,
+    policies: Mapping[str, Any] | None = None,
 ) -> Instrumentation:
     """Capture model calls, tools and agents of this process. Call it once, early; twice changes nothing.
 
     ``clients`` names the LLM clients to capture (all that are installed by default); an unknown name
     raises ``ValueError``. ``stream_usage=True`` asks chat streams for their usage where the caller did
     not, and hides the extra chunk. ``prices`` are your own, each a mapping with the keys of a ``[[price]]``
-    table of ``touchdown.toml`` (``docs/prices.md``). ``journal`` is a file
+    table of ``touchdown.toml`` (``docs/prices.md``); ``policies`` state what only you can say, as its
+    ``[[policy.oversized_model]]`` tables do. ``journal`` is a file
     (or ``TOUCHDOWN_JOURNAL``). ``TOUCHDOWN_DISABLED=1`` makes everything a no-op.
     """
     global _current
@@ -96,6 +100,7 @@ def instrument(
         "integrations": integrations,
         "stream_usage": stream_usage,
         "prices": None if prices is None else tuple(prices),
+        "policies": policies,
     }
     chosen = _chosen(asked["clients"])
     with _lock:
@@ -148,7 +153,8 @@ def build_runtime(asked: dict[str, Any], folder: RunFolder | None = None) -> cor
     book = PriceBook.configured(asked.get("prices") or ())
     for problem in book.problems:
         warn_once(f"prices:{problem}", "touchdown: %s", problem)
-    accountant = LiveAccountant(book, *(Journal(path) for path in journals if path))
+    policies = _policies(asked.get("policies"))
+    accountant = LiveAccountant(book, *(Journal(path) for path in journals if path), policies=policies)
     sinks: list[Sink] = [
         SpanSink(
             tracer_provider=asked.get("tracer_provider"),
@@ -175,6 +181,19 @@ def _below(
         failed("writing the starts of calls")
     options = core.Options(stream_usage or run.stream_usage, key)
     return core.Runtime(accountant, sinks, options, Joined(run.task, key, first=folder.is_first()))
+
+
+def _policies(given: object) -> Policies:
+    """Those given in code, else those of ``touchdown.toml``."""
+    if given is not None:
+        policies, problems = read_policies(given, "policies=")
+    else:
+        path = find_config()
+        content = load_config(path)[0].get("policy") if path is not None else None
+        policies, problems = read_policies(content, str(path))
+    for problem in problems:
+        warn_once(f"policies:{problem}", "touchdown: %s", problem)
+    return policies
 
 
 def _digest_key() -> bytes | None:

@@ -51,10 +51,14 @@ class FixedPrices:
     """Exact rates by model id."""
 
     by_model: Mapping[str, Rates] = field(default_factory=lambda: RATES)
+    elsewhere: Mapping[str, Mapping[str, Rates]] = field(default_factory=dict)
     version: str = "fixed 2026-11-23"
 
     def rates_for(self, call: ModelCall) -> Rates | Unpriced:
         return self.by_model.get(call.priced_model) or Unpriced("unknown model")
+
+    def offers_elsewhere(self, call: ModelCall) -> Mapping[str, Rates]:
+        return self.elsewhere.get(call.priced_model, {})
 
     def price(self, call: ModelCall) -> CostByClass | Unpriced:
         found = self.rates_for(call)

@@ -10,7 +10,6 @@ from tests.accounting.build import (
     OPUS,
     SYSTEM,
     TOOLS,
-    FixedPrices,
     after,
     call,
     seg,
@@ -18,7 +17,6 @@ from tests.accounting.build import (
     usd,
 )
 from tests.accounting.pairs import FIRST, MORE, START, only_miss, then, verdict_of
-from touchdown.accounting.ledger import refold
 
 
 def test_a_first_call_is_all_work() -> None:
@@ -78,15 +76,13 @@ def test_an_edited_history_names_the_segment() -> None:
     assert (miss.kind, miss.basis) == ("user", "estimated")
 
 
-def test_a_summary_at_the_change_is_compaction_and_stays_unexplained_for_now() -> None:
+def test_a_summary_at_the_change_is_compaction() -> None:
     long = call("c1", 0, [*START, seg("a"), seg("b")], usage(0, 0, 1, {"5m": 5000}))
     compacted = after(long, 2, seg("summary", 4000, "summary"), seg("b"))
     made = call("c2", 60, context=compacted, used=usage(0, 2000, 1, {"5m": 2000}))
     miss = only_miss(long, made)
-    money = refold([long, made], FixedPrices()).account().money
 
-    assert (miss.cause, miss.tax, miss.tokens) == ("compacted", "unexplained", 1000)
-    assert money.unexplained_reasons == {"compacted": miss.usd}
+    assert (miss.cause, miss.tax, miss.tokens) == ("compacted", "compaction", 1000)
 
 
 def test_a_changed_parameter_loses_the_level_it_invalidates() -> None:

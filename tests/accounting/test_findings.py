@@ -17,7 +17,7 @@ from tests.accounting.build import (
 )
 from touchdown.accounting.account import Finding
 from touchdown.accounting.ledger import refold
-from touchdown.accounting.taxes.registry import BUILT, TAXES, file_of, tax_of
+from touchdown.accounting.taxes.registry import ACCOUNTS, BUILT, TAXES, file_of, tax_of
 from touchdown.records import ModelCall, ToolCall
 
 START = [TOOLS, SYSTEM, seg("goal")]
@@ -58,12 +58,13 @@ def test_asking_for_caching_is_priced_with_the_writes_it_would_take() -> None:
 
 def test_a_longer_life_is_priced_with_its_dearer_writes() -> None:
     first = call("c1", 0, START, usage(0, 0, 1, {"5m": 3000}))
-    late = call("c2", 900, context=after(first, 3), used=usage(0, 0, 1, {"5m": 3000}))
-    (found,) = findings(first, late)
+    late = call("c2", 900, context=after(first, 3, seg("a")), used=usage(0, 0, 1, {"5m": 4000}))
+    found, unread = findings(first, late)
 
     assert (found.tax, found.usd) == ("cache_expired", usd("0.01725"))
-    # The first write at 10 instead of 6.25; the second would not have been made.
-    assert found.saves_usd == usd("0.01725") - 3000 * usd("3.75") / MILLION
+    assert (unread.tax, unread.usd) == ("cache_unread", 3000 * usd("1.25") / MILLION)
+    # The first write at 10 instead of 6.25; of the second only what is new would have been made.
+    assert found.saves_usd == usd("0.01725") - 4000 * usd("3.75") / MILLION
 
 
 def test_failed_tools_are_named() -> None:
@@ -106,7 +107,9 @@ def test_a_session_without_a_fault_has_no_findings() -> None:
 
 def test_unpriced_misses_are_found_without_a_figure() -> None:
     first = call("c1", 0, START, usage(0, 0, 1, {"5m": 3000}), model="claude-unheard-of-9")
-    late = replace(first, id="c2", sent_at_ns=900 * 10**9)
+    late = call(
+        "c2", 900, [*START, seg("a")], usage(0, 0, 1, {"5m": 4000}), model="claude-unheard-of-9"
+    )
     (found,) = findings(first, late)
 
     assert (found.tax, found.tokens, found.usd, found.saves_usd) == (
@@ -132,6 +135,7 @@ def test_every_tax_of_the_design_is_listed_once_with_its_question() -> None:
 def test_an_account_says_which_taxes_it_could_not_ask_about() -> None:
     account = refold([call("c1", 0, START, usage(3000))], FixedPrices()).account()
 
-    assert set(account.money.taxes) == {tax.id for tax in BUILT}
-    assert account.not_observable["compaction"] == "not measured yet"
+    assert set(account.money.taxes) == {tax.id for tax in ACCOUNTS}
+    assert account.not_observable["queue"] == "not measured yet"
+    assert account.not_observable["abandoned"] == "the outcome of the task is not known"
     assert set(account.not_observable) | set(account.money.taxes) == {tax.id for tax in TAXES}

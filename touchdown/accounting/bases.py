@@ -52,15 +52,24 @@ class Earlier:
 
         The agent's latest call whose answer began before this one was sent. Where that shares nothing
         with this call (an agent's side call, say for a title), the latest of the few before it that
-        does. For an agent's first call the one of the task, on the same model, with the longest common
-        prefix.
+        does; one whose answer stands in this call's context (a summary asked for without the tools, say)
+        is passed over for one before it that has more in common. For an agent's
+        first call the one of the task, on the same model, with the longest common prefix.
         """
         latest: CallFacts | None = None
+        summariser: tuple[CallFacts, int] | None = None
+        answers = {segment.answer_of for segment in facts.call.context.new}
         for known in islice(self._before(facts), 1 + MOST_SIDE_CALLS):
             common = _common(known.context, facts.context)
             if common or _have_a_segment_in_common(known.context, facts.context):
-                return known, common
+                if summariser is not None and common <= summariser[1]:
+                    break
+                if known.call.id not in answers:
+                    return known, common
+                summariser = known, common
             latest = latest or known
+        if summariser is not None:
+            return summariser
         return (latest, 0) if latest is not None else self._longest_of_task(facts)
 
     def entry_for(self, facts: CallFacts) -> Entry | None:

@@ -9,7 +9,7 @@ from touchdown.accounting.facts import CallFacts, Posting
 from touchdown.accounting.fold import price_basis
 from touchdown.accounting.postings import reported_usd
 from touchdown.accounting.pricing import Bill
-from touchdown.accounting.taxes.registry import BUILT
+from touchdown.accounting.taxes.registry import ACCOUNTS, BUILT
 from touchdown.accounting.taxes.tax import Evidence
 from touchdown.records.verdict import Basis
 
@@ -20,8 +20,8 @@ RANK: tuple[Basis, ...] = ("measured", "derived", "estimated")
 def total_money(seen: Evidence) -> Money:
     """The bill, split once: work, taxes that can be told, and what is unexplained."""
     postings = [seen.postings[facts.call.id] for facts in seen.calls]
-    hidden = {tax.id for tax in BUILT if tax.not_observable(seen) is not None}
-    taxes = {tax.id: Decimal(0) for tax in BUILT if tax.id not in hidden}
+    told = [tax.id for tax in ACCOUNTS if tax.not_observable(seen) is None]
+    taxes = dict.fromkeys(told, Decimal(0))
     taxes |= _by_name(posting.taxes for posting in postings)
     unexplained = _by_name(posting.unexplained for posting in postings)
     gaps = Counter(gap for facts in seen.calls for gap in facts.gaps)
@@ -33,7 +33,7 @@ def total_money(seen: Evidence) -> Money:
         complete=not gaps,
         incomplete_reasons=dict(sorted(gaps.items())),
         unexplained_reasons=unexplained,
-        memo=_memo(seen.calls),
+        memo=_memos(seen),
         basis=_basis(seen, taxes),
         unpriced_calls=sum(facts.layer is None for facts in seen.calls),
         reported_usd=_reported(seen.calls),
@@ -53,7 +53,14 @@ def _reported(calls: Iterable[CallFacts]) -> Decimal | None:
     return sum(known, Decimal(0)) if known else None
 
 
-def _memo(calls: Iterable[CallFacts]) -> dict[str, Decimal | None]:
+def _memos(seen: Evidence) -> dict[str, Decimal | None]:
+    memos = dict(_table(seen.calls))
+    for tax in BUILT:
+        memos |= tax.memos(seen)
+    return memos
+
+
+def _table(calls: Iterable[CallFacts]) -> dict[str, Decimal | None]:
     """What the table says of calls whose answer named a cost of its own."""
     found = [facts.bill for facts in calls if reported_usd(facts) is not None]
     if not found:

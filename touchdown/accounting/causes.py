@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from touchdown.accounting.bases import Entry, is_alive, life_of
-from touchdown.accounting.changes import Change, find_change
+from touchdown.accounting.changes import Change
 from touchdown.accounting.contexts import Context
 from touchdown.accounting.facts import CallFacts, Diagnosis, Missed
 from touchdown.accounting.ranges import Range, clip, count, joined
@@ -48,8 +48,8 @@ class _Question:
         return self.base_tokens if same else self.tokens_at_change
 
 
-def diagnose(facts: CallFacts, entry: Entry | None) -> Diagnosis:
-    """What became of the cache at this call."""
+def diagnose(facts: CallFacts, entry: Entry | None, change: Change | None) -> Diagnosis:
+    """What became of the cache at this call; ``change`` is ``None`` where its base cannot be compared."""
     usage, read = facts.call.usage, facts.call.usage.cache_read
     if facts.call.operation == "embeddings":
         return Diagnosis("off", 0, read or 0, 0)
@@ -63,9 +63,8 @@ def diagnose(facts: CallFacts, entry: Entry | None) -> Diagnosis:
     if base is None:
         state: CacheState = "warm" if read else "off" if _off(facts) else "cold"
         return Diagnosis(state, read, read, 0)
-    if base.context is None or base.call.context.opaque is not None:
+    if change is None:
         return _hidden(facts, read, usage.input_tokens)
-    change = find_change(facts, facts.context, facts.shares)
     question = _Question(facts, base, facts.context, facts.shares, change, read, entry)
     return _answer(question)
 

@@ -5,6 +5,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 from touchdown.accounting.cache_rules import CacheRule
+from touchdown.accounting.compactions import find_summary
 from touchdown.accounting.contexts import Context
 from touchdown.accounting.facts import CallFacts
 from touchdown.accounting.ranges import Range, joined
@@ -25,6 +26,10 @@ class Change:
     cause: str | None = None
     kind: str = ""
     detail: str = ""
+    behind: tuple[int, ...] = ()
+    """Segments behind the common ones that stand in the base too."""
+    summary: int | None = None
+    """The segment that took the place of the history."""
 
 
 def find_change(facts: CallFacts, context: Context, shares: Shares) -> Change:
@@ -42,14 +47,18 @@ def find_change(facts: CallFacts, context: Context, shares: Shares) -> Change:
     names = _changed_parameters(facts, base)
     level, named = _invalidated(names, context, facts.rule)
     at = min(common, level)
-    behind = _matched(base.context, context, common)
+    behind = tuple(_matched(base.context, context, common))
     repeats = joined([(0, shares.end(common)), *(shares.span(index) for index in behind)])
     if at == base.context.length:
         return Change(at, repeats)
+    summary = find_summary(base.context, context, common, behind)
     if names and level <= common:
-        return Change(at, repeats, "parameters_changed", "parameter", named)
-    cause, kind, detail = _what_changed(base.context, context, at)
-    return Change(at, repeats, cause, kind, detail)
+        found = ("parameters_changed", "parameter", named)
+    elif summary is not None:
+        found = ("compacted", "summary", f"segment {summary} stands for the history before it")
+    else:
+        found = _what_changed(base.context, context, at)
+    return Change(at, repeats, *found, behind, summary)
 
 
 def usable_prefix(known: CallFacts, facts: CallFacts) -> int:
@@ -80,8 +89,6 @@ def _what_changed(base: Context, context: Context, at: int) -> tuple[str, str, s
     shown = now or was
     kind = shown.kind if shown is not None else ""
     leading = at <= context.level("messages")
-    if now is not None and now.kind == "summary":
-        return "compacted", kind, f"segment {at} is a summary"
     if "tools" in kinds and leading:
         return "tools_changed", "tools", _tool_changed(was, now, at)
     if "system" in kinds and leading:

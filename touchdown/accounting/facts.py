@@ -64,6 +64,61 @@ class PriceLayer:
     """The total is what the provider's own answer says."""
 
 
+@dataclass(frozen=True, slots=True)
+class Compaction:
+    """A summary in the place of a history, at the first call that reads it.
+
+    Units: tokens. ``summary`` is where it stands; ``source`` is the call whose answer it is, empty when
+    the provider wrote it; ``removed`` is what it keeps out of this call and of those that go on from it.
+    """
+
+    summary: tuple[Range, ...]
+    source: str
+    removed: int
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenPart:
+    """Tokens that one call wrote with one life. Units: seconds; ``max_s`` ``None``: its end is not stated."""
+
+    start: int
+    end: int
+    max_s: int | None
+
+
+@dataclass(slots=True, eq=False)
+class CacheWrite:
+    """What one call wrote to the cache, and up to which token later calls are known to have read it."""
+
+    facts: "CallFacts"
+    parts: tuple[WrittenPart, ...]
+    segment: int
+    """The first segment with written tokens."""
+    read_until: int
+
+    @property
+    def end(self) -> int:
+        """The token behind the last one written."""
+        return self.parts[-1].end
+
+    @property
+    def dies_ns(self) -> int | None:
+        """When all of it is certain to be gone if nothing reads it; ``None``: never certain."""
+        lives = [part.max_s for part in self.parts]
+        known = [life for life in lives if life is not None]
+        if len(known) < len(lives) or not self.facts.clock_is_sound:
+            return None
+        return self.facts.call.ended_at_ns + max(known) * 10**9
+
+    def unread(self) -> list[WrittenPart]:
+        """The parts that nothing is known to have read."""
+        return [
+            WrittenPart(max(part.start, self.read_until), part.end, part.max_s)
+            for part in self.parts
+            if part.end > self.read_until
+        ]
+
+
 @dataclass(slots=True, eq=False)
 class CallFacts:
     """One model call with everything that folding made of it."""
@@ -82,6 +137,18 @@ class CallFacts:
     diagnosis: Diagnosis = Diagnosis("unknown")
     layer: PriceLayer | None = None
     misses: tuple[Miss, ...] = ()
+    write: CacheWrite | None = None
+    continues: bool = False
+    """Whether it goes on with the conversation of its base: they share messages, or a summary of them."""
+    continued: bool = False
+    """Whether a later call goes on with it as it is, on the same route."""
+    stale: tuple[tuple[int, Range], ...] = ()
+    """Numbers and tokens of the tool results that are stale here and dearer than dropping them, by policy."""
+    rewriting_usd: Decimal = Decimal(0)
+    """What dropping the outputs that became stale at this call would have cost, once."""
+    compaction: Compaction | None = None
+    removed: int = 0
+    """Tokens that the last compaction keeps out of this call."""
     gaps: tuple[str, ...] = ()
     """Why something that may have cost money is not in the total."""
     first_reads: Mapping[str, Decimal] = field(default_factory=dict)
@@ -110,6 +177,11 @@ class CallFacts:
             or call.first_chunk_ns is not None
             or call.usage.completeness != "none"
         )
+
+    @property
+    def ends_conversation(self) -> bool:
+        """Whether it is the last call of a conversation of two or more."""
+        return self.continues and not self.continued
 
     @property
     def is_hidden(self) -> bool:

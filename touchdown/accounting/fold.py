@@ -6,15 +6,19 @@ from decimal import Decimal
 
 from touchdown.accounting.bases import Earlier
 from touchdown.accounting.cache_rules import rule_for
+from touchdown.accounting.carrying import Carrying
 from touchdown.accounting.causes import diagnose
+from touchdown.accounting.changes import Change, find_change
+from touchdown.accounting.compactions import compacted_by_host, compacted_inside
 from touchdown.accounting.contexts import Context, Contexts
-from touchdown.accounting.facts import CallFacts, Missed
+from touchdown.accounting.facts import CallFacts, Compaction, Missed
 from touchdown.accounting.gaps import find_gaps
 from touchdown.accounting.postings import UNSPLIT, charge_of, price_layer, scaled_cost
 from touchdown.accounting.pricing import Bill, bill_of, written_lives
 from touchdown.accounting.rents import Rents
 from touchdown.accounting.taxes.registry import WORK, tax_of
 from touchdown.accounting.toolbook import ToolBook
+from touchdown.accounting.writes import Writes
 from touchdown.context.shares import Shares, share_appended, share_out
 from touchdown.prices.rates import Prices, Unpriced
 from touchdown.records import CallVerdict, Miss, ModelCall, Usage
@@ -32,6 +36,8 @@ class Fold:
         self._contexts = contexts
         self._earlier = Earlier()
         self._rents = Rents()
+        self._writes = Writes()
+        self._carrying = Carrying()
 
     def take(self, call: ModelCall) -> CallFacts:
         """Fold one more call: later than all before it, or the fold is only provisional."""
@@ -41,9 +47,15 @@ class Fold:
             facts.base, facts.common = self._earlier.base_of(facts)
         facts.shares = lay_shares(facts)
         facts.life = _life(facts)
-        facts.diagnosis = diagnose(facts, self._earlier.entry_for(facts))
+        change = _change(facts)
+        facts.diagnosis = diagnose(facts, self._earlier.entry_for(facts), change)
+        facts.compaction = _compaction(facts, change)
+        facts.removed = _removed(facts)
+        _follow(facts)
         new_results = self.book.note(facts)
         self._rents.note(facts, self.book, new_results)
+        self._carrying.note(facts, self.book)
+        self._writes.note(facts)
         self._charge(facts)
         facts.gaps = find_gaps(facts)
         facts.verdict = _verdict(facts)
@@ -82,6 +94,43 @@ class Fold:
         )
         bill = bill_of(call, self._prices)
         return bill.cost.total if isinstance(bill, Bill) else None
+
+
+def _change(facts: CallFacts) -> Change | None:
+    """How this call's context differs from its base's; ``None`` where one of them cannot be seen."""
+    base = facts.base
+    if base is None or base.context is None or base.call.context.opaque is not None:
+        return None
+    if facts.context is None or facts.shares is None or facts.is_hidden:
+        return None
+    return find_change(facts, facts.context, facts.shares)
+
+
+def _compaction(facts: CallFacts, change: Change | None) -> Compaction | None:
+    if facts.call.usage.compacted:
+        return compacted_inside(facts)
+    if change is None or change.summary is None:
+        return None
+    return compacted_by_host(facts, change.summary, change.behind)
+
+
+def _follow(facts: CallFacts) -> None:
+    """Whether this call goes on with its base: not when they share no more than tools and system prompt."""
+    base, context = facts.base, facts.context
+    if base is None or context is None or base.call.agent_id != facts.call.agent_id:
+        return
+    if facts.common > context.level("messages") or facts.compaction is not None:
+        facts.continues = True
+        # A summary, or another model's cache, ends what the base wrote for: that it would, nobody knew.
+        base.continued |= facts.compaction is None and base.route == facts.route
+
+
+def _removed(facts: CallFacts) -> int:
+    base = facts.base
+    if facts.compaction is not None:
+        return facts.compaction.removed
+    same = base is not None and base.call.agent_id == facts.call.agent_id
+    return base.removed if same and base is not None and facts.common else 0
 
 
 def lay_shares(facts: CallFacts) -> Shares | None:

@@ -10,6 +10,7 @@ from touchdown.accounting.completeness import compared, with_gaps
 from touchdown.accounting.contexts import Contexts
 from touchdown.accounting.facts import CallFacts
 from touchdown.accounting.fold import Fold
+from touchdown.accounting.policies import NO_POLICIES, Policies
 from touchdown.accounting.settlement import settle
 from touchdown.accounting.statement import Folded, state_account, state_part, with_children
 from touchdown.prices.rates import Prices
@@ -39,8 +40,8 @@ class Ledger:
     again when an account is asked for. Not thread-safe.
     """
 
-    def __init__(self, prices: Prices) -> None:
-        self._prices = prices
+    def __init__(self, prices: Prices, policies: Policies = NO_POLICIES) -> None:
+        self._prices, self._policies = prices, policies
         self._calls: dict[str, ModelCall] = {}
         self._tools: dict[str, ToolCall] = {}
         self._runs: dict[str, AgentRun] = {}
@@ -113,7 +114,7 @@ class Ledger:
     def _folded(self) -> Folded:
         if self._stale:
             self._fold_again()
-        seen = settle(self._fold, self._tools.values())
+        seen = settle(self._fold, self._tools, self._tasks, self._prices, self._policies)
         clashes = frozenset(self._clashes)
         return Folded(seen, self._runs, self._tasks, clashes, self._prices.version)
 
@@ -177,9 +178,9 @@ def _fuller(record: Record) -> tuple[int, int, str]:
     return ended, record.revision if isinstance(record, TaskRecord) else 0, repr(record)
 
 
-def refold(told: Iterable[Told], prices: Prices) -> Ledger:
+def refold(told: Iterable[Told], prices: Prices, policies: Policies = NO_POLICIES) -> Ledger:
     """The ledger of these records: the same as one that was given them live, in any order."""
-    ledger = Ledger(prices)
+    ledger = Ledger(prices, policies)
     records: list[Record] = []
     for one in told:
         if isinstance(one, Gap | Settled):

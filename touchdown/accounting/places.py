@@ -4,7 +4,7 @@ from bisect import bisect_left
 from dataclasses import dataclass, field
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True)
 class Places:
     """Where some segments stand along shared ends. Counting up to a position takes a bisection."""
 

@@ -62,6 +62,21 @@ class Bill:
             Decimal(0),
         )
 
+    def premium(self, ranges: Iterable[Range]) -> Decimal:
+        """What was paid for these tokens above the uncached rate: the premium of writing them."""
+        plain = self.rates.uncached if self.rates else None
+        if plain is None:
+            return Decimal(0)
+        wanted = tuple(ranges)
+        return sum(
+            (
+                (band.rate - plain) * count(clip(wanted, band.start, band.end))
+                for band in self.bands
+                if band.rate > plain
+            ),
+            Decimal(0),
+        )
+
     def above_read(self, ranges: Iterable[Range]) -> Decimal:
         """What was paid for these tokens above the cache-read rate; never negative."""
         read = self.read_rate

@@ -1,26 +1,67 @@
 """Settlement: joins, claims and postings of everything folded so far. Moves are postings made anew."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from touchdown.accounting.facts import CallFacts, Posting
 from touchdown.accounting.fold import Fold
+from touchdown.accounting.policies import Policies
 from touchdown.accounting.postings import post
+from touchdown.accounting.repeats import Changes, repeated_calls, repeated_tools
 from touchdown.accounting.taxes.registry import BUILT, CLAIM_ORDER
 from touchdown.accounting.taxes.tax import Claim, Evidence
 from touchdown.accounting.toolbook import Execution, join_tools
-from touchdown.records import ToolCall
+from touchdown.prices.rates import Prices
+from touchdown.records import TaskRecord, ToolCall
 
 
-def settle(fold: Fold, tools: Iterable[ToolCall]) -> Evidence:
+def settle(
+    fold: Fold,
+    tools: Mapping[str, ToolCall],
+    tasks: Mapping[str, TaskRecord],
+    prices: Prices,
+    policies: Policies,
+) -> Evidence:
     """Everything the taxes look at, with every call posted by the claims as they stand now."""
-    seen = Evidence(fold.calls, join_tools(tools, fold.book.results), fold.book)
+    executions = join_tools(tools.values(), fold.book.results)
+    changes = Changes(executions, fold.book)
+    seen = Evidence(
+        calls=fold.calls,
+        executions=executions,
+        book=fold.book,
+        repeated_calls=repeated_calls(fold.calls, changes),
+        repeated_tools=repeated_tools(executions, changes),
+        prices=prices,
+        policies=policies,
+        last_ns=_last_ns(fold, tools.values()),
+        closed_ns=_closed_ns(tasks),
+    )
     claims = _claims_by_call(seen)
     postings = {
         facts.call.id: _posted(facts, claims.get(facts.call.id, ())) for facts in fold.calls
     }
     return replace(seen, postings=postings)
+
+
+def _last_ns(fold: Fold, tools: Iterable[ToolCall]) -> int:
+    calls = max((facts.call.ended_at_ns for facts in fold.calls), default=0)
+    ends = (tool.started_at_ns + (tool.duration_ns or 0) for tool in tools)
+    return max(calls, max(ends, default=0))
+
+
+def _closed_ns(tasks: Mapping[str, TaskRecord]) -> dict[str, int]:
+    closed: dict[str, int] = {}
+    for task in tasks.values():
+        above: TaskRecord | None = task
+        for _ in range(len(tasks)):
+            if above is None:
+                break
+            if above.duration_ns is not None:
+                end = above.started_at_ns + above.duration_ns
+                closed[task.id] = min(closed.get(task.id, end), end)
+            above = tasks.get(above.parent_id)
+    return closed
 
 
 def of_tasks(seen: Evidence, tasks: set[str]) -> Evidence:
@@ -29,21 +70,30 @@ def of_tasks(seen: Evidence, tasks: set[str]) -> Evidence:
         seen,
         calls=[facts for facts in seen.calls if facts.call.task_id in tasks],
         executions=[done for done in seen.executions if done.task_id in tasks],
+        repeated_calls=[facts for facts in seen.repeated_calls if facts.call.task_id in tasks],
+        repeated_tools=[done for done in seen.repeated_tools if done.task_id in tasks],
     )
 
 
 def of_calls(seen: Evidence, calls: Sequence[CallFacts]) -> Evidence:
     """The part that belongs to these calls: a tool execution lies with the call that asked for it."""
     ids = {facts.call.id for facts in calls}
-    mine = [done for done in seen.executions if _asking_call(seen, done) in ids]
-    return replace(seen, calls=calls, executions=mine)
+
+    def is_mine(done: Execution) -> bool:
+        return _asking_call(seen, done) in ids
+
+    return replace(
+        seen,
+        calls=calls,
+        executions=list(filter(is_mine, seen.executions)),
+        repeated_calls=[facts for facts in seen.repeated_calls if facts.call.id in ids],
+        repeated_tools=list(filter(is_mine, seen.repeated_tools)),
+    )
 
 
 def _asking_call(seen: Evidence, done: Execution) -> str:
     """The call that asked for a tool execution, else the one that read its result first."""
-    asked = done.result.asked if done.result is not None else None
-    if asked is None and done.tool is not None:
-        asked = seen.book.asked_for(done.tool)
+    asked = done.asked(seen.book)
     if asked is not None:
         return asked[0].call.id
     return done.result.facts.call.id if done.result is not None else ""

@@ -8,9 +8,12 @@ from touchdown.accounting.bill import total_money
 from touchdown.accounting.cache_rules import VERSION as CACHE_RULES_VERSION
 from touchdown.accounting.facts import CallFacts
 from touchdown.accounting.settlement import of_calls, of_tasks
+from touchdown.accounting.taxes.compaction import POLICY as COMPACTION_POLICY
 from touchdown.accounting.taxes.registry import BUILT, TAXES
 from touchdown.accounting.taxes.subagent_fanout import SMALLEST_SHARED_TOKENS
 from touchdown.accounting.taxes.tax import Evidence
+from touchdown.accounting.taxes.tool_output import POLICY as TOOL_OUTPUT_POLICY
+from touchdown.accounting.taxes.unneeded_work import POLICY as UNNEEDED_POLICY
 from touchdown.accounting.totals import (
     total_agents,
     total_cache,
@@ -66,6 +69,7 @@ def _state(
     runs: Sequence[AgentRun],
     wall_s: float | None,
 ) -> TaskAccount:
+    seen = replace(seen, task=task)
     started = [run for run in runs if run.status != "not_started"]
     calls = [facts.call for facts in seen.calls]
     attempts = [attempt for call in calls for attempt in call.attempts]
@@ -92,6 +96,10 @@ def _state(
             "cache_rules": CACHE_RULES_VERSION,
             "token_shares": SHARES_POLICY,
             "subagent_fanout": f"messages from {SMALLEST_SHARED_TOKENS} tokens on",
+            "compaction": COMPACTION_POLICY,
+            "tool_output": TOOL_OUTPUT_POLICY,
+            "unneeded_work": UNNEEDED_POLICY,
+            **seen.policies.described,
         },
         not_observable=_not_observable(seen),
     )

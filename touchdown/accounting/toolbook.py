@@ -22,6 +22,8 @@ class Result:
     """The call that read it first."""
     segment: Segment
     name: str
+    index: int
+    """Where it stands in that call's context."""
     tokens: Range | None
     asked: tuple[CallFacts, int] | None
 
@@ -53,7 +55,7 @@ class Execution:
 
     def asked(self, book: "ToolBook") -> tuple[CallFacts, int] | None:
         """The call that asked for it, and which of its requests."""
-        if self.result is not None:
+        if self.result is not None and self.result.asked is not None:
             return self.result.asked
         return book.asked_for(self.tool) if self.tool is not None else None
 
@@ -141,7 +143,7 @@ class ToolBook:
         name = segment.tool_name or (_requested(asked) if asked else "")
         name = name or _name_in_context(context, index, segment.call_id) or UNNAMED
         tokens = None if facts.shares is None or facts.is_hidden else facts.shares.span(index)
-        result = Result(len(self.results), facts, segment, name, tokens, asked)
+        result = Result(len(self.results), facts, segment, name, index, tokens, asked)
         self.results.append(result)
         return result
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 from touchdown.accounting.account import Summary, TaskAccount
 from touchdown.accounting.completeness import with_dropped
 from touchdown.accounting.ledger import Ledger
+from touchdown.accounting.policies import NO_POLICIES, Policies
 from touchdown.accounting.summary import summarize
 from touchdown.live.journal import Journal
 from touchdown.prices.rates import Prices
@@ -22,8 +23,10 @@ MAX_ACCOUNTS = 100_000
 class LiveAccountant:
     """Folds and answers. ``fold`` is called behind the queue, in order; questions come from any thread."""
 
-    def __init__(self, prices: Prices, *journals: Journal) -> None:
-        self._prices = prices
+    def __init__(
+        self, prices: Prices, *journals: Journal, policies: Policies = NO_POLICIES
+    ) -> None:
+        self._prices, self._policies = prices, policies
         self._journals = journals
         self._lock = threading.RLock()
         self._ledgers: OrderedDict[str, Ledger] = OrderedDict()
@@ -50,7 +53,7 @@ class LiveAccountant:
             return None
         ledger = self._ledgers.get(root)
         if ledger is None:
-            ledger = self._ledgers[root] = Ledger(self._prices)
+            ledger = self._ledgers[root] = Ledger(self._prices, self._policies)
         verdict = ledger.add(record)
         if isinstance(record, TaskRecord) and record.id == root and record.duration_ns is not None:
             self._note_closed(root)
@@ -145,6 +148,6 @@ class LiveAccountant:
         for root, ledger in parents.items():
             still = [t for t in ledger.tasks if t.duration_ns is None and not t.implicit]
             for task in still:
-                self._ledgers.setdefault(root, Ledger(self._prices)).add(task)
+                self._ledgers.setdefault(root, Ledger(self._prices, self._policies)).add(task)
         for journal in self._journals:
             journal.after_fork()

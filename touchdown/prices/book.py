@@ -52,6 +52,7 @@ class PriceBook:
         self._volume: Volume | None = None
         self._opening = threading.Lock()
         self._found: dict[_Key, Schedule | Unpriced] = {}
+        self._offers: dict[_Key, list[tuple[str, Schedule]]] = {}
 
     @classmethod
     def configured(
@@ -107,6 +108,47 @@ class PriceBook:
         """The cost of this call's usage, known classes only; unpriced when a billed class has no rate."""
         rates = self.rates_for(call)
         return rates if isinstance(rates, Unpriced) else price_usage(call.usage, rates)
+
+    def offers_elsewhere(self, call: ModelCall) -> Mapping[str, Rates]:
+        """List prices at which others sell exactly this model id, by seller, for a call of this size.
+
+        Never across ids that only look alike; only for calls under the standard terms, whose like can be
+        compared.
+        """
+        size, at_ns = call.usage.input_tokens, call.sent_at_ns
+        offers = {seller: found.at(at_ns) for seller, found in self._schedules_elsewhere(call)}
+        return {
+            seller: cell.band(size or 0).rates
+            for seller, cell in offers.items()
+            if not isinstance(cell, Unpriced) and (size is not None or not cell.edges)
+        }
+
+    def _schedules_elsewhere(self, call: ModelCall) -> list[tuple[str, Schedule]]:
+        key = (call.host, call.provider, call.vendor, call.priced_model, bool(conditions_of(call)))
+        found = self._offers.get(key)
+        if found is None:
+            if len(self._offers) >= _ENTRIES:
+                self._offers.clear()
+            found = self._offers[key] = self._find_elsewhere(call)
+        return found
+
+    def _find_elsewhere(self, call: ModelCall) -> list[tuple[str, Schedule]]:
+        if conditions_of(call) or not call.priced_model:
+            return []
+        try:
+            volume = self.volume
+            at_host = provider_at(call.host, volume.providers)
+            names = (call.provider, call.vendor)
+            named = [provider_named(name, volume.providers) for name in names if name]
+            here = {known.id for known in (at_host, *named) if known is not None}
+            return [
+                (seller.id, Listing(seller.id, seller.id, model, book=volume.version).schedule())
+                for seller in volume.providers
+                if seller.id not in here
+                and (model := find_exact(seller, call.priced_model)) is not None
+            ]
+        except Exception:
+            return []
 
     def cell_for(self, call: ModelCall) -> Cell:
         """The rates of this call for prompts of every size."""

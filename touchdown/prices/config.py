@@ -34,21 +34,26 @@ def find_config(start: Path | None = None) -> Path | None:
         return None
 
 
-def read_config(path: Path) -> tuple[tuple[Rule, ...], tuple[PriceConfigError, ...]]:
-    """The sound rows of a file, and one error for each other row. Never raises."""
+def load_config(path: Path) -> tuple[Mapping[str, object], tuple[PriceConfigError, ...]]:
+    """What a file says, numbers as exact decimals; nothing and one error for one that is not TOML."""
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"), parse_float=_decimal)
+        return tomllib.loads(path.read_text(encoding="utf-8"), parse_float=_decimal), ()
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "not UTF-8 text"
         mend = f"mend it or unset {CONFIG_VARIABLE}"
-        return (), (PriceConfigError(str(path), "file", f"cannot be read ({reason})", mend),)
+        return {}, (PriceConfigError(str(path), "file", f"cannot be read ({reason})", mend),)
     except tomllib.TOMLDecodeError as error:
         problem = f"not TOML ({error})".replace("\n", " ")
-        return (), (PriceConfigError(str(path), "file", problem, "mend that line"),)
+        return {}, (PriceConfigError(str(path), "file", problem, "mend that line"),)
+
+
+def read_config(path: Path) -> tuple[tuple[Rule, ...], tuple[PriceConfigError, ...]]:
+    """The sound price rows of a file, and one error for each other row. Never raises."""
+    content, broken = load_config(path)
     tables = content.get("price", [])
-    if not isinstance(tables, list):
+    if broken or not isinstance(tables, list):
         mend = "write [[price]] with two brackets, once for each price"
-        return (), (PriceConfigError(str(path), "price", "not a list of tables", mend),)
+        return (), broken or (PriceConfigError(str(path), "price", "not a list of tables", mend),)
     rules: list[Rule] = []
     problems: list[PriceConfigError] = []
     for number, table in enumerate(tables, start=1):

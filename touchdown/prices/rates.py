@@ -52,3 +52,7 @@ class Prices(Protocol):
     def price(self, call: ModelCall) -> CostByClass | Unpriced:
         """The cost of this call's usage, known classes only; unpriced when a billed class has no rate."""
         ...
+
+    def offers_elsewhere(self, call: ModelCall) -> Mapping[str, Rates]:
+        """List prices at which others sell exactly this model id, by seller, for a call of this size."""
+        ...

@@ -1,6 +1,6 @@
 """``cache_expired``: the entry died while the agent was elsewhere."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -44,6 +44,10 @@ class CacheExpired:
         for group in group_misses(seen, self.id):
             saves = _saves(group, seen)
             yield as_finding(self.id, group, describe(group, REASONS), MEND, saves)
+
+    def memos(self, seen: Evidence) -> Mapping[str, Decimal | None]:
+        """None."""
+        return {}
 
 
 def _saves(group: MissGroup, seen: Evidence) -> Decimal | None:

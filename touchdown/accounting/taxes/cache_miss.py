@@ -1,6 +1,6 @@
 """``cache_miss``: the prefix was there or could have been, and the shape of the context lost it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -60,6 +60,10 @@ class CacheMiss:
         for group in group_misses(seen, self.id):
             saves = _saves(group, seen)
             yield as_finding(self.id, group, describe(group, REASONS), MENDS[group.cause], saves)
+
+    def memos(self, seen: Evidence) -> Mapping[str, Decimal | None]:
+        """None."""
+        return {}
 
 
 def _saves(group: MissGroup, seen: Evidence) -> Decimal | None:

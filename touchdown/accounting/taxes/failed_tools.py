@@ -1,7 +1,7 @@
 """``failed_tools``: tool calls that failed, and what their errors cost."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -55,6 +55,10 @@ class FailedTools:
             spans=_spans(failed),
             saves_usd=usd,
         )
+
+    def memos(self, seen: Evidence) -> Mapping[str, Decimal | None]:
+        """None."""
+        return {}
 
 
 def _why(failed: list[Execution], calls: int) -> str:

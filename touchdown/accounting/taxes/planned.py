@@ -1,7 +1,8 @@
 """Taxes that have a name and a question, and no measure yet."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 
 from touchdown.accounting.account import Finding
 from touchdown.accounting.taxes.tax import Claim, Evidence, Kind
@@ -30,3 +31,7 @@ class Planned:
     def findings(self, seen: Evidence) -> Iterable[Finding]:
         """Nothing."""
         return ()
+
+    def memos(self, seen: Evidence) -> Mapping[str, Decimal | None]:
+        """None."""
+        return {}

@@ -1,14 +1,21 @@
 """The registry: every tax, in the order of the design's table. A new tax is a file and a line here."""
 
 from touchdown.accounting.causes import FREE_CAUSES
+from touchdown.accounting.taxes.abandoned import Abandoned
 from touchdown.accounting.taxes.cache_expired import CacheExpired
 from touchdown.accounting.taxes.cache_miss import CacheMiss
+from touchdown.accounting.taxes.cache_unread import CacheUnread
+from touchdown.accounting.taxes.compaction import CompactionTax
 from touchdown.accounting.taxes.failed_tools import FailedTools
+from touchdown.accounting.taxes.oversized_model import OversizedModelTax
 from touchdown.accounting.taxes.planned import Planned
+from touchdown.accounting.taxes.provider_margin import ProviderMargin
 from touchdown.accounting.taxes.rerouting import Rerouting
 from touchdown.accounting.taxes.retries import Retries
 from touchdown.accounting.taxes.subagent_fanout import SubagentFanout
 from touchdown.accounting.taxes.tax import Tax
+from touchdown.accounting.taxes.tool_output import ToolOutput
+from touchdown.accounting.taxes.unneeded_work import UnneededWork
 
 UNEXPLAINED = "unexplained"
 """The account of what no rule explains."""
@@ -19,35 +26,14 @@ WORK = "work"
 TAXES: tuple[Tax, ...] = (
     CacheMiss(),
     CacheExpired(),
-    Planned(
-        "cache_unread",
-        "the premium of cache writes that nothing read before they died",
-        "account",
-        "client",
-    ),
+    CacheUnread(),
     Rerouting(),
     SubagentFanout(),
-    Planned(
-        "compaction",
-        "summarising, and rebuilding the cache after it",
-        "account",
-        "client",
-        frozenset({"compacted"}),
-    ),
-    Planned(
-        "tool_output",
-        "tool and terminal output inflating the context, by a stated policy",
-        "account",
-        "client",
-    ),
+    CompactionTax(),
+    ToolOutput(),
     FailedTools(),
     Retries(),
-    Planned(
-        "unneeded_work",
-        "the loop repeating a call or a tool with nothing changed in between",
-        "account",
-        "client",
-    ),
+    UnneededWork(),
     Planned("queue", "scheduler queue delay", "account (time)", "engine, or retry-after"),
     Planned("jitter", "the slow tail of decoding with no named cause", "account (time)", "stream"),
     Planned(
@@ -70,9 +56,9 @@ TAXES: tuple[Tax, ...] = (
         "memo",
         "client, engine",
     ),
-    Planned("oversized_model", "a dear model on an easy step", "memo", "policy"),
-    Planned("provider_margin", "the same model sold cheaper elsewhere", "memo", "price book"),
-    Planned("abandoned", "everything spent on tasks whose outcome was useless", "memo", "outcome"),
+    OversizedModelTax(),
+    ProviderMargin(),
+    Abandoned(),
 )
 
 CLAIM_ORDER = (
@@ -92,6 +78,9 @@ Source: the method's claim table; the premium of a cache write comes out of what
 """
 
 BUILT: tuple[Tax, ...] = tuple(tax for tax in TAXES if not isinstance(tax, Planned))
+
+ACCOUNTS: tuple[Tax, ...] = tuple(tax for tax in BUILT if tax.kind == "account")
+"""The taxes that partition the bill."""
 
 _BY_CAUSE = {cause: tax.id for tax in BUILT for cause in sorted(tax.causes)}
 

@@ -1,7 +1,8 @@
 """``rerouting``: the cache was lost because the request went elsewhere."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 
 from touchdown.accounting.account import Finding
 from touchdown.accounting.taxes.missed import as_finding, cache_is_hidden, describe, group_misses
@@ -34,3 +35,7 @@ class Rerouting:
         """One for all."""
         for group in group_misses(seen, self.id):
             yield as_finding(self.id, group, describe(group, REASONS), MEND, group.usd)
+
+    def memos(self, seen: Evidence) -> Mapping[str, Decimal | None]:
+        """None."""
+        return {}

@@ -1,7 +1,7 @@
 """``retries``: attempts that failed and were sent again."""
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -55,6 +55,10 @@ class Retries:
             spans=tuple(facts.call.span_id for facts in failed if facts.call.span_id),
             saves_usd=usd,
         )
+
+    def memos(self, seen: Evidence) -> Mapping[str, Decimal | None]:
+        """None."""
+        return {}
 
 
 def _sent_again(seen: Evidence) -> list[CallFacts]:

@@ -1,6 +1,6 @@
 """``subagent_fanout``: parallel calls and sub-agents paying again for one shared context."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -52,6 +52,10 @@ class SubagentFanout:
         ]
         if claimed:
             yield _shared_finding(seen, claimed)
+
+    def memos(self, seen: Evidence) -> Mapping[str, Decimal | None]:
+        """None."""
+        return {}
 
 
 def _shared_messages(facts: CallFacts) -> Range | None:

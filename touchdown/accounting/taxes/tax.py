@@ -2,13 +2,17 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Literal, Protocol
 
 from touchdown.accounting.account import Finding
 from touchdown.accounting.facts import CallFacts, Posting
 from touchdown.accounting.places import Places
+from touchdown.accounting.policies import NO_POLICIES, Policies
 from touchdown.accounting.ranges import Range
 from touchdown.accounting.toolbook import Execution, ToolBook
+from touchdown.prices.rates import Prices
+from touchdown.records import ModelCall, TaskRecord
 
 Kind = Literal["account", "account (time)", "memo"]
 """``account`` taxes partition the bill; ``memo`` ones stand beside it."""
@@ -39,17 +43,37 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What a tax looks at: model calls and tool executions, and, for findings, what was posted."""
+    """What a tax looks at: model calls and tool executions, and, for findings, what was posted.
+
+    Units: ``last_ns`` the latest moment that any record tells of; ``closed_ns`` when tasks closed, by id,
+    a child task with its parent at the latest.
+    """
 
     calls: Sequence[CallFacts]
     executions: Sequence[Execution]
     book: ToolBook
+    prices: Prices
+    repeated_calls: Sequence[CallFacts] = ()
+    repeated_tools: Sequence[Execution] = ()
+    policies: Policies = NO_POLICIES
+    task: TaskRecord | None = None
+    """The task whose account is asked for; ``None`` while claims are made."""
+    last_ns: int = 0
+    closed_ns: Mapping[str, int] = field(default_factory=dict)
     postings: Mapping[str, Posting] = field(default_factory=dict)
 
     def paid(self, tax: str) -> list[tuple[CallFacts, Posting]]:
         """The calls that paid this tax."""
         found = [(facts, self.postings[facts.call.id]) for facts in self.calls]
         return [(facts, posting) for facts, posting in found if posting.taxes.get(tax)]
+
+    def usd(self, tax: str) -> Decimal:
+        """What was paid of this tax."""
+        return sum((posting.taxes[tax] for _, posting in self.paid(tax)), Decimal(0))
+
+    def known_until_ns(self, call: ModelCall) -> int:
+        """Up to when something may still be said of this call: nothing moves out of a closed task."""
+        return self.closed_ns.get(call.task_id, self.last_ns)
 
 
 class Tax(Protocol):
@@ -91,3 +115,17 @@ class Tax(Protocol):
     def findings(self, seen: Evidence) -> Iterable[Finding]:
         """Where it was paid, why, and what would mend it."""
         ...
+
+    def memos(self, seen: Evidence) -> Mapping[str, Decimal | None]:
+        """Figures beside the bill, by name; they overlap its accounts and are never summed."""
+        ...
+
+
+def spans_of(calls: Iterable[CallFacts]) -> tuple[str, ...]:
+    """The spans of these calls, where they have one."""
+    return tuple(facts.call.span_id for facts in calls if facts.call.span_id)
+
+
+def many(number: int, noun: str) -> str:
+    """A number and its noun: ``1 call``, ``1,200 calls``."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
