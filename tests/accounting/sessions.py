@@ -14,6 +14,7 @@ from touchdown.records import (
     Output,
     Record,
     Segment,
+    ServerStep,
     TaskRecord,
     ToolCall,
     Usage,
@@ -21,7 +22,7 @@ from touchdown.records import (
 
 STEPS = (
     "append", "append", "append", "edit", "tools", "cut", "model", "parameter", "again", "spawn",
-    "tool", "failed_tool", "wait", "compact",
+    "tool", "failed_tool", "wait", "compact", "summarise", "look", "look", "long_tool", "side_call",
 )  # fmt: skip
 STATUSES = ("ok", "ok", "ok", "ok", "error", "cancelled", "closed_early", "not_started")
 MODELS = (OPUS, HAIKU, GPT, "no-cache", "free", "unheard-of")
@@ -76,6 +77,15 @@ class Session:
             self._spawn(agent)
         elif step in ("tool", "failed_tool"):
             self._tool(agent, failed=step == "failed_tool")
+        elif step == "look":
+            self._look(agent)
+        elif step == "long_tool":
+            call_id = self.name("call")
+            agent.segments.append(result(call_id, "cat", self.number(20_000, 90_000)))
+        elif step == "side_call":
+            self.agents.append(Agent(f"agent-{len(self.agents)}", [SYSTEM, seg(self.name("ask"))]))
+        elif step == "summarise":
+            self._summarise(agent)
         elif step == "wait":
             self.now_ns += self.number(1, 8000) * SECOND
         else:
@@ -93,6 +103,27 @@ class Session:
             del segments[at + 1 :]
         elif step == "compact":
             segments[2:] = [seg(self.name("summary"), 800, "summary"), *segments[-2:]]
+
+    def _look(self, agent: Agent) -> None:
+        """A read-only tool, often with the same arguments and the same result as before."""
+        number = self.number(0, 1)
+        call_id = agent.asked.pop(0) if agent.asked else self.name("call")
+        digest = f"seen {self.number(0, 1) if self.chance(20) else 0}"
+        self.records.append(
+            ToolCall(
+                self.name("tool"), "task", agent.id, "look", self.now_ns, duration_ns=SECOND,
+                call_id=call_id, output_chars=400, result_digest=digest,
+                argument_digest=f"arguments {number}", read_only=True,
+            )
+        )  # fmt: skip
+        agent.segments.append(result(call_id, "look", 400, False, digest))
+
+    def _summarise(self, agent: Agent) -> None:
+        """The host asks for a summary and puts it in the place of the history."""
+        agent.segments.append(seg(self.name("sum up"), 100))
+        self._call(agent)
+        summary = seg(self.name("summary"), self.number(80, 4000), answer_of=agent.last_call or "")
+        agent.segments[2:] = [summary, *agent.segments[-2:-1]]
 
     def _spawn(self, parent: Agent) -> None:
         shared = self.number(1, len(parent.segments))
@@ -159,9 +190,17 @@ class Session:
             output=None if self.chance(5) else output,
             reasoning=self.number(0, output) if self.chance(30) else None,
             completeness=self.draw(st.sampled_from(("full", "full", "lower_bound"))),
+            steps=self._steps() if anthropic and self.chance(8) else (),
         )
 
+    def _steps(self) -> tuple[ServerStep, ...]:
+        kind, model = self.draw(st.sampled_from((("compaction", ""), ("advisor_message", HAIKU))))
+        counts = Usage(self.number(0, 900), 0, {"5m": self.number(0, 9000)}, self.number(0, 300))
+        return (ServerStep(kind, replace(counts, completeness="full"), model),)
+
     def _output(self, agent: Agent) -> Output:
+        if self.chance(4):
+            return Output(summary_chars=900)
         if not self.chance(60):
             return Output(text_chars=self.number(0, 500), reasoning_chars=self.number(0, 500))
         names = [self.name("call") for _ in range(self.number(1, 3))]

@@ -1,8 +1,10 @@
 """Whatever happens in a session, the bill adds up, tokens are kept, and arrival does not matter."""
 
+from dataclasses import replace
 from decimal import Decimal
 
-from hypothesis import HealthCheck, given, settings
+import pytest
+from hypothesis import HealthCheck, Phase, find, given, settings
 from hypothesis import strategies as st
 
 from tests.accounting.build import FixedPrices
@@ -10,11 +12,16 @@ from tests.accounting.sessions import sessions
 from touchdown.accounting.ledger import Ledger, refold
 from touchdown.prices.cost import price_usage
 from touchdown.prices.rates import Unpriced
-from touchdown.records import CostByClass, ModelCall, Record
+from touchdown.records import CostByClass, ModelCall, Record, ServerStep
 
 PRICES = FixedPrices()
 
 relaxed = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+seeking = settings(
+    relaxed, max_examples=1_000, database=None, derandomize=True, phases=[Phase.generate]
+)
+"""The first session that fits will do: it is not made smaller."""
 
 
 def _known_bill(records: list[Record]) -> Decimal:
@@ -28,8 +35,18 @@ def _known_bill(records: list[Record]) -> Decimal:
             continue
         rates = PRICES.rates_for(record)
         cost = rates if isinstance(rates, Unpriced) else price_usage(record.usage, rates)
-        total += cost.total if isinstance(cost, CostByClass) else 0
+        if isinstance(cost, CostByClass):
+            total += cost.total + sum(
+                (_cost_of(record, step) for step in record.usage.steps), total * 0
+            )
     return total
+
+
+def _cost_of(call: ModelCall, step: ServerStep) -> Decimal:
+    rates = PRICES.rates_for(replace(call, model=step.model or call.model))
+    assert not isinstance(rates, Unpriced)
+    cost = price_usage(step.usage, rates)
+    return cost.total if isinstance(cost, CostByClass) else Decimal(0)
 
 
 @relaxed
@@ -40,6 +57,27 @@ def test_work_taxes_and_unexplained_are_the_known_bill(records: list[Record]) ->
     assert money.work_usd + sum(money.taxes.values()) + money.unexplained_usd == money.total_usd
     assert sum(money.unexplained_reasons.values()) == money.unexplained_usd
     assert money.total_usd == _known_bill(records)
+
+
+@pytest.mark.parametrize("tax", ["cache_unread", "compaction", "tool_output", "unneeded_work"])
+def test_the_sessions_pay_every_tax(tax: str) -> None:
+    def pays(records: list[Record]) -> bool:
+        return refold(records, PRICES).account().money.taxes.get(tax, 0) > 0
+
+    find(sessions(), pays, settings=seeking)
+
+
+@relaxed
+@given(sessions())
+def test_memos_are_never_in_the_sum_and_net_is_saved_less_paid(records: list[Record]) -> None:
+    money = refold(records, PRICES).account().money
+    memo = money.memo
+
+    assert memo.get("pending_usd", Decimal(0)) >= 0
+    saved = memo.get("compaction_saved_usd")
+    if saved is not None:
+        assert saved >= 0
+        assert memo["compaction_net_usd"] == saved - money.taxes["compaction"]
 
 
 @relaxed

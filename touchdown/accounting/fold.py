@@ -51,7 +51,7 @@ class Fold:
         facts.diagnosis = diagnose(facts, self._earlier.entry_for(facts), change)
         facts.compaction = _compaction(facts, change)
         facts.removed = _removed(facts)
-        _follow(facts)
+        _follow(facts, change)
         new_results = self.book.note(facts)
         self._rents.note(facts, self.book, new_results)
         self._carrying.note(facts, self.book)
@@ -114,12 +114,16 @@ def _compaction(facts: CallFacts, change: Change | None) -> Compaction | None:
     return compacted_by_host(facts, change.summary, change.behind)
 
 
-def _follow(facts: CallFacts) -> None:
+def _follow(facts: CallFacts, change: Change | None) -> None:
     """Whether this call goes on with its base: not when they share no more than tools and system prompt."""
     base, context = facts.base, facts.context
     if base is None or context is None or base.call.agent_id != facts.call.agent_id:
         return
-    if facts.common > context.level("messages") or facts.compaction is not None:
+    first = context.level("messages")
+    kept = facts.common > first or any(
+        index >= first for index in (change.behind if change else ())
+    )
+    if kept or facts.compaction is not None:
         facts.continues = True
         # A summary, or another model's cache, ends what the base wrote for: that it would, nobody knew.
         base.continued |= facts.compaction is None and base.route == facts.route

@@ -70,6 +70,8 @@ def _request(facts: CallFacts) -> Hashable | None:
         return None
     if call.context.opaque is not None and not call.previous_response_id:
         return None
+    if call.output.is_summary:
+        return None  # the same history, sent to be compacted
     return (
         call.operation, facts.route, call.model, call.previous_response_id, context.identity,
         tuple(sorted(call.context.parameters.items())), tuple(sorted(call.request.items())),
