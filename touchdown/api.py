@@ -154,7 +154,9 @@ def build_runtime(asked: dict[str, Any], folder: RunFolder | None = None) -> cor
     for problem in book.problems:
         warn_once(f"prices:{problem}", "touchdown: %s", problem)
     policies = _policies(asked.get("policies"))
-    accountant = LiveAccountant(book, *(Journal(path) for path in journals if path), policies=policies)
+    accountant = LiveAccountant(
+        book, *(Journal(path) for path in journals if path), policies=policies
+    )
     sinks: list[Sink] = [
         SpanSink(
             tracer_provider=asked.get("tracer_provider"),

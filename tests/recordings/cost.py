@@ -2,6 +2,7 @@
 
 from datetime import datetime, timezone
 from decimal import Decimal
+from typing import Any
 
 import genai_prices
 
@@ -17,8 +18,34 @@ Source: https://platform.claude.com/docs/en/manage-claude/data-residency, 2026-1
 
 def asked_directly(call: Call, sent_at_ns: int) -> Decimal | None:
     """The whole cost of the provider's counts, under the terms of its answer; ``None``: not listed."""
-    counts = call.counts
+    whole = _price(call, call.counts, call.answer.get("model"), sent_at_ns)
+    steps = [
+        _price(call, _counts_of(step), step.get("model"), sent_at_ns) for step in _beside(call)
+    ]
+    return None if whole is None else whole + sum((cost for cost in steps if cost), whole * 0)
+
+
+def _beside(call: Call) -> list[dict[str, Any]]:
+    """What the provider did inside the call and leaves out of its counts."""
+    steps = call.usage.get("iterations") or []
+    return [step for step in steps if step["type"] in ("compaction", "advisor_message")]
+
+
+def _counts_of(step: dict[str, Any]) -> dict[str, Any]:
+    lives = {"5m": "ephemeral_5m_input_tokens", "1h": "ephemeral_1h_input_tokens"}
+    return {
+        "uncached": step["input_tokens"],
+        "cache_read": step["cache_read_input_tokens"],
+        "cache_write": {life: step["cache_creation"][name] for life, name in lives.items()},
+        "output": step["output_tokens"],
+    }
+
+
+def _price(
+    call: Call, counts: dict[str, Any], model: str | None, sent_at_ns: int
+) -> Decimal | None:
     written = counts["cache_write"] or {}
+    tools = call.server_tools if counts is call.counts else {}
     known = {
         "input_tokens": counts["uncached"] + (counts["cache_read"] or 0) + sum(written.values()),
         "cache_read_tokens": counts["cache_read"],
@@ -26,14 +53,14 @@ def asked_directly(call: Call, sent_at_ns: int) -> Decimal | None:
         "cache_write_5m_tokens": written.get("5m"),
         "cache_write_1h_tokens": written.get("1h"),
         "output_tokens": counts["output"],
-        "web_searches": call.server_tools.get("web_search"),
-        "storage_searches": call.server_tools.get("file_search"),
+        "web_searches": tools.get("web_search"),
+        "storage_searches": tools.get("file_search"),
     }
     context = _price_context(call)
     try:
         price = genai_prices.calc_price(
             genai_prices.Usage(**{name: number for name, number in known.items() if number}),
-            call.answer.get("model") or call.request.body["model"],
+            model or call.answer.get("model") or call.request.body["model"],
             provider_id=call.request.vendor,
             genai_request_timestamp=datetime.fromtimestamp(sent_at_ns // 10**9, timezone.utc),
             **({"price_context": context} if context else {}),

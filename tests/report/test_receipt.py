@@ -43,7 +43,8 @@ bill
   nothing paid for: retries
   not in the total: 2 calls unpriced; unknown model (2 calls)
   unexplained: expired_or_evicted $0.0110
-  beside the bill: compaction_saved $0.412, pending unknown
+  beside the bill: compaction saved $0.412; cache writes that may yet be read
+                   unknown (not in the sum)
 
 what to mend
   cache_miss  $1.22 · 341,000 tokens  saves $1.19

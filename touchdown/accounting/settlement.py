@@ -106,7 +106,7 @@ def _claims_by_call(seen: Evidence) -> dict[str, list[Claim]]:
         for claim in tax.claims(seen):
             by_call[claim.call_id].append(claim)
     for claims in by_call.values():
-        claims.sort(key=lambda claim: order[claim.tax, "call" if claim.whole else "part"])
+        claims.sort(key=lambda claim: order.get((claim.tax, claim.scope), len(order)))
     return by_call
 
 

@@ -18,6 +18,7 @@ from touchdown.report.format import (
     usd,
 )
 from touchdown.report.layout import GAP, INDENT, Line, Span, Style, labelled, line, section
+from touchdown.report.memos import memo_lines
 from touchdown.report.text import cells, clean, cut, pad
 
 WIDEST_LABEL = 24
@@ -44,7 +45,8 @@ def bill_lines(
     ``rest`` is one more entry that belongs to the total: what the listed tasks do not hold.
     """
     entries = [*_entries(money), *([rest] if rest else [])]
-    beside = [*_gaps(money, width), *_unexplained(money, width), *_memos(money, width)]
+    beside = [*_gaps(money, width), *_unexplained(money, width), *memo_lines(money.memo, width)]
+    beside += _reported(money, width)
     if not money.complete and not any(entry.usd for entry in entries):
         return section(title, [line(f"{INDENT}total{GAP}{UNKNOWN}", "strong"), *beside])
     body = [*_statement(entries, money, width), *_unpaid(money, width), *beside]
@@ -155,15 +157,11 @@ def _unexplained(money: Money, width: int) -> list[Line]:
     return labelled("unexplained:", _amounts(known), width, "faint") if known else []
 
 
-def _memos(money: Money, width: int) -> list[Line]:
-    memos: dict[str, Decimal | None] = {
-        name.removesuffix("_usd"): amount for name, amount in money.memo.items() if amount != 0
-    }
-    lines = labelled("beside the bill:", _amounts(memos), width, "faint") if memos else []
-    if money.reported_usd is not None:
-        said = f"{usd(money.reported_usd)} (the host's own figure, for comparison)"
-        lines += labelled("reported:", said, width, "faint")
-    return lines
+def _reported(money: Money, width: int) -> list[Line]:
+    if money.reported_usd is None:
+        return []
+    said = f"{usd(money.reported_usd)} (the host's own figure, for comparison)"
+    return labelled("reported:", said, width, "faint")
 
 
 def _amounts(amounts: Mapping[str, Decimal | None]) -> str:

@@ -10,6 +10,7 @@ from touchdown.report.observable import not_observable
 from touchdown.report.text import clean
 
 MOST_TAXES = 3
+MOST_POLICY_LINES = 12
 
 
 def note_lines(account: TaskAccount, body: list[Line], width: int) -> list[Line]:
@@ -20,8 +21,8 @@ def note_lines(account: TaskAccount, body: list[Line], width: int) -> list[Line]
         notes += labelled("dropped:", lost, width, "bad")
     notes += labelled("not observable:", _reasons(not_observable(account)), width, "faint")
     if account.policies:
-        named = ", ".join(f"{clean(name)} {clean(v)}" for name, v in account.policies.items())
-        notes += labelled("prices and policies:", named, width, "faint")
+        named = "; ".join(f"{clean(name)} {clean(v)}" for name, v in account.policies.items())
+        notes += labelled("prices and policies:", named, width, "faint", most=MOST_POLICY_LINES)
     return [EMPTY, *notes, *estimate_note(body, width)]
 
 

@@ -21,6 +21,7 @@ from touchdown.telemetry.facts import (
     write_template,
 )
 
+
 def _read_steps(value: Any) -> tuple[ServerStep, ...]:
     try:
         return tuple(msgspec.json.decode(str(item), type=ServerStep) for item in value)

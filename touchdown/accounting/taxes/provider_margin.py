@@ -1,25 +1,20 @@
 """``provider_margin``: the same model sold cheaper elsewhere."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
 from touchdown.accounting.account import Finding
-from touchdown.accounting.facts import CallFacts
 from touchdown.accounting.pricing import Bill
-from touchdown.accounting.taxes.tax import Claim, Evidence, Kind, many, spans_of
+from touchdown.accounting.taxes.tax import Claim, Evidence, Kind
 from touchdown.prices.cost import price_usage
 from touchdown.records import CostByClass
-
-MEND = "ask whether that seller's terms, place and limits suit you"
 
 
 @dataclass(frozen=True, slots=True)
 class _Offer:
     """A call that another seller's list price is lower for. Units: US dollars."""
 
-    facts: CallFacts
     seller: str
     there_usd: Decimal
     saved_usd: Decimal
@@ -48,31 +43,20 @@ class ProviderMargin:
         """Nothing: it is a memo."""
         return ()
 
-    def findings(self, seen: Evidence) -> Iterator[Finding]:
-        """One per model and seller."""
-        groups: defaultdict[tuple[str, str], list[_Offer]] = defaultdict(list)
-        for offer in _offers(seen):
-            groups[offer.facts.call.priced_model, offer.seller].append(offer)
-        for (model, seller), found in groups.items():
-            saved = sum((offer.saved_usd for offer in found), Decimal(0))
-            there = sum((offer.there_usd for offer in found), Decimal(0))
-            yield Finding(
-                tax=self.id,
-                usd=saved,
-                tokens=None,
-                why=f"{many(len(found), 'call')} to {model} would have cost ${there:.4f} instead of "
-                f"${there + saved:.4f} at {seller}, by its list price",
-                basis="estimated",
-                fix=MEND,
-                spans=spans_of(offer.facts for offer in found),
-                saves_usd=saved,
-            )
+    def findings(self, seen: Evidence) -> Iterable[Finding]:
+        """Nothing: a list price elsewhere is no fault of the task."""
+        return ()
 
     def memos(self, seen: Evidence) -> Mapping[str, Decimal | None]:
-        """``provider_margin_usd``: what the cheapest sellers would have charged less."""
+        """``provider_margin_usd``, and what those calls would have cost at each cheapest seller."""
         if self.not_observable(seen) is not None:
             return {}
-        return {"provider_margin_usd": sum((o.saved_usd for o in _offers(seen)), Decimal(0))}
+        memo = {"provider_margin_usd": Decimal(0)}
+        for offer in _offers(seen):
+            there = f"cost_at_{offer.seller}_usd"
+            memo["provider_margin_usd"] += offer.saved_usd
+            memo[there] = memo.get(there, Decimal(0)) + offer.there_usd
+        return dict(memo)
 
 
 def _offers(seen: Evidence) -> Iterator[_Offer]:
@@ -86,6 +70,6 @@ def _offers(seen: Evidence) -> Iterator[_Offer]:
             if not isinstance(cost, CostByClass) or cost.total >= paid:
                 continue
             if best is None or cost.total < best.there_usd:
-                best = _Offer(facts, seller, cost.total, paid - cost.total)
+                best = _Offer(seller, cost.total, paid - cost.total)
         if best is not None:
             yield best

@@ -36,6 +36,11 @@ class Claim:
     """A server-side step, by its number."""
 
     @property
+    def scope(self) -> str:
+        """``call`` or ``part``: how ``CLAIM_ORDER`` tells claims of one tax apart."""
+        return "call" if self.whole else "part"
+
+    @property
     def is_on_input(self) -> bool:
         """Whether it takes input tokens."""
         return bool(self.tokens) or self.places is not None

@@ -11,7 +11,7 @@ from touchdown.accounting.taxes.tax import Claim, Evidence, Kind, many
 
 MEND = "let the loop look at what it has: hand back the earlier answer instead of asking again"
 
-POLICY = "a tool not declared read_only counts as a write; polling and parallel samples are exempt"
+POLICY = "a tool not declared read_only is a write, polling and parallel samples are exempt"
 """Printed in every report."""
 
 
