@@ -1,4 +1,4 @@
-"""Steps that the server makes inside one call: what the totals leave out is said, and nothing added."""
+"""Steps that the server makes inside one call: what the totals leave out stands beside them, priced."""
 
 from typing import Any
 
@@ -26,6 +26,22 @@ def test_a_step_inside_a_call(kind: str, run: Any, desk: Desk, claude: Any) -> N
     with capture() as seen:
         run(BETA, claude)
         (call,) = seen.calls
-    said = (f"the totals leave out a {kind} step of usage.iterations",)
-    assert call.usage.problems == (() if kind == "message" else said)
+        money = seen.account.money
+    assert [(step.kind, step.usage.input_tokens) for step in call.usage.steps] == (
+        [] if kind == "message" else [(kind, 180_000)]
+    )
     assert (call.usage.input_tokens, call.usage.output) == (23_000, 1_000)
+    assert call.usage.problems == ()
+    assert money.complete
+    assert (money.total_usd > 1) == (kind != "message")
+
+
+def test_a_step_of_a_kind_that_is_not_known_is_said(desk: Desk, claude: Any) -> None:
+    steps = [{**STEP, "type": "new_kind"}]
+    desk.script(Reply("Done.", usage={**TOTALS, "iterations": steps}))
+    with capture() as seen:
+        shapes.read(BETA, claude)
+        (call,) = seen.calls
+    assert call.usage.problems == (
+        "how a new_kind step of usage.iterations is billed is not known",
+    )

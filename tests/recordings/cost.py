@@ -18,7 +18,7 @@ Source: https://platform.claude.com/docs/en/manage-claude/data-residency, 2026-1
 
 def asked_directly(call: Call, sent_at_ns: int) -> Decimal | None:
     """The whole cost of the provider's counts, under the terms of its answer; ``None``: not listed."""
-    whole = _price(call, call.counts, call.answer.get("model"), sent_at_ns)
+    whole = _price(call, {**call.counts, "tools": call.server_tools}, None, sent_at_ns)
     steps = [
         _price(call, _counts_of(step), step.get("model"), sent_at_ns) for step in _beside(call)
     ]
@@ -45,7 +45,7 @@ def _price(
     call: Call, counts: dict[str, Any], model: str | None, sent_at_ns: int
 ) -> Decimal | None:
     written = counts["cache_write"] or {}
-    tools = call.server_tools if counts is call.counts else {}
+    tools = counts.get("tools", {})
     known = {
         "input_tokens": counts["uncached"] + (counts["cache_read"] or 0) + sum(written.values()),
         "cache_read_tokens": counts["cache_read"],

@@ -1,7 +1,6 @@
 """Every attribute that telemetry writes: OpenTelemetry's ``gen_ai.*`` where one exists, else ``touchdown.*``.
 
-A line under a ``touchdown.*`` name says what it means; ``docs/telemetry.md`` shows the same lines. Names
-with a part in braces are templates. Source: the GenAI conventions v0.1.0, read 2026-11-23.
+``docs/telemetry.md`` shows the lines below; braces make a template. Source: GenAI conventions 0.1.0, 2026-11.
 """
 
 from typing import Final
@@ -9,7 +8,6 @@ from typing import Final
 SCOPE: Final = "touchdown"
 SCHEMA_URL: Final = "https://opentelemetry.io/schemas/gen-ai-dev/1.42.0-dev"
 NESTED_INFERENCE_KEY: Final = "opentelemetry.genai.client.inference.context"
-
 OPERATION: Final = "gen_ai.operation.name"
 PROVIDER: Final = "gen_ai.provider.name"
 CONVERSATION: Final = "gen_ai.conversation.id"
@@ -300,6 +298,3 @@ TASK_CACHE: Final = "touchdown.task.cache.{figure}_tokens"
 """``reusable`` ``read`` and ``missed`` tokens."""
 TASK_PEAK: Final = "touchdown.task.context.peak_tokens"
 """Tokens of the largest context."""
-
-ACCOUNT: Final = "touchdown.account"
-"""Label: ``work``, the id of a tax, or ``unexplained``; the accounts add up to the bill."""

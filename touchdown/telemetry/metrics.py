@@ -9,6 +9,7 @@ from opentelemetry.util.types import AttributeValue
 
 from touchdown.records import AgentRun, CallVerdict, ModelCall, Record, TaskRecord, ToolCall, Usage
 from touchdown.telemetry import attributes as names
+from touchdown.telemetry import metric_names
 from touchdown.telemetry.instruments import Instruments, make_instruments
 from touchdown.telemetry.model_call import call_start_attributes
 from touchdown.telemetry.outcome import duration_s, error_type
@@ -116,7 +117,7 @@ class Metrics:
         to.tasks.add(1, {**labels, names.TASK_OUTCOME: task.outcome})
         for account, usd in _accounts(settled):
             if usd > 0:
-                to.spent.add(usd, {**labels, names.ACCOUNT: account})
+                to.spent.add(usd, {**labels, metric_names.ACCOUNT: account})
 
     def _task_labels(self, task: TaskRecord) -> Labels:
         labels: Labels = {names.TASK_NAME: self._bounded(task.name)}
