@@ -168,8 +168,9 @@ def test_a_closed_child_task_keeps_its_summarisers_call() -> None:
 
 def test_a_call_that_only_compacts_is_one_whole() -> None:
     compacting = replace(ASKED, output=Output(summary_chars=3000), context=LONG.context)
+    compacting = replace(compacting, usage=usage(0, 8000, 500))
 
-    assert compaction(LONG, compacting) == MAKING
+    assert compaction(LONG, compacting) == MAKING - 100 * usd("5") / MILLION
 
 
 STEP = ServerStep("compaction", usage(100, 0, 131, {"5m": 8000}))

@@ -9,7 +9,7 @@ import msgspec
 
 from touchdown.context.answers import Answers
 from touchdown.context.blocks import Block, RequestView, count_chars, result_text
-from touchdown.records import ContextShape, Segment
+from touchdown.records import AnswerView, ContextShape, Segment
 
 KEYFRAME_EVERY = 50
 """After this many calls of an agent a shape tells the whole context again."""
@@ -82,6 +82,11 @@ class ContextTracker:
         self._predecessor = call_id
         self._sequence += 1
         return shape
+
+    def note_answer(self, call_id: str, answer: AnswerView) -> None:
+        """Remember an answer that may be a summary: one that asks for a tool is none."""
+        if not answer.output.tool_requests:
+            self.answers.note(call_id, answer.text)
 
     def _common(self, blocks: Sequence[Block]) -> int:
         shared = 0

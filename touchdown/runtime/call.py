@@ -215,8 +215,7 @@ class CallObservation:
         try:
             tracker = self._runtime.tracker(self.place.task, self.start.agent_id)
             shape = tracker.shape(self.start.id, view)
-            if not answer.output.tool_requests:
-                tracker.answers.note(self.start.id, answer.text)
+            tracker.note_answer(self.start.id, answer)
             return shape
         except Exception:
             failed("context.tracker")
