@@ -1,6 +1,7 @@
 """The content layer: failed tools, retries and fan-out take their parts, to the last digit and once each."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,7 @@ from tests.accounting.build import (
 from touchdown.accounting.account import TaskAccount
 from touchdown.accounting.ledger import Ledger, refold
 from touchdown.accounting.outputs import share_output
-from touchdown.records import Attempt, ModelCall, Output, Record, ToolCall, Usage
+from touchdown.records import AgentRun, Attempt, ModelCall, Output, Record, ToolCall, Usage
 
 START = [TOOLS, SYSTEM, seg("goal")]
 
@@ -219,6 +220,26 @@ def test_a_sub_agents_first_call_repeating_messages_is_fan_out() -> None:
         child, context=replace(shape, new=(*wide, seg("b", 400))), usage=usage(100, 4000, 10)
     )
     assert account_of(big, repeats).money.taxes["subagent_fanout"] == usd("0.001")
+
+
+def test_the_next_run_of_an_agent_goes_on_with_its_conversation() -> None:
+    def run(name: str, at_s: int, **more: Any) -> AgentRun:
+        return AgentRun(name, "task", "task", "writer", at_s * SECOND, 5 * SECOND, **more)
+
+    said = [*START[:2], seg("goal", 8000)]
+    one = call("c1", 1, said, usage(0, 0, 1, {"5m": 4000}), agent_id="run 1")
+    more = [*said, seg("answer", 200), seg("and then", 400)]
+    two = call("c2", 61, more, usage(100, 4000, 10), agent_id="run 2")
+    fan_out = [
+        account_of(one, two, *runs).money.taxes["subagent_fanout"]
+        for runs in (
+            [run("run 1", 0), run("run 2", 60)],
+            [run("run 1", 0), replace(run("run 2", 60), name="reviewer")],
+            [replace(run("run 1", 0), duration_ns=90 * SECOND), run("run 2", 60)],
+        )
+    ]
+
+    assert fan_out == [0, usd("0.001"), usd("0.001")]
 
 
 def test_a_reported_cost_wins_and_the_parts_add_up_to_it() -> None:

@@ -114,7 +114,9 @@ class Ledger:
     def _folded(self) -> Folded:
         if self._stale:
             self._fold_again()
-        seen = settle(self._fold, self._tools, self._tasks, self._prices, self._policies)
+        seen = settle(
+            self._fold, self._tools, self._tasks, self._runs, self._prices, self._policies
+        )
         clashes = frozenset(self._clashes)
         return Folded(seen, self._runs, self._tasks, clashes, self._prices.version)
 

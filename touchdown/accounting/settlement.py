@@ -13,13 +13,14 @@ from touchdown.accounting.taxes.registry import BUILT, CLAIM_ORDER
 from touchdown.accounting.taxes.tax import Claim, Evidence
 from touchdown.accounting.toolbook import Execution, join_tools
 from touchdown.prices.rates import Prices
-from touchdown.records import TaskRecord, ToolCall
+from touchdown.records import AgentRun, TaskRecord, ToolCall
 
 
 def settle(
     fold: Fold,
     tools: Mapping[str, ToolCall],
     tasks: Mapping[str, TaskRecord],
+    runs: Mapping[str, AgentRun],
     prices: Prices,
     policies: Policies,
 ) -> Evidence:
@@ -36,6 +37,7 @@ def settle(
         policies=policies,
         last_ns=_last_ns(fold, tools.values()),
         closed_ns=_closed_ns(tasks),
+        runs=runs,
     )
     claims = _claims_by_call(seen)
     postings = {

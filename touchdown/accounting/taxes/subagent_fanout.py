@@ -37,7 +37,7 @@ class SubagentFanout:
     def claims(self, seen: Evidence) -> Iterator[Claim]:
         """The shared messages of each sub-agent's first call, in that call only."""
         for facts in seen.calls:
-            tokens = _shared_messages(facts)
+            tokens = _shared_messages(facts, seen)
             if tokens is not None:
                 yield Claim(self.id, facts.call.id, tokens=(tokens,))
 
@@ -48,7 +48,7 @@ class SubagentFanout:
         claimed = [
             (facts, tokens)
             for facts in seen.calls
-            if (tokens := _shared_messages(facts)) is not None
+            if (tokens := _shared_messages(facts, seen)) is not None
         ]
         if claimed:
             yield _shared_finding(seen, claimed)
@@ -58,14 +58,25 @@ class SubagentFanout:
         return {}
 
 
-def _shared_messages(facts: CallFacts) -> Range | None:
+def _shared_messages(facts: CallFacts, seen: Evidence) -> Range | None:
     base, context, shares = facts.base, facts.context, facts.shares
     if base is None or context is None or shares is None:
         return None
-    if base.call.agent_id == facts.call.agent_id:
+    if base.call.agent_id == facts.call.agent_id or _goes_on(base, facts, seen):
         return None
     start, end = shares.end(context.level("messages")), shares.end(facts.common)
     return (start, end) if end - start >= SMALLEST_SHARED_TOKENS else None
+
+
+def _goes_on(base: CallFacts, facts: CallFacts, seen: Evidence) -> bool:
+    """Whether this is the next run of the agent that ran before: one conversation over several runs."""
+    ended = seen.runs.get(base.call.agent_id)
+    if ended is None or ended.started_at_ns + ended.duration_ns > facts.call.sent_at_ns:
+        return False
+    run = seen.runs.get(facts.call.agent_id)
+    if run is not None and (run.name, run.parent_id) != (ended.name, ended.parent_id):
+        return False
+    return base.context is not None and facts.common == base.context.length
 
 
 def _shared_finding(seen: Evidence, claimed: list[tuple[CallFacts, Range]]) -> Finding:

@@ -12,7 +12,7 @@ from touchdown.accounting.policies import NO_POLICIES, Policies
 from touchdown.accounting.ranges import Range
 from touchdown.accounting.toolbook import Execution, ToolBook
 from touchdown.prices.rates import Prices
-from touchdown.records import ModelCall, TaskRecord
+from touchdown.records import AgentRun, ModelCall, TaskRecord
 
 Kind = Literal["account", "account (time)", "memo"]
 """``account`` taxes partition the bill; ``memo`` ones stand beside it."""
@@ -65,6 +65,8 @@ class Evidence:
     """The task whose account is asked for; ``None`` while claims are made."""
     last_ns: int = 0
     closed_ns: Mapping[str, int] = field(default_factory=dict)
+    runs: Mapping[str, AgentRun] = field(default_factory=dict)
+    """Agent runs by id; one that still runs is not among them."""
     postings: Mapping[str, Posting] = field(default_factory=dict)
 
     def paid(self, tax: str) -> list[tuple[CallFacts, Posting]]:
