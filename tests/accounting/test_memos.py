@@ -39,7 +39,7 @@ def test_an_oversized_model_needs_a_policy_that_names_the_cheaper_one() -> None:
     told = account_of(EASY, HARD, policy=OversizedModel(OPUS, HAIKU, max_output_tokens=200))
 
     assert "oversized_model_usd" not in without.money.memo
-    assert without.not_observable["oversized_model"].startswith("no policy names the cheaper model")
+    assert without.not_observable["oversized_model"].startswith("no policy of yours")
     assert told.money.memo["oversized_model_usd"] == EASY_SAVES
     assert "oversized_model" not in told.not_observable
     assert told.policies["oversized_model"] == (

@@ -10,6 +10,7 @@ from touchdown.report.text import clean, cut
 MOST_LINES = 6
 
 WORDS = {
+    "settled_usd": "when its spans were sent the total was {}",
     "table_usd": "by the price table {}",
     "pending_usd": "cache writes that may yet be read {}",
     "compaction_saved_usd": "compaction saved {}",

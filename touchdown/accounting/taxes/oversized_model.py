@@ -26,7 +26,7 @@ class OversizedModelTax:
         """Without a policy: which steps are easy, only the user can say."""
         if seen.policies.oversized_model:
             return None
-        return "no policy names the cheaper model ([[policy.oversized_model]] in touchdown.toml)"
+        return "no policy of yours: [[policy.oversized_model]] in touchdown.toml"
 
     def claims(self, seen: Evidence) -> Iterable[Claim]:
         """Nothing: it is a memo."""
