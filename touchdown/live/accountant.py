@@ -135,6 +135,11 @@ class LiveAccountant:
         lost = [(journal.lost, journal.path) for journal in self._journals if journal.lost]
         return [f"{lines:,} lines of the journal {path}" for lines, path in lost]
 
+    def unwritten(self) -> list[str]:
+        """What could not be written down, in a few words each."""
+        lost = [(journal.lost, journal.path) for journal in self._journals if journal.lost]
+        return [f"{lines:,} lines of the journal {path}" for lines, path in lost]
+
     def close(self) -> None:
         """Close the journals."""
         for journal in self._journals:
