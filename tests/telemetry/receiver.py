@@ -13,13 +13,16 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 
 class Receiver(ThreadingHTTPServer):
-    """What came, decoded. With ``hangs`` set it takes requests and never answers."""
+    """What came, decoded. With ``hangs`` set it takes requests and never answers; else after ``delay_s``.
+
+    A ``status`` other than 200 refuses all that comes and asks to be tried again later.
+    """
 
     daemon_threads = True
 
-    def __init__(self, hangs: bool = False) -> None:
+    def __init__(self, hangs: bool = False, delay_s: float = 0, status: int = 200) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.hangs = hangs
+        self.hangs, self.delay_s, self.status = hangs, delay_s, status
         self.let_go = threading.Event()
         self.traces: list[ExportTraceServiceRequest] = []
         self.metrics: list[ExportMetricsServiceRequest] = []
@@ -59,6 +62,14 @@ class _Handler(BaseHTTPRequestHandler):
         if self.server.hangs:
             self.server.let_go.wait(30)
             return
+        if self.server.delay_s:
+            self.server.let_go.wait(self.server.delay_s)
+        if self.server.status != 200:
+            self.send_response(self.server.status)
+            self.send_header("Retry-After", "5")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            return
         if self.path == "/v1/traces":
             self.server.traces.append(ExportTraceServiceRequest.FromString(body))
         else:
@@ -72,9 +83,9 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def receiving(hangs: bool = False) -> Iterator[Receiver]:
+def receiving(hangs: bool = False, delay_s: float = 0, status: int = 200) -> Iterator[Receiver]:
     """A backend for the time of a test."""
-    receiver = Receiver(hangs)
+    receiver = Receiver(hangs, delay_s, status)
     thread = threading.Thread(target=receiver.serve_forever, daemon=True)
     thread.start()
     try:

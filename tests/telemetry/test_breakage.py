@@ -123,7 +123,7 @@ def test_a_backend_that_hangs_holds_flush_and_shutdown_only_so_long(
     took_s = time.monotonic() - began
     exporter.let_go.set()
     assert took_s < 2.0
-    assert lost == ["1 of 1 spans (no end within 0.5 s)"]
+    assert lost == ["1 of 1 spans (not sent within 0.5 s)"]
 
 
 def test_a_hanging_backend_does_not_hold_a_close(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -86,8 +86,8 @@ def test_a_backend_that_never_answers_does_not_hold_the_exit() -> None:
         took_s = time.monotonic() - began
     assert took_s < 6  # 2 s at the exit, and a slow start of the interpreter
     assert done.stderr.splitlines() == [
-        "2 of 2 spans (no end within 2.0 s)",
-        "the last metrics (no end within 2.0 s)",
+        "2 of 2 spans (not sent within 2.0 s)",
+        "the last metrics (not sent within 2.0 s)",
     ]
 
 

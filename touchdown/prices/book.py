@@ -1,6 +1,5 @@
 """The price book: which price holds for a call, found once and then looked up."""
 
-import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -50,7 +49,6 @@ class PriceBook:
         self._path = None if book_path is None else Path(book_path)
         self._capacity = frozenset(host.lower() for host in capacity_hosts)
         self._volume: Volume | None = None
-        self._opening = threading.Lock()
         self._found: dict[_Key, Schedule | Unpriced] = {}
         self._offers: dict[_Key, list[tuple[str, Schedule]]] = {}
 
@@ -83,11 +81,12 @@ class PriceBook:
     @property
     def volume(self) -> Volume:
         """The data itself. Errors: whatever reading it raises."""
-        if self._volume is None:
-            with self._opening:
-                if self._volume is None:
-                    self._volume = open_installed() if self._path is None else open_file(self._path)
-        return self._volume
+        volume = self._volume
+        if volume is None:
+            # No lock, which a forked child might find held: two threads at once read the same data twice.
+            volume = open_installed() if self._path is None else open_file(self._path)
+            self._volume = volume
+        return volume
 
     def rates_for(self, call: ModelCall) -> Rates | Unpriced:
         """The rates of this call: its model, host, date, tier, speed and geography, its own prompt size."""

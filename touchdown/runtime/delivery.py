@@ -19,8 +19,9 @@ LINGER_S = 0.02
 
 TEND_S = 1.0
 
-FORK_S = 2.0
-"""How long a fork waits for the item in hand: in the child nobody would give its locks back."""
+FORK_S = 10.0
+"""How long a fork waits at most for the item in hand: in the child nobody would give its locks back, the
+interpreter's own on modules being imported (the price book with the first call) among them."""
 
 
 class Item(Protocol):

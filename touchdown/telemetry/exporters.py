@@ -1,5 +1,6 @@
 """Exporters by the names that the ``OTEL_*`` variables use. Loaded when first needed: they are heavy."""
 
+import contextlib
 import os
 from importlib import import_module
 from typing import cast
@@ -35,9 +36,21 @@ def metric_exporters(names: tuple[str, ...]) -> list[MetricExporter]:
     return [cast(MetricExporter, made) for name in names if (made := _make_or_say("metrics", name))]
 
 
+def load_exporter(signal: Signal, name: str) -> None:
+    """Import the module of an exporter early; that it cannot be used is said when it is made."""
+    place = _PLACES.get((signal, _kind(signal, name)))
+    if place is not None:
+        with contextlib.suppress(Exception):
+            import_module(place.partition(":")[0])
+
+
+def _kind(signal: Signal, name: str) -> str:
+    return otlp_protocol(signal, os.environ) if name == "otlp" else name
+
+
 def make_exporter(signal: Signal, name: str) -> object:
     """The exporter of this name as the ``OTEL_*`` variables set it up. Errors: :class:`ExporterError`."""
-    kind = otlp_protocol(signal, os.environ) if name == "otlp" else name
+    kind = _kind(signal, name)
     place = _PLACES.get((signal, kind))
     if place is None:
         known = "otlp (http/protobuf or grpc), console or none"

@@ -1,7 +1,7 @@
 """The providers that touchdown builds from ``OTEL_*`` when the host has none; never installed globally."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 from uuid import uuid4
 
@@ -92,58 +92,42 @@ class CountedProcessor(BatchSpanProcessor):
 
 
 class PrivateTracing:
-    """A tracer provider whose exporter comes with the first finished span, off the host's threads."""
+    """A tracer provider of our own, with its exporters."""
 
     def __init__(self, names: tuple[str, ...]) -> None:
-        self._names = names
-        self._processors: tuple[CountedProcessor, ...] | None = None
-        self._runner: Runner | None = None
+        self._runner = Runner("touchdown-spans-out")
         self.provider = TracerProvider(shutdown_on_exit=False)
-        self._renew_lock()
-        in_forked_children(self._renew_lock)
+        self._processors = tuple(
+            CountedProcessor(name, exporter) for name in names if (exporter := span_exporter(name))
+        )
+        for processor in self._processors:
+            self.provider.add_span_processor(processor)
 
-    def _renew_lock(self) -> None:
-        self._lock = threading.Lock()
-
-    def prepare(self) -> None:
-        """Make the exporters and start to send; called where a wait costs nobody anything."""
-        if self._processors is None:
-            with self._lock:
-                if self._processors is None:
-                    self._runner = Runner("touchdown-spans-out")
-                    self._processors = tuple(self._processors_made())
-        elif self._runner is not None:
-            self._runner.keep()
-
-    def _processors_made(self) -> Iterator[CountedProcessor]:
-        for name in self._names:
-            exporter = span_exporter(name)
-            if exporter is not None:
-                made = CountedProcessor(name, exporter)
-                self.provider.add_span_processor(made)
-                yield made
+    def keep(self) -> None:
+        """In a forked child: start what sends, while it can be started."""
+        self._runner.keep()
 
     def serves_children(self) -> bool:
         """The SDK's processors begin anew in a forked child, and so do exporters and counts."""
         return True
 
-    def flush(self) -> Errand | None:
+    def flush(self) -> Errand:
         """Begin to send what is held."""
-        return None if self._runner is None else self._runner.hand_over(self._flush)
+        return self._runner.hand_over(self._flush)
 
     def _flush(self) -> None:
-        refused = [processor.count.refused for processor in self._processors or ()]
+        refused = [processor.count.refused for processor in self._processors]
         self.provider.force_flush()
-        if refused != [processor.count.refused for processor in self._processors or ()]:
+        if refused != [processor.count.refused for processor in self._processors]:
             raise ConnectionError("the backend refused spans")
 
-    def shutdown(self) -> Errand | None:
+    def shutdown(self) -> Errand:
         """Begin to send what is held and to let go."""
-        return None if self._runner is None else self._runner.hand_over(self.provider.shutdown)
+        return self._runner.hand_over(self.provider.shutdown)
 
     def lost(self, why: str) -> list[str]:
         """What was not sent."""
-        counts = [processor.count for processor in self._processors or ()]
+        counts = [processor.count for processor in self._processors]
         return [
             f"{count.given - count.sent:,} of {count.given:,} spans ({why})"
             for count in counts
@@ -189,7 +173,7 @@ class OneProcessReader(PeriodicExportingMetricReader):
 
 
 class PrivateMetrics:
-    """A meter provider of our own; built behind the queue, with the first measurement."""
+    """A meter provider of our own, with its exporters."""
 
     def __init__(self, names: tuple[str, ...]) -> None:
         self._exporters = [CountedMetricExporter(made) for made in metric_exporters(names)]
@@ -200,14 +184,14 @@ class PrivateMetrics:
             shutdown_on_exit=False,
         )
 
-    def prepare(self) -> None:
-        """Nothing is left to make."""
+    def keep(self) -> None:
+        """Nothing is left to start."""
 
     def serves_children(self) -> bool:
         """A child would send the parent's sums once more."""
         return False
 
-    def flush(self) -> Errand | None:
+    def flush(self) -> Errand:
         """Begin to send what is held."""
         return self._runner.hand_over(self._flush)
 
@@ -216,7 +200,7 @@ class PrivateMetrics:
         if not all(exporter.sent for exporter in self._exporters):
             raise ConnectionError("the backend refused metrics")
 
-    def shutdown(self) -> Errand | None:
+    def shutdown(self) -> Errand:
         """Begin to send what is held and to let go."""
         return self._runner.hand_over(self.provider.shutdown)
 

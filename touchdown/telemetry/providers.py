@@ -21,15 +21,16 @@ from touchdown.telemetry.quiet import failed
 Provider = TypeVar("Provider")
 Handle = TypeVar("Handle")
 _PRIVATE = "touchdown.telemetry.private"
+_EXPORTERS = "touchdown.telemetry.exporters"
 _NOT_LOOKED: object = object()
 
 
 class Private(Protocol):
     """A provider that we built and that we alone shut down."""
 
-    def prepare(self) -> None: ...
-    def flush(self) -> Errand | None: ...
-    def shutdown(self) -> Errand | None: ...
+    def keep(self) -> None: ...
+    def flush(self) -> Errand: ...
+    def shutdown(self) -> Errand: ...
     def lost(self, why: str) -> list[str]: ...
     def serves_children(self) -> bool: ...
 
@@ -85,7 +86,6 @@ class Source(Generic[Provider, Handle]):
         self._final = False
         self._handle: Handle | None = None
         self._own: Handle | None = None
-        self._expected: tuple[Provider | None, bool] | None = None
         self.private: Private | None = None
         self._parents: Private | None = None
         """Kept in a forked child: the SDK's own hooks there still ask for it."""
@@ -109,16 +109,12 @@ class Source(Generic[Provider, Handle]):
                     self._look(found)
         return self._handle
 
-    def expected(self) -> bool:
-        """Whether there will be something to use, found out without building it."""
-        if self._handle is not None or self._final:
-            return self._handle is not None
+    def warm_up(self) -> None:
+        """Import early what the first span would otherwise wait for, if it is going to be needed at all."""
         found = self._find()
-        if self._expected is None or self._expected[0] is not found:
-            asked = bool(wanted_exporters(self._api.signal, os.environ))
-            likely = not sdk_disabled(os.environ) and (asked or not self._is_unset(found))
-            self._expected = (found, likely)
-        return self._expected[1]
+        if not sdk_disabled(os.environ) and (found is None or self._is_unset(found)):
+            for name in wanted_exporters(self._api.signal, os.environ):
+                import_module(_EXPORTERS).load_exporter(self._api.signal, name)
 
     def close(self) -> None:
         """Use nothing any more."""
@@ -165,16 +161,10 @@ class Source(Generic[Provider, Handle]):
         return self._own
 
 
-def warm_up() -> None:
-    """Import early what the first span would otherwise wait for, if it is going to be needed at all."""
-    if wanted_exporters("traces", os.environ) and not sdk_disabled(os.environ):
-        import_module(_PRIVATE)
-
-
 def flush_all(privates: list[Private], timeout_s: float) -> bool:
     """Send what the providers that we built hold; true when all of it went out in time."""
     deadline = time.monotonic() + timeout_s
-    begun = [errand for private in privates if (errand := private.flush())]
+    begun = [private.flush() for private in privates]
     return all(errand.done(deadline - time.monotonic()) for errand in begun)
 
 
@@ -184,7 +174,7 @@ def shut_down_all(privates: list[Private], timeout_s: float) -> list[str]:
     begun = [(private, private.shutdown()) for private in privates]
     lost = []
     for private, errand in begun:
-        ended = errand is None or errand.done(deadline - time.monotonic())
-        why = "the backend refused them" if ended else f"no end within {timeout_s:.1f} s"
+        ended = errand.done(deadline - time.monotonic())
+        why = "the backend refused them" if ended else f"not sent within {timeout_s:.1f} s"
         lost += private.lost(why)
     return lost

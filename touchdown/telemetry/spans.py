@@ -21,7 +21,6 @@ from touchdown.telemetry.providers import (
     Source,
     flush_all,
     shut_down_all,
-    warm_up,
 )
 from touchdown.telemetry.quiet import failed
 from touchdown.telemetry.recent import Recent
@@ -65,22 +64,23 @@ class SpanSink:
         self._tasks: Recent[TaskRecord] = Recent(_MOST_TASKS)
         self._writer = Writer(self._tasks)
         self._metrics = Metrics(self._meters.current, self._tasks, tuple(metric_tags))
-        if tracer_provider is None:
-            warm_up()
+        self._tracers.warm_up()
+        self._meters.warm_up()
 
     def open(self, start: Start) -> Held | None:
         """Begin a span in the caller's thread; ``None`` when there is nobody to tell."""
         try:
+            # Both before there is something to tell: at the interpreter's end no thread can be started.
+            meter, tracer = self._meters.current(), self._tracers.current()
             if isinstance(start, TaskRecord):
                 self._tasks.put(start.id, start)
             elif isinstance(start, CallStart):
                 span = span_to_enrich(start.adopt)
                 if span is not None:
                     return self._adopt(span, start)
-            tracer = self._tracers.current()
             # Calls outside any task() have one that is only kept for the books.
             if tracer is None or (isinstance(start, TaskRecord) and start.implicit):
-                return Held(self) if self._meters.expected() else None
+                return Held(self) if meter is not None else None
             orphan = self._above is not None and not get_current_span().get_span_context().is_valid
             span = _begin(tracer, start, self._above if orphan else None)
             return Held(self, span, isinstance(start, CallStart))
@@ -123,7 +123,7 @@ class SpanSink:
     def _settle(self, record: Record) -> Mapping[str, AttributeValue]:
         try:
             for private in self._privates():
-                private.prepare()
+                private.keep()
             return self._settled(record.id) if isinstance(record, TaskRecord) else {}
         except Exception as error:
             failed("settling a task's figures", error)
