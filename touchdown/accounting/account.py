@@ -199,3 +199,5 @@ class Summary:
     known_share: Decimal | None = None
     spent_on_useless_usd: Decimal = Decimal(0)
     by_name: Mapping[str, NameTotals] = field(default_factory=dict)
+    forgotten: int = 0
+    """Earlier tasks that are in no figure here, because a process keeps only so many."""

@@ -129,6 +129,11 @@ class Ledger:
         return next((facts.verdict for facts in found), None)
 
     @property
+    def calls(self) -> int:
+        """How many model calls it holds."""
+        return len(self._calls)
+
+    @property
     def tasks(self) -> tuple[TaskRecord, ...]:
         """The root task and its child tasks, as far as they are known."""
         return tuple(self._tasks.values())

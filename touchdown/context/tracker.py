@@ -52,6 +52,8 @@ class ContextTracker:
     _segments: list[Segment] = field(default_factory=list)
     _predecessor: str | None = None
     _sequence: int = 0
+    chars: int = 0
+    """Characters of the context that is kept."""
 
     def shape(self, call_id: str, view: RequestView) -> ContextShape:
         """The shape of this call's context against the agent's call before it."""
@@ -66,13 +68,14 @@ class ContextTracker:
                 new[index] = replace(new[index], answer_of=answered)
         segments = kept + new
         keyframe = self._predecessor is None or self._sequence % KEYFRAME_EVERY == 0
+        self.chars = sum(segment.chars for segment in segments)
         shape = ContextShape(
             predecessor=None if keyframe else self._predecessor,
             shared=0 if keyframe else shared,
             new=tuple(segments) if keyframe else tuple(new),
             sequence=self._sequence,
             digest=_digest_all(segments, self.key),
-            chars=sum(segment.chars for segment in segments),
+            chars=self.chars,
             chars_by_kind=_chars_by_kind(segments),
             parameters={name: digest(value, self.key) for name, value in view.parameters.items()},
             opaque=view.opaque,

@@ -4,20 +4,32 @@ import threading
 from collections import Counter, OrderedDict, defaultdict
 from dataclasses import replace
 
-from touchdown.accounting.account import Summary, TaskAccount
+from touchdown.accounting.account import CacheTotals, Summary, TaskAccount
 from touchdown.accounting.completeness import with_dropped
 from touchdown.accounting.ledger import Ledger
 from touchdown.accounting.policies import NO_POLICIES, Policies
 from touchdown.accounting.summary import summarize
 from touchdown.live.journal import Journal
 from touchdown.prices.rates import Prices
-from touchdown.records import CallVerdict, Record, TaskRecord
+from touchdown.records import CallVerdict, ModelCall, Record, TaskRecord
+from touchdown.runtime.guard import warn_once
 from touchdown.runtime.identity import now_ns
 
-MAX_CLOSED = 1_000
-"""Closed tasks whose ledger is kept for questions about parts; older ones keep only their account."""
+MAX_CLOSED, MAX_CLOSED_CALLS = 1_000, 5_000
+"""Closed tasks whose ledger is kept for questions about parts, and their calls (about 10 KB each) together;
+older ones keep only their account."""
+
+MAX_WHOLE = 5_000
+"""Accounts kept with their agents, tools and findings (about 5 KB each); older ones keep their sums."""
 
 MAX_ACCOUNTS = 100_000
+"""Older accounts are forgotten; the summary says how many."""
+
+MAX_LEDGERS = 20_000
+"""Open tasks beyond are settled, the oldest first, as if they had ended."""
+
+MAX_CALLS = 50_000
+"""Model calls of one task that are counted; further ones are only in the journal, and the task says so."""
 
 
 class LiveAccountant:
@@ -32,10 +44,12 @@ class LiveAccountant:
         self._ledgers: OrderedDict[str, Ledger] = OrderedDict()
         self._closed: OrderedDict[str, TaskAccount] = OrderedDict()
         self._roots: dict[str, str] = {}
-        self._done: OrderedDict[str, None] = OrderedDict()
+        self._done: OrderedDict[str, int] = OrderedDict()
+        """Closed roots whose ledger is kept, with its number of calls."""
+        self._whole: OrderedDict[str, None] = OrderedDict()
         self._dropped: defaultdict[str, Counter[str]] = defaultdict(Counter)
         """By root: how many records of which task were lost."""
-        self.forgotten_accounts = 0
+        self._done_calls = self._forgotten = 0
 
     def fold(self, record: Record) -> CallVerdict | None:
         """Fold one record into the ledger of its root task, and write it to the journals."""
@@ -54,6 +68,16 @@ class LiveAccountant:
         ledger = self._ledgers.get(root)
         if ledger is None:
             ledger = self._ledgers[root] = Ledger(self._prices, self._policies)
+            if len(self._ledgers) > MAX_LEDGERS:
+                self._let_go(next(iter(self._ledgers)))
+        if isinstance(record, ModelCall) and ledger.calls >= MAX_CALLS:
+            warn_once(
+                "accountant:calls",
+                "touchdown: a task has more than %s model calls; further ones are not counted",
+                f"{MAX_CALLS:,}",
+            )
+            self._dropped[root][record.task_id] += 1
+            return None
         verdict = ledger.add(record)
         if isinstance(record, TaskRecord) and record.id == root and record.duration_ns is not None:
             self._note_closed(root)
@@ -65,17 +89,28 @@ class LiveAccountant:
         return self._roots.get(record.task_id, record.task_id)
 
     def _note_closed(self, root: str) -> None:
-        self._done[root] = None
-        while len(self._done) > MAX_CLOSED:
-            oldest = self._done.popitem(last=False)[0]
-            ledger = self._ledgers.pop(oldest)
-            self._closed[oldest] = self._with_dropped(ledger.account(), oldest, oldest)
-            self._dropped.pop(oldest, None)
-            for task in ledger.tasks:
-                self._roots.pop(task.id, None)
-        while len(self._closed) > MAX_ACCOUNTS:
+        before, self._done[root] = self._done.get(root, 0), self._ledgers[root].calls
+        self._done_calls += self._done[root] - before
+        while len(self._done) > MAX_CLOSED or (
+            self._done_calls > MAX_CLOSED_CALLS and len(self._done) > 1
+        ):
+            self._let_go(next(iter(self._done)))
+
+    def _let_go(self, root: str) -> None:
+        """Keep only the account of this task; of very old ones only the sums, then nothing."""
+        self._done_calls -= self._done.pop(root, 0)
+        ledger = self._ledgers.pop(root)
+        self._closed[root] = self._with_dropped(ledger.account(), root, root)
+        self._whole[root] = None
+        self._dropped.pop(root, None)
+        for task in ledger.tasks:
+            self._roots.pop(task.id, None)
+        if len(self._whole) > MAX_WHOLE:
+            old = self._whole.popitem(last=False)[0]
+            self._closed[old] = _sums_only(self._closed[old])
+        if len(self._closed) > MAX_ACCOUNTS:
             self._closed.popitem(last=False)
-            self.forgotten_accounts += 1
+            self._forgotten += 1
 
     def account(self, task: TaskRecord) -> TaskAccount:
         """The account so far of a task and its child tasks."""
@@ -112,7 +147,10 @@ class LiveAccountant:
 
     def summary(self) -> Summary:
         """All root tasks so far: the cost of a useful one."""
-        return summarize(self.accounts())
+        with self._lock:
+            found = summarize(self.accounts())
+            forgotten = self._forgotten
+        return replace(found, forgotten=forgotten, complete=False) if forgotten else found
 
     def note_dropped(self, task_id: str) -> None:
         """A record of this task was lost before it could be folded."""
@@ -135,11 +173,6 @@ class LiveAccountant:
         lost = [(journal.lost, journal.path) for journal in self._journals if journal.lost]
         return [f"{lines:,} lines of the journal {path}" for lines, path in lost]
 
-    def unwritten(self) -> list[str]:
-        """What could not be written down, in a few words each."""
-        lost = [(journal.lost, journal.path) for journal in self._journals if journal.lost]
-        return [f"{lines:,} lines of the journal {path}" for lines, path in lost]
-
     def close(self) -> None:
         """Close the journals."""
         for journal in self._journals:
@@ -149,10 +182,25 @@ class LiveAccountant:
         """In a forked child: what was folded so far is the parent's; open tasks may go on in both."""
         self._lock = threading.RLock()
         parents, self._ledgers = self._ledgers, OrderedDict()
-        self._closed, self._done, self._dropped = OrderedDict(), OrderedDict(), defaultdict(Counter)
+        self._closed, self._done, self._whole = OrderedDict(), OrderedDict(), OrderedDict()
+        self._dropped = defaultdict(Counter)
+        self._done_calls = self._forgotten = 0
         for root, ledger in parents.items():
             still = [t for t in ledger.tasks if t.duration_ns is None and not t.implicit]
             for task in still:
                 self._ledgers.setdefault(root, Ledger(self._prices, self._policies)).add(task)
         for journal in self._journals:
             journal.after_fork()
+
+
+def _sums_only(account: TaskAccount) -> TaskAccount:
+    return replace(
+        account,
+        cache=CacheTotals(),
+        models=(),
+        agent_runs=(),
+        tools=(),
+        findings=(),
+        policies={},
+        not_observable={"*": "only the sums of a task so long ago are held"},
+    )

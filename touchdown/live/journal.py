@@ -15,6 +15,9 @@ FORMAT = "touchdown.journal/1"
 HEAD = msgspec.json.encode({"journal": FORMAT}) + b"\n"
 """The first line; also written behind a line that was cut, so that this one can be told."""
 
+MOST_BYTES = 4 * 1024**3
+"""A journal that is this large does not grow any more; ``TOUCHDOWN_JOURNAL_MAX_BYTES`` sets another size."""
+
 KINDS: dict[str, type[Any]] = {
     kind.__name__: kind for kind in (ModelCall, ToolCall, AgentRun, TaskRecord)
 }
@@ -30,6 +33,7 @@ class Journal:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
         self.lost = 0
+        self._most_bytes = _most_bytes()
         self._encode = msgspec.json.Encoder().encode
         self._lock = threading.Lock()
         self._is_cut = False
@@ -68,6 +72,9 @@ class Journal:
     def _append(self, descriptor: int, line: bytes) -> None:
         data = b"\n" + HEAD + line if self._is_cut else line
         try:
+            # Behind an append the position is the file's end, other processes' lines counted in.
+            if os.lseek(descriptor, 0, os.SEEK_CUR) + len(data) > self._most_bytes:
+                raise OSError(f"it would be larger than {self._most_bytes:,} bytes")
             while data:
                 data = data[os.write(descriptor, data) :]
                 self._is_cut = bool(data)
@@ -93,6 +100,18 @@ class Journal:
             if self._descriptor is not None:
                 os.close(self._descriptor)
                 self._descriptor = None
+
+
+def _most_bytes() -> int:
+    try:
+        return int(os.environ.get("TOUCHDOWN_JOURNAL_MAX_BYTES", "") or MOST_BYTES)
+    except ValueError:
+        warn_once(
+            "journal:bytes",
+            "touchdown: TOUCHDOWN_JOURNAL_MAX_BYTES is no number; a journal may grow to %s bytes",
+            f"{MOST_BYTES:,}",
+        )
+        return MOST_BYTES
 
 
 def unwritable(path: str | os.PathLike[str]) -> str | None:

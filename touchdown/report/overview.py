@@ -85,6 +85,9 @@ def headline_lines(summary: Summary, width: int) -> list[Line]:
             f"{count(summary.tasks, 'task')}: {outcomes} · {at_least}{usd(summary.total_usd)} in all"
         ),
     ]
+    if summary.forgotten:
+        older = f"{count(summary.forgotten, 'earlier task')} no longer held, in none of the figures"
+        lines += labelled("left out:", older, width)
     if summary.unknown:
         lines += _bounds(summary, width)
     if summary.spent_on_useless_usd:

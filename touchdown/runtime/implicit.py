@@ -15,6 +15,9 @@ IDLE_NS = 60 * 1_000_000_000
 LEFT_NS = 60 * IDLE_NS
 """And this long after it when a call of it never ended."""
 
+MAX_CALLS = 10_000
+"""After so many calls and steps it closes too and another goes on: a busy server never is quiet."""
+
 MAX_OPEN = 10_000
 """Traces beyond are one task, ``other``, which says how often that happened."""
 
@@ -41,7 +44,7 @@ class ImplicitTasks:
         now = self.clock()
         with self._lock:
             task = self._open.get(key)
-            if task is not None and self._is_idle(task, now):
+            if task is not None and (self._is_idle(task, now) or task.begun >= MAX_CALLS):
                 self._close(self._open.pop(key))
                 task = None
             if task is None:
@@ -90,6 +93,7 @@ class ImplicitTasks:
         """Something of this task runs: it is not idle."""
         with task.lock:
             task.running += 1
+            task.begun += 1
 
     def ended(self, task: TaskState) -> None:
         """It ended."""

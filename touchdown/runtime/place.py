@@ -21,6 +21,8 @@ class TaskState:
     last_ns: int = 0
     running: int = 0
     """Calls and steps under way; counted for implicit tasks only."""
+    begun: int = 0
+    """And all that there were."""
     lock: threading.RLock = field(default_factory=threading.RLock)
     """Re-entrant: a stream that the garbage collector drops ends inside whatever runs."""
 
