@@ -6,7 +6,7 @@ import time
 import weakref
 from collections import deque
 from collections.abc import Callable
-from typing import Protocol
+from typing import Any, Protocol
 
 from touchdown.runtime.guard import failed, warn_once
 
@@ -18,6 +18,9 @@ LINGER_S = 0.02
 
 
 TEND_S = 1.0
+
+STUCK_S = 5.0
+"""Who asks for totals waits for items in hand, but no longer than this for any one of them."""
 
 FORK_S = 10.0
 """How long a fork waits at most for the item in hand: in the child nobody would give its locks back, the
@@ -59,6 +62,7 @@ class Delivery:
         self._lock = threading.RLock()
         self._worker: threading.Thread | None = None
         self._busy = False
+        self._taken = 0
         self._dropping = threading.Lock()
         self._in_hand = threading.RLock()
         self._forking = False
@@ -118,10 +122,10 @@ class Delivery:
         item.drop()
 
     def drain(self, timeout_s: float | None = None) -> bool:
-        """Deliver all that is pending; false when time was up before."""
+        """Deliver all that is pending; false when time was up before, or another thread is stuck in it."""
         deadline = None if timeout_s is None else time.monotonic() + timeout_s
         lock = self._lock
-        if not lock.acquire(timeout=-1 if timeout_s is None else timeout_s):
+        if not self._acquire(lock, timeout_s):
             return False
         try:
             if self._busy:
@@ -135,6 +139,17 @@ class Delivery:
         finally:
             lock.release()
 
+    def _acquire(self, lock: Any, timeout_s: float | None) -> bool:
+        if timeout_s is not None:
+            return bool(lock.acquire(timeout=timeout_s))
+        taken = self._taken
+        while not lock.acquire(timeout=STUCK_S):
+            # A host's span processor, say, that waits for the very thread that asks here.
+            if taken == self._taken:
+                return False
+            taken = self._taken
+        return True
+
     def _deliver_all(self, deadline: float | None) -> bool:
         while self._items:
             if deadline is not None and time.monotonic() > deadline:
@@ -143,6 +158,7 @@ class Delivery:
                 self._forked.wait(FORK_S)
             with self._in_hand:
                 self._deliver(self._items.popleft())
+            self._taken += 1
         return True
 
     def _deliver(self, item: Item) -> None:
