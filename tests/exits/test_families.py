@@ -17,6 +17,8 @@ from touchdown.live.journal import read_journal
 from touchdown.records import ModelCall, TaskRecord, ToolCall
 from touchdown.testing import Provider, Reply
 
+QUICK = ("os_fork", "fork_under_load")
+
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 
 
@@ -63,7 +65,13 @@ def calls_of(start: str) -> int:
     return CALLS + CALLS * CHILDREN + (start == "os_fork")
 
 
-@pytest.mark.parametrize("start", FAMILIES)
+@pytest.mark.parametrize(
+    "start",
+    [
+        pytest.param(start, marks=() if start in QUICK else pytest.mark.stage_exits)
+        for start in FAMILIES
+    ],
+)
 def test_every_process_of_a_family_tells_its_own_once(start: str, tmp_path: Path) -> None:
     left = run_family(start, tmp_path)
     assert left.said == ""
