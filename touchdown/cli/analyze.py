@@ -26,7 +26,7 @@ MIB = 1024 * 1024
 
 EPILOG = """\
 Sessions are recognised by their content; docs/new-source.md lists the kinds.
-Without a PATH the standard places of Claude Code and Codex are searched.
+Without a PATH the standard places of Claude Code, Codex and Gemini CLI are searched.
 Dates are whole days of the time zone; the day of --until is included.
 Nothing leaves this machine.
 """

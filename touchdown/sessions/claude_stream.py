@@ -9,14 +9,10 @@ import msgspec
 
 from touchdown.clients.fields import dollars, text
 from touchdown.sessions.claude_code.line import Line, Message
-from touchdown.sessions.claude_code.projects import (
-    NO_CALLS,
-    NO_TIMES,
-    read_transcript,
-    written_ns,
-)
+from touchdown.sessions.claude_code.projects import read_transcript
 from touchdown.sessions.claude_code.transcript import Transcript
-from touchdown.sessions.source import Found, Head, Problems, Reported, Session, Source
+from touchdown.sessions.source import NO_CALLS, Found, Head, Problems, Reported, Session, Source
+from touchdown.sessions.times import NO_TIMES, written_ns
 
 KINDS = frozenset({"system", "assistant", "user", "result", "stream_event"})
 

@@ -16,17 +16,24 @@ JSON_NAMES = (".json", ".jsonl")
 SIDECAR = ".meta.json"
 """A small file beside a session that its reader opens by itself."""
 
+_Key = tuple[str, str]
+"""The name of a reader and a group."""
+_File = tuple[str, int, Found]
+
 
 def standard_places(environment: Mapping[str, str]) -> list[Path]:
-    """Where Claude Code and Codex keep their sessions: the folders of these that are there.
+    """Where Claude Code, Codex and Gemini CLI keep their sessions: the folders of these that are there.
 
-    Source: the vendors' documentation as of 2026-08; ``CLAUDE_CONFIG_DIR`` and ``CODEX_HOME`` move them.
+    Source: the vendors' documentation as of 2026-08; ``CLAUDE_CONFIG_DIR``, ``CODEX_HOME`` and
+    ``GEMINI_CLI_HOME`` move them.
     """
     home = Path(os.path.expanduser("~"))
     own = [Path(part.strip()) for part in environment.get("CLAUDE_CONFIG_DIR", "").split(",")]
     claude = [part for part in own if part.parts] or [home / ".claude", home / ".config" / "claude"]
     codex = Path(environment.get("CODEX_HOME", "") or home / ".codex")
+    gemini = Path(environment.get("GEMINI_CLI_HOME", "") or home) / ".gemini"
     places = [*(part / "projects" for part in claude), codex / "sessions"]
+    places += [codex / "archived_sessions", gemini / "tmp"]
     return [place for place in places if place.is_dir()]
 
 
@@ -36,7 +43,7 @@ def find_sources(paths: Iterable[str], problems: Problems) -> list[Source]:
     A file that was named and cannot be used is told to ``problems``; of a folder only how many files
     were no sessions.
     """
-    groups: defaultdict[tuple[str, str], list[tuple[str, int, Found]]] = defaultdict(list)
+    groups: defaultdict[_Key, list[_File]] = defaultdict(list)
     seen: set[str] = set()
     for path in paths:
         strangers = 0
@@ -58,16 +65,35 @@ def find_sources(paths: Iterable[str], problems: Problems) -> list[Source]:
                 else "JSON files in it are no sessions"
             )
             problems.add(path, f"{strangers} {noun} that can be read")
-    return sorted((_source(reader, files) for (reader, _), files in groups.items()), key=_order)
+    sources = (_source(*key, files) for key, files in _joined(groups).items())
+    return sorted(sources, key=_order)
 
 
-def _source(reader: str, files: list[tuple[str, int, Found]]) -> Source:
+def _joined(groups: Mapping[_Key, list[_File]]) -> dict[_Key, list[_File]]:
+    """The groups, each with those that are part of it, however deep they lie."""
+    parents = {
+        (reader, name): (reader, found.within)
+        for (reader, name), files in groups.items()
+        for _, _, found in files
+        if found.within
+    }
+    joined: defaultdict[_Key, list[_File]] = defaultdict(list)
+    for key, files in groups.items():
+        root, seen = key, {key}
+        while (above := parents.get(root)) is not None and above not in seen:
+            seen.add(above)
+            root = above
+        joined[root] += files
+    return joined
+
+
+def _source(reader: str, group: str, files: list[_File]) -> Source:
     files = sorted(files, key=lambda file: (file[2].side, file[2].started, file[0]))
     return Source(
         reader=reader,
         paths=tuple(path for path, _, _ in files),
         size=sum(size for _, size, _ in files),
-        group=files[0][2].group,
+        group=group if any(found.group for _, _, found in files) else "",
         started=min((found.started for _, _, found in files if found.started), default=""),
         copy=all(found.copy for _, _, found in files),
     )

@@ -1,5 +1,7 @@
 """The context of one recorded agent as it grows, told call by call at the price of what is new."""
 
+import hashlib
+from collections.abc import Sequence
 from dataclasses import replace
 
 from touchdown.records import ContextShape, Segment
@@ -22,6 +24,11 @@ class History:
         return len(self._segments)
 
     @property
+    def segments(self) -> Sequence[Segment]:
+        """What the model reads now."""
+        return self._segments
+
+    @property
     def chars(self) -> int:
         """Characters of all segments."""
         return self._chars
@@ -36,6 +43,17 @@ class History:
         self._chars -= sum(segment.chars for segment in self._segments[length:])
         del self._segments[length:]
         self._kept = min(self._kept, length)
+
+    def become(self, segments: Sequence[Segment]) -> None:
+        """The model will read exactly these: what they share with those before is kept."""
+        same = 0
+        for before, now in zip(self._segments, segments, strict=False):
+            if before is not now and before != now:
+                break
+            same += 1
+        self.cut(same)
+        for segment in segments[same:]:
+            self.append(segment)
 
     def shape(self, call_id: str) -> ContextShape:
         """The shape of the call that reads what is here now."""
@@ -66,3 +84,11 @@ def with_unseen(shape: ContextShape, chars: int, agent_id: str) -> ContextShape:
     if shape.predecessor is not None:
         return replace(shape, shared=shape.shared + 1)
     return replace(shape, new=(Segment("opaque", chars, f"unseen:{agent_id}"), *shape.new))
+
+
+def digest(kind: str, *pieces: str | bytes) -> str:
+    """A digest of one block, to be compared within one session and with nothing else."""
+    state = hashlib.blake2b(digest_size=8, person=kind.encode())
+    for piece in pieces:
+        state.update(piece if isinstance(piece, bytes) else piece.encode("utf-8", "surrogatepass"))
+    return state.hexdigest()

@@ -1,11 +1,25 @@
 """The registry of readers. A new source: a file, a line here, a test, a row in ``docs/new-source.md``."""
 
+from touchdown.sessions.atif import AtifReader
 from touchdown.sessions.claude_code import ClaudeCodeReader
 from touchdown.sessions.claude_stream import ClaudeStreamReader
+from touchdown.sessions.codex import CodexReader
+from touchdown.sessions.gemini import GeminiReader
 from touchdown.sessions.journal import JournalReader
+from touchdown.sessions.mini_swe_agent import MiniSweAgentReader
 from touchdown.sessions.source import Found, Head, Reader
+from touchdown.sessions.swe_agent import SweAgentReader
 
-READERS: tuple[Reader, ...] = (JournalReader(), ClaudeCodeReader(), ClaudeStreamReader())
+READERS: tuple[Reader, ...] = (
+    JournalReader(),
+    ClaudeCodeReader(),
+    ClaudeStreamReader(),
+    CodexReader(),
+    GeminiReader(),
+    AtifReader(),
+    SweAgentReader(),
+    MiniSweAgentReader(),
+)
 """The first that recognises a file reads it."""
 
 BY_NAME = {reader.name: reader for reader in READERS}

@@ -17,6 +17,8 @@ HEAD_BYTES = 64 * 1024
 MOST_LINES_OF_A_FILE = 3
 """After so many problems of one file the rest is only counted."""
 
+NO_CALLS = "a session with no model call that carries usage"
+
 
 class Head:
     """The beginning of a file: all that a reader may look at to say whether it knows the file."""
@@ -62,6 +64,8 @@ class Found:
     copy: bool = False
     side: bool = False
     """A file that belongs to another of the group and is read after it."""
+    within: str = ""
+    """The group that this file's group is part of (its parent's): they are read together."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,5 @@
 """The content of a message: its blocks as segments, its tool requests and its tool results."""
 
-import hashlib
 from dataclasses import dataclass
 
 import msgspec
@@ -9,6 +8,7 @@ from touchdown.context.blocks import MEDIA_CHARS
 from touchdown.records import Segment
 from touchdown.records.context import SegmentKind
 from touchdown.sessions.claude_code.line import NOTHING
+from touchdown.sessions.history import digest
 
 
 class Part(msgspec.Struct, gc=False):
@@ -136,11 +136,3 @@ def result_chars(part: Part) -> int:
         MEDIA_CHARS if inner.type in ("image", "document") else len(inner.text)
         for inner in content.parts
     )
-
-
-def digest(kind: str, *pieces: str | bytes) -> str:
-    """A digest of one block, to be compared within one session and with nothing else."""
-    state = hashlib.blake2b(digest_size=8, person=kind.encode())
-    for piece in pieces:
-        state.update(piece if isinstance(piece, bytes) else piece.encode("utf-8", "surrogatepass"))
-    return state.hexdigest()

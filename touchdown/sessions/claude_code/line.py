@@ -4,13 +4,13 @@ The format is the vendor's own and changes between versions: a field of another 
 taken as missing, and nothing else of the line is lost.
 """
 
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from typing import Any
 
 import msgspec
 
-EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-MICROSECOND = timedelta(microseconds=1)
+from touchdown.sessions.times import ns_of
+
 NOTHING = msgspec.Raw(b"null")
 
 
@@ -59,12 +59,7 @@ class Line(msgspec.Struct, gc=False):
     @property
     def at_ns(self) -> int | None:
         """When it was written: nanoseconds since the epoch."""
-        at = self.timestamp
-        if at is None:
-            return None
-        if at.tzinfo is None:
-            at = at.replace(tzinfo=timezone.utc)
-        return (at - EPOCH) // MICROSECOND * 1000
+        return None if self.timestamp is None else ns_of(self.timestamp)
 
 
 _decode = msgspec.json.Decoder(Line).decode

@@ -1,6 +1,5 @@
 """Transcripts in the projects folder: a session's file and the files of its sub-agents."""
 
-import os
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -10,12 +9,11 @@ import msgspec
 from touchdown.clients.fields import text
 from touchdown.sessions.claude_code.line import Line, decode_line
 from touchdown.sessions.claude_code.transcript import Transcript
-from touchdown.sessions.lines import read_lines
-from touchdown.sessions.source import Found, Head, Problems, Reported, Session, Source
+from touchdown.sessions.lines import read_lines, tell_undecoded
+from touchdown.sessions.source import NO_CALLS, Found, Head, Problems, Reported, Session, Source
+from touchdown.sessions.times import NO_TIMES, written_ns
 
 MOST_SIDECAR_BYTES = 64 * 1024
-NO_CALLS = "a session with no model call that carries usage"
-NO_TIMES = "its lines carry no times: the file's own date stands in, and no gap can be seen"
 
 
 class ClaudeCodeReader:
@@ -69,17 +67,7 @@ def read_transcript(path: str, problems: Problems) -> Iterator[Line]:
         try:
             yield decode_line(data)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            whole = data.endswith(b"\n")
-            what = f"not JSON in UTF-8 ({error})" if whole else "the last line is cut short"
-            problems.add(path, what, "it is left out", number)
-
-
-def written_ns(path: str) -> int:
-    """When the file was last written; 0 when that cannot be told."""
-    try:
-        return os.stat(path).st_mtime_ns
-    except OSError:
-        return 0
+            tell_undecoded(path, problems, number, data, error)
 
 
 def _is_line(record: Mapping[str, object]) -> bool:

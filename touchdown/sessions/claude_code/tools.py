@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 import msgspec
 
 from touchdown.records import ToolCall
-from touchdown.sessions.claude_code.agents import Agents
-from touchdown.sessions.claude_code.content import Content, Part, digest, result_chars
+from touchdown.sessions.agents import Agents
+from touchdown.sessions.claude_code.content import Content, Part, result_chars
 from touchdown.sessions.claude_code.line import Line
-from touchdown.sessions.claude_code.turns import Turns
+from touchdown.sessions.history import digest
+from touchdown.sessions.turns import Turns
 
 READ_ONLY = frozenset({"Glob", "Grep", "LS", "NotebookRead", "Read", "ToolSearch", "WebFetch"})
 """Built-in tools that change nothing. Source: the vendor's list of tools, 2026-08."""

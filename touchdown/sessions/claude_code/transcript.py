@@ -5,16 +5,19 @@ from dataclasses import dataclass, field
 from pathlib import PurePath
 
 from touchdown.records import Attempt, Record, Segment, TaskRecord
-from touchdown.sessions.claude_code.agents import Agents
+from touchdown.sessions.agents import Agents
 from touchdown.sessions.claude_code.answer import Answer, attempt_of, failed_answer
-from touchdown.sessions.claude_code.content import Content, digest, read_content, segments_of
+from touchdown.sessions.claude_code.content import Content, read_content, segments_of
 from touchdown.sessions.claude_code.line import Line
 from touchdown.sessions.claude_code.thread import Node, Thread
 from touchdown.sessions.claude_code.tools import Tools
-from touchdown.sessions.claude_code.turns import NO_PROMPT, Turns
-from touchdown.sessions.history import unseen_chars
+from touchdown.sessions.history import digest, unseen_chars
+from touchdown.sessions.turns import Turns
 
 SYNTHETIC = "<synthetic>"
+NO_PROMPT = ("<local-command", "<bash-", "[Request interrupted")
+"""How messages of the user's side begin that nobody typed for a model."""
+
 IN_THE_TREE = frozenset({"user", "assistant", "system", "attachment", "progress"})
 
 

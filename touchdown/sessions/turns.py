@@ -6,9 +6,6 @@ from dataclasses import dataclass
 
 from touchdown.records import TaskRecord
 
-NO_PROMPT = ("<local-command", "<bash-", "[Request interrupted")
-"""How messages of the user's side begin that nobody typed for a model."""
-
 
 @dataclass(slots=True)
 class Turn:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from touchdown.records import AgentRun
-from touchdown.sessions.claude_code.turns import Turns
+from touchdown.sessions.turns import Turns
 
 UNNAMED = "sub-agent"
 
