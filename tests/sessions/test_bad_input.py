@@ -1,12 +1,19 @@
 """Bad input: one clear line each, the rest is read, and nothing ever raises."""
 
+import json
 import os
 import random
+import re
 from pathlib import Path
 
 import pytest
 
 from tests.sessions import claude_lines as claude
+from tests.sessions import test_atif as atif
+from tests.sessions import test_codex as codex
+from tests.sessions import test_gemini as gemini
+from tests.sessions import test_mini_swe_agent as mini
+from tests.sessions import test_swe_agent as swe_agent
 from tests.sessions.claude_lines import answer, prompt, usage
 from tests.sessions.reading import read_all
 from tests.sessions.test_pool import gather
@@ -161,15 +168,47 @@ def damaged(data: bytes, dice: random.Random) -> bytes:
     return data
 
 
-def test_no_damage_to_the_real_files_raises(tmp_path: Path) -> None:
-    """200 damaged copies; a traceback would be a problem that says so."""
+def changed_value(data: bytes, dice: random.Random) -> bytes:
+    """A copy in which a field holds a value of another type; the old one has another name."""
+    places = [found.end() for found in re.finditer(rb'":\s?', data)]
+    if not places:
+        return data
+    at = dice.choice(places)
+    value = dice.choice([b"null,", b"[1],", b"-7,", b'{"a": 1},', b'"x",', b"1e400,", b"true,"])
+    return data[:at] + value + b'"old":' + data[at:]
+
+
+def one_of_each(folder: Path) -> list[Path]:
+    """A small file of every kind whose real ones are not at hand."""
+    folder.mkdir()
+    files = {
+        "gemini.json": {**gemini.HEADER, "messages": gemini.MESSAGES},
+        "atif.json": atif.trajectory(*atif.STEPS),
+        "swe.traj": swe_agent.document(),
+        "mini.traj.json": mini.document(mini.MESSAGES),
+    }
+    for name, document in files.items():
+        (folder / name).write_text(json.dumps(document, indent=1))
+    made = [folder / name for name in files]
+    made.append(gemini.write(folder / "gemini.jsonl", gemini.HEADER, *gemini.MESSAGES))
+    made.append(codex.codex.write(folder / "codex.jsonl", codex.opening()))
+    return made
+
+
+def test_no_damage_to_any_file_raises(tmp_path: Path) -> None:
+    """400 damaged copies, 200 of the real files; a traceback would be a problem that says so."""
     real = sorted(shared_data("transcripts").glob("*.jsonl"))
     assert real
+    made = one_of_each(tmp_path / "made")
     dice = random.Random(20261124)
     read = 0
-    for number in range(200):
+    for number in range(400):
         path = tmp_path / f"{number:03}.jsonl"
-        path.write_bytes(damaged(real[number % len(real)].read_bytes(), dice))
+        source = real[number % len(real)] if number < 200 else made[number % len(made)]
+        data = source.read_bytes()
+        # Of a document every other copy stays JSON, with a value of another type in it.
+        whole = number >= 200 and dice.randrange(2) == 0
+        path.write_bytes(changed_value(data, dice) if whole else damaged(data, dice))
         gathered = gather(path)
         told = [str(problem) for problem in gathered.problems]
         assert [line for line in told if "cannot be analysed" in line] == []
@@ -179,4 +218,4 @@ def test_no_damage_to_the_real_files_raises(tmp_path: Path) -> None:
             money = account.money
             parts = [money.work_usd, money.unexplained_usd, *money.taxes.values()]
             assert sum(parts) == money.total_usd
-    assert read > 50
+    assert read > 150

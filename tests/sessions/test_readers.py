@@ -6,7 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from touchdown.sessions.discovery import standard_places
+from touchdown.sessions.history import History
 from touchdown.sessions.readers import READERS, recognise
+from touchdown.sessions.segments import said
 from touchdown.sessions.source import Head, Reader
 
 REPOSITORY = Path(__file__).parents[2]
@@ -41,3 +44,27 @@ def test_every_row_has_its_reader() -> None:
 )
 def test_nothing_that_is_no_session_is_recognised(data: bytes) -> None:
     assert recognise(Head("x", data, len(data))) is None
+
+
+def test_the_standard_places_are_those_that_are_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    wanted = (".claude/projects", ".codex/sessions", ".codex/archived_sessions", ".gemini/tmp")
+    assert standard_places({}) == []
+    for name in wanted:
+        (tmp_path / name).mkdir(parents=True)
+    assert standard_places({}) == [tmp_path / name for name in wanted]
+    moved = tmp_path / "elsewhere"
+    (moved / "sessions").mkdir(parents=True)
+    assert moved / "sessions" in standard_places({"CODEX_HOME": str(moved)})
+
+
+def test_a_history_that_becomes_another_keeps_what_they_share() -> None:
+    history = History()
+    one, two, three = (said("user", words) for words in ("one", "two", "three"))
+    history.become([one, two])
+    assert history.shape("a").new == (one, two)
+    history.become([one, three, two])
+    shape = history.shape("b")
+    assert (shape.shared, shape.new, shape.chars) == (1, (three, two), 11)

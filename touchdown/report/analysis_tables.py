@@ -85,7 +85,7 @@ def comparison_lines(found: Rows, width: int) -> list[Line]:
                 clean(names.get(c.task_id) or c.task_id),
                 usd(c.reported_usd),
                 usd(c.total_usd),
-                usd(c.residual_usd),
+                _residual(c),
             )
             for c in shown
         ]
@@ -115,6 +115,11 @@ def name_lines(summary: Summary, width: int) -> list[Line]:
     ]
     head = ("by name", "tasks", "useful", "cost", "on useless", "per useful task")
     return table(head, rows, width)
+
+
+def _residual(compared: Comparison) -> str:
+    """What the source counts more. Its floats carry noise: what is told as equal has no digits."""
+    return usd(compared.residual_usd) if compared.why or not compared.residual_usd else "~$0"
 
 
 def _by_cost(account: TaskAccount) -> tuple[Decimal, int, str]:

@@ -180,6 +180,7 @@ def _usage(metrics: Mapping[str, object]) -> Usage:
         read=count(metrics, "cached_tokens"),
         written=count(extra, "cache_creation_input_tokens"),
         reasoning=count(extra, "reasoning_tokens"),
+        lives=get(extra, "cache_creation"),
     )
 
 

@@ -27,6 +27,10 @@ ACTION = "bash"
 """The one tool of the agent; an action that was written as text is a call of it, too."""
 
 
+NOT_RUN = "action was not executed"
+"""Said of an action behind the one that ended the run, and of that one itself."""
+
+
 class MiniSweAgentReader:
     """Reads ``.traj.json`` files."""
 
@@ -87,10 +91,8 @@ class _Run:
         role, extra = text(message, "role"), message.get("extra")
         if role == "exit":
             return
-        at_ns = self._clock.now_ns
-        if read_time(get(extra, "timestamp")) is not None:
-            at_ns = self._clock.read(get(extra, "timestamp"))
         answer = message if text(message, "object") == "response" else get(extra, "response")
+        at_ns = self._time(extra, answer)
         if role == "assistant" or isinstance(answer, dict):
             call = self._call(answer, at_ns)
             if role in ("assistant", ""):
@@ -101,6 +103,13 @@ class _Run:
         for segment in self._message(message):
             self._history.append(segment)
         self._read_ns = at_ns
+
+    def _time(self, extra: object, answer: object) -> int:
+        """When a message was made; its answer's own time is in whole seconds."""
+        told = get(extra, "timestamp")
+        if read_time(told) is None:
+            told = either(answer, "created", "created_at")
+        return self._clock.now_ns if read_time(told) is None else self._clock.read(told)
 
     def _call(self, answer: object, at_ns: int) -> Call:
         sent_ns = at_ns if self._read_ns is None else min(self._read_ns, at_ns)
@@ -132,7 +141,8 @@ class _Run:
         call_id = named or (self._asked[0] if self._asked else "")
         alone = len(self._asked) == 1
         self._asked = [name for name in self._asked if name != call_id]
-        failed = bool(get(message.get("extra"), "exception_info"))
+        trouble = text(message.get("extra"), "exception_info")
+        failed = trouble not in ("", NOT_RUN)
         took_ns = at_ns - (self._read_ns or at_ns) if alone else None
         self.recording.answered(
             call_id, words, at_ns, failed=failed, duration_ns=took_ns if took_ns else None
@@ -187,4 +197,5 @@ def _usage(used: Mapping[str, object]) -> Usage:
         read=count(used, "cache_read_input_tokens") if read is None else read,
         written=written or None,
         reasoning=count(made, "reasoning_tokens"),
+        lives=get(details, "cache_creation_token_details"),
     )

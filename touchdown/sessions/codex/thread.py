@@ -54,7 +54,9 @@ class Thread:
         self._total: Counted | None = None
         self._call: Call | None = None
         self._read_ns = clock.now_ns
+        self._prompt: int | None = None
         self._turns: list[int] = []
+        """How long the history was before each prompt."""
         self._began_ns: int | None = None
         self._has_copy = False
         self._copying = False
@@ -102,12 +104,15 @@ class Thread:
     def _item(self, item: Mapping[str, object], at_ns: int) -> None:
         kind, call_id = text(item, "type"), text(item, "call_id")
         if is_answer(item):
+            self._prompt = None
             if not self._copying:
                 self._answer(item, call_id, at_ns)
             if kind in REQUESTS:
                 self._names[call_id] = tool_of(item)
         else:
             self._read_ns = at_ns
+            if text(item, "role") == "user":
+                self._prompt = len(self._history)
         if kind in RESULTS and not self._copying:
             output = output_of(item)
             self._recording.answered(
@@ -144,7 +149,7 @@ class Thread:
         if kind == "token_count":
             self._count(event.get("info"), at_ns)
         elif kind == "user_message":
-            self._turns.append(len(self._history))
+            self._turns.append(len(self._history) if self._prompt is None else self._prompt)
             if self._main and not self._copying:
                 self._recording.turns.begin(at_ns)
         elif kind == "thread_rolled_back":
