@@ -139,7 +139,7 @@ def test_what_it_leaves_open_is_said(tmp_path: Path) -> None:
     assert [note.split(":")[0] for note in read.session.notes] == [
         "some of its sub-agents lie in files of their own",
         "some steps stand for several model calls",
-        "its lines carry no times",
+        "it carries no times",
     ]
     assert not read.account(PriceBook()).money.complete
 

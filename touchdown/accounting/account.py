@@ -162,6 +162,8 @@ class Comparison:
     reported_usd: Decimal
     total_usd: Decimal
     why: tuple[str, ...] = ()
+    complete: bool = True
+    """Whether everything is in our total."""
 
     @property
     def residual_usd(self) -> Decimal:

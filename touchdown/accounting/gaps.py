@@ -3,6 +3,7 @@
 from touchdown.accounting.facts import CallFacts
 from touchdown.accounting.postings import reported_usd
 from touchdown.accounting.pricing import Bill
+from touchdown.prices.cost import NOT_REPORTED
 from touchdown.prices.rates import Unpriced
 
 BY_COMPLETENESS = {
@@ -28,7 +29,9 @@ def _charge(facts: CallFacts) -> list[str]:
     call, usage = facts.call, facts.call.usage
     found = list(facts.bill.gaps) if isinstance(facts.bill, Bill) else []
     if isinstance(facts.bill, Unpriced):
-        found.append(facts.bill.reason)
+        # Where the usage itself says why it is not there, that is the reason.
+        if facts.bill.reason != NOT_REPORTED or not usage.problems:
+            found.append(facts.bill.reason)
     elif usage.completeness == "none":
         return found
     elif usage.completeness in BY_COMPLETENESS:

@@ -9,11 +9,13 @@ from touchdown.records import CostByClass, Usage
 EXACT = Context(prec=60)
 """Arithmetic that rounds nothing here and does not depend on the host's own decimal context."""
 
+NOT_REPORTED = "usage not reported"
+
 
 def price_usage(usage: Usage, rates: Rates) -> CostByClass | Unpriced:
     """The cost of what is known of ``usage``; unpriced when a class with tokens in it has no rate."""
     if usage.completeness == "none":
-        return Unpriced("usage not reported")
+        return Unpriced(NOT_REPORTED)
     missing = _class_without_rate(usage, rates)
     if missing is not None:
         where = f" ({rates.source})" if rates.source else ""

@@ -84,7 +84,7 @@ def comparison_lines(found: Rows, width: int) -> list[Line]:
             (
                 clean(names.get(c.task_id) or c.task_id),
                 usd(c.reported_usd),
-                usd(c.total_usd),
+                _known(usd(c.total_usd), c.total_usd, c.complete),
                 _residual(c),
             )
             for c in shown
@@ -119,6 +119,8 @@ def name_lines(summary: Summary, width: int) -> list[Line]:
 
 def _residual(compared: Comparison) -> str:
     """What the source counts more. Its floats carry noise: what is told as equal has no digits."""
+    if not compared.complete:
+        return "unknown"
     return usd(compared.residual_usd) if compared.why or not compared.residual_usd else "~$0"
 
 
@@ -140,4 +142,11 @@ def _tax(money: Money) -> str:
 
 def _cost(money: Money, places: int) -> str:
     shown = mark(usd(money.total_usd, places), money.basis.get("total"))
-    return shown if money.complete else shown + AT_LEAST
+    return _known(shown, money.total_usd, money.complete)
+
+
+def _known(shown: str, amount: Decimal, complete: bool) -> str:
+    """An amount, marked where it is a lower bound; one that holds nothing known is unknown, not 0."""
+    if complete:
+        return shown
+    return shown + AT_LEAST if amount else "unknown"

@@ -75,7 +75,9 @@ class GeminiReader:
         main = next(iter(chats.values()), None)
         project = main.project if main else ""
         name = main.summary if main else ""
-        name = name or f"{PurePath(project).name[:16]} {source.group[:8]}".strip()
+        name = (
+            name or f"{PurePath(project).name if '/' in project else 'gemini'} {source.group[:8]}"
+        )
         yield Session(
             id=source.group,
             source=self.name,

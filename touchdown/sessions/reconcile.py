@@ -29,7 +29,7 @@ def compare(
         reasons = [f"{copies:,} of its calls lie in an earlier session, too"] if copies else []
         reasons += _reasons(reported, account)
         why = tuple(reasons or [NO_TOKENS])
-    return Comparison(session, reported.said_by, theirs, ours, why)
+    return Comparison(session, reported.said_by, theirs, ours, why, account.money.complete)
 
 
 def _reasons(reported: Reported, account: TaskAccount) -> Iterator[str]:

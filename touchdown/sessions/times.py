@@ -8,7 +8,7 @@ import msgspec
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 MICROSECOND = timedelta(microseconds=1)
 
-NO_TIMES = "its lines carry no times: the file's own date stands in, and no gap can be seen"
+NO_TIMES = "it carries no times: the file's own date stands in, and no gap can be seen"
 
 
 def ns_of(at: datetime) -> int:
