@@ -7,7 +7,7 @@ from tests.accounting.build import FixedPrices
 from touchdown.accounting.account import TaskAccount
 from touchdown.accounting.ledger import Ledger, refold
 from touchdown.prices.rates import Prices
-from touchdown.records import AgentRun, ModelCall, Record, TaskRecord, ToolCall
+from touchdown.records import AgentRun, ModelCall, Record, Segment, TaskRecord, ToolCall
 from touchdown.sessions.discovery import find_sources
 from touchdown.sessions.readers import BY_NAME
 from touchdown.sessions.source import Problems, Session
@@ -36,6 +36,27 @@ class Read:
     @property
     def tasks(self) -> list[TaskRecord]:
         return [record for record in self.records if isinstance(record, TaskRecord)]
+
+    def context(self, place: int) -> list[Segment]:
+        """The whole context of one of the calls, in order of time."""
+        by_id = {call.id: call for call in self.calls}
+        chain = [self.calls[place]]
+        while (before := chain[-1].context.predecessor) is not None:
+            chain.append(by_id[before])
+        segments: list[Segment] = []
+        for link in reversed(chain):
+            segments = [*segments[: link.context.shared], *link.context.new]
+        return segments
+
+    def kinds(self, place: int) -> list[str]:
+        """What the pieces of that context are."""
+        return [segment.kind for segment in self.context(place)]
+
+    @property
+    def counted(self) -> list[tuple[int | None, ...]]:
+        """Of each call: uncached, read, output, reasoning."""
+        used = [call.usage for call in self.calls]
+        return [(u.uncached, u.cache_read, u.output, u.reasoning) for u in used]
 
     def ledger(self, prices: Prices | None = None) -> Ledger:
         return refold(self.records, prices or FixedPrices())

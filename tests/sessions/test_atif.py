@@ -6,8 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from tests.sessions.reading import read_one
-from tests.sessions.test_codex import kinds
-from tests.sessions.test_gemini import counted
 from tests.sessions.test_pool import gather
 from touchdown.prices.book import PriceBook
 
@@ -59,10 +57,10 @@ def write(path: Path, document: dict[str, Any]) -> Path:
 
 def test_steps_of_the_agent_are_model_calls(tmp_path: Path) -> None:
     read = read_one(write(tmp_path / "trajectory.json", trajectory(*STEPS)))
-    assert counted(read) == [(100, 0, 40, None), (200, 2900, 10, 4)]
+    assert read.counted == [(100, 0, 40, None), (200, 2900, 10, 4)]
     assert read.calls[0].usage.cache_write == {"unknown": 2900}
     assert {(c.provider, c.model) for c in read.calls} == {("anthropic", "claude-sonnet-4-5")}
-    assert kinds(read, 1) == [
+    assert read.kinds(1) == [
         *("opaque", "system", "user", "thinking", "assistant", "tool_use", "tool_result")
     ]
     assert [(tool.name, tool.output_chars, tool.failed) for tool in read.tools] == [
@@ -99,8 +97,8 @@ def test_copied_steps_are_read_and_not_counted(tmp_path: Path) -> None:
     copied = [{**one, "is_copied_context": True} for one in STEPS]
     own = step(5, "agent", "More.", metrics=metrics(3200, 5, 3000))
     read = read_one(write(tmp_path / "a.json", trajectory(*copied, own)))
-    assert counted(read) == [(200, 3000, 5, None)]
-    assert kinds(read, 0).count("assistant") == 2
+    assert read.counted == [(200, 3000, 5, None)]
+    assert read.kinds(0).count("assistant") == 2
     assert read.tools == []
 
 

@@ -17,10 +17,7 @@ from touchdown.records import Segment
 
 def context_of(read: Read, message: str) -> list[Segment]:
     """The whole context of one call."""
-    by_id = {call.id: call for call in read.calls}
-    shape = by_id[message].context
-    before = context_of(read, shape.predecessor)[: shape.shared] if shape.predecessor else []
-    return [*before, *shape.new]
+    return read.context([call.id for call in read.calls].index(message))
 
 
 def kinds(read: Read, message: str) -> list[str]:

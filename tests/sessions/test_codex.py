@@ -20,11 +20,10 @@ from tests.sessions.codex_lines import (
     turn,
     usage,
 )
-from tests.sessions.reading import Read, read_all, read_one
+from tests.sessions.reading import read_all, read_one
 from tests.sessions.test_pool import gather
 from tests.shared_data import shared_data
 from touchdown.prices.book import PriceBook
-from touchdown.records import Segment
 
 CHILD = "01a7c9e4-0000-7000-8000-000000000002"
 GRANDCHILD = "01a7c9e4-0000-7000-8000-000000000003"
@@ -46,27 +45,6 @@ def opening() -> list[Line]:
         said(6, "there are none"),
         count(6.1, BOTH, SECOND),
     ]
-
-
-def context_of(read: Read, place: int) -> list[Segment]:
-    """The whole context of one call."""
-    by_id = {call.id: call for call in read.calls}
-    chain = [read.calls[place]]
-    while (before := chain[-1].context.predecessor) is not None:
-        chain.append(by_id[before])
-    segments: list[Segment] = []
-    for link in reversed(chain):
-        segments = [*segments[: link.context.shared], *link.context.new]
-    return segments
-
-
-def kinds(read: Read, place: int) -> list[str]:
-    return [segment.kind for segment in context_of(read, place)]
-
-
-def counted(read: Read) -> list[tuple[Any, ...]]:
-    used = [call.usage for call in read.calls]
-    return [(u.uncached, u.cache_read, u.output, u.reasoning) for u in used]
 
 
 def test_the_real_rollout_has_the_last_totals_of_its_own_counters() -> None:
@@ -98,7 +76,7 @@ def test_cached_tokens_are_inside_the_input_and_reasoning_inside_the_output(
     tmp_path: Path,
 ) -> None:
     read = read_one(codex.write(tmp_path / "a", opening()))
-    assert counted(read) == [(1000, 0, 50, 20), (176, 1024, 30, 10)]
+    assert read.counted == [(1000, 0, 50, 20), (176, 1024, 30, 10)]
     assert read.session.id == THREAD
     assert read.session.project == "/workspace/project"
 
@@ -110,7 +88,7 @@ def test_a_count_that_is_told_again_adds_nothing(tmp_path: Path) -> None:
         line("event_msg", 7, type="token_count"),
     ]
     read = read_one(codex.write(tmp_path / "a", opening(), again))
-    assert counted(read) == [(1000, 0, 50, 20), (176, 1024, 30, 10)]
+    assert read.counted == [(1000, 0, 50, 20), (176, 1024, 30, 10)]
 
 
 def test_totals_alone_and_last_counts_alone_come_to_the_same(tmp_path: Path) -> None:
@@ -120,7 +98,7 @@ def test_totals_alone_and_last_counts_alone_come_to_the_same(tmp_path: Path) -> 
             if info := one["payload"].get("info"):
                 info["total_token_usage"] = info["total_token_usage"] if totals else None
                 info["last_token_usage"] = info["last_token_usage"] if lasts else None
-        return counted(read_one(codex.write(tmp_path / name, lines)))
+        return read_one(codex.write(tmp_path / name, lines)).counted
 
     assert written("t", True, False) == written("l", False, True) == written("b", True, True)
 
@@ -134,12 +112,12 @@ def test_counters_that_begin_anew_go_on_with_what_the_last_request_used(tmp_path
         count(9.1, usage(400, 0, 5), usage(400, 0, 5)),
     ]
     read = read_one(codex.write(tmp_path / "a", opening(), more))
-    assert counted(read)[2:] == [(400, 0, 5, 0)]
+    assert read.counted[2:] == [(400, 0, 5, 0)]
 
 
 def test_a_thread_that_goes_on_in_a_new_file_counts_its_own_requests_only(tmp_path: Path) -> None:
     path = codex.write(tmp_path / "a", meta(), turn(1), said(3, "x"), count(4, BOTH, SECOND))
-    assert counted(read_one(path)) == [(176, 1024, 30, 10)]
+    assert read_one(path).counted == [(176, 1024, 30, 10)]
 
 
 def test_a_request_without_a_count_is_unknown_and_not_nothing(tmp_path: Path) -> None:
@@ -151,8 +129,8 @@ def test_a_request_without_a_count_is_unknown_and_not_nothing(tmp_path: Path) ->
 
 def test_the_context_holds_what_was_read_and_what_was_answered(tmp_path: Path) -> None:
     read = read_one(codex.write(tmp_path / "a", opening()))
-    assert kinds(read, 0) == ["opaque", "user"]
-    assert kinds(read, 1) == ["opaque", "user", "thinking", "tool_use", "tool_result"]
+    assert read.kinds(0) == ["opaque", "user"]
+    assert read.kinds(1) == ["opaque", "user", "thinking", "tool_use", "tool_result"]
     first, second = read.calls
     assert first.sent_at_ns < first.ended_at_ns < second.sent_at_ns
     assert [request.name for request in first.output.tool_requests] == ["exec_command"]
@@ -213,12 +191,12 @@ def test_a_compaction_replaces_the_history(tmp_path: Path) -> None:
         count(33.1, usage(4200, 2048, 190, 30), usage(500, 0, 10)),
     ]
     read = read_one(codex.write(tmp_path / "a", opening(), more))
-    assert kinds(read, 3) == ["opaque", "user", "summary", "user"]
+    assert read.kinds(3) == ["opaque", "user", "summary", "user"]
     for one in more:
         one["payload"].pop("replacement_history", None)
     older = read_one(codex.write(tmp_path / "b", opening(), more))
-    assert kinds(older, 3) == ["opaque", "user", "summary", "user"]
-    assert counted(older) == counted(read)
+    assert older.kinds(3) == ["opaque", "user", "summary", "user"]
+    assert older.counted == read.counted
 
 
 def test_a_turn_that_was_taken_back_costs_and_is_read_no_more(tmp_path: Path) -> None:
@@ -233,7 +211,7 @@ def test_a_turn_that_was_taken_back_costs_and_is_read_no_more(tmp_path: Path) ->
     ]
     read = read_one(codex.write(tmp_path / "a", opening(), more))
     assert len(read.calls) == 4
-    assert [part.chars for part in context_of(read, 3) if part.kind == "user"] == [14, 5]
+    assert [part.chars for part in read.context(3) if part.kind == "user"] == [14, 5]
 
 
 def copied(thread: str, seconds: float, lines: list[Line], **more: Any) -> list[Line]:
@@ -260,11 +238,11 @@ def test_a_sub_agent_s_copy_of_its_parent_s_history_is_read_and_not_counted(
     child = [*copied(CHILD, 100, opening(), source=source), *own_work(100)]
     codex.write(tmp_path / "02/rollout-a.jsonl", child)
     read = read_one(tmp_path)
-    assert counted(read) == [(1000, 0, 50, 20), (176, 1024, 30, 10), (376, 1024, 40, 10)]
+    assert read.counted == [(1000, 0, 50, 20), (176, 1024, 30, 10), (376, 1024, 40, 10)]
     (run,) = read.agents
     assert (run.id, run.parent_id, run.name) == (CHILD, THREAD, "Boole")
     assert read.calls[2].agent_id == CHILD
-    assert kinds(read, 2).count("user") == 2
+    assert read.kinds(2).count("user") == 2
     assert len(read.tools) == 1
     assert len([task for task in read.tasks if task.parent_id]) == 1
 
@@ -281,7 +259,7 @@ def test_a_slow_copy_is_known_by_its_parent_s_counters(tmp_path: Path) -> None:
 
 def test_a_copy_whose_parent_is_gone_is_known_by_its_times(tmp_path: Path) -> None:
     child = [*copied(CHILD, 100, opening(), source=sub_agent(THREAD)), *own_work(100)]
-    assert counted(read_one(codex.write(tmp_path / "a.jsonl", child))) == [(376, 1024, 40, 10)]
+    assert read_one(codex.write(tmp_path / "a.jsonl", child)).counted == [(376, 1024, 40, 10)]
 
 
 def test_sub_agents_of_sub_agents_belong_to_one_session(tmp_path: Path) -> None:

@@ -4,8 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tests.sessions.reading import Read, read_all, read_one
-from tests.sessions.test_codex import context_of, kinds
+from tests.sessions.reading import read_all, read_one
 from touchdown.prices.book import PriceBook
 
 SESSION = "b7f3c2aa-0000-4000-8000-000000000001"
@@ -66,21 +65,16 @@ def write(path: Path, *records: dict[str, Any]) -> Path:
     return path
 
 
-def counted(read: Read) -> list[tuple[Any, ...]]:
-    used = [call.usage for call in read.calls]
-    return [(u.uncached, u.cache_read, u.output, u.reasoning) for u in used]
-
-
 def test_a_document_and_lines_come_to_the_same(tmp_path: Path) -> None:
     document = tmp_path / "session-a.json"
     document.write_text(json.dumps({**HEADER, "messages": MESSAGES}, indent=2))
     old = read_one(document)
     new = read_one(write(tmp_path / "session-a.jsonl", HEADER, *MESSAGES))
     # Thoughts and a tool's prompt stand beside the output and the input, cached tokens inside the input.
-    assert counted(old) == counted(new) == [(8000, 0, 120, 100), (305, 7900, 40, 30)]
+    assert old.counted == new.counted == [(8000, 0, 120, 100), (305, 7900, 40, 30)]
     assert old.account(PriceBook()).money == new.account(PriceBook()).money
     assert old.account(PriceBook()).money.complete
-    assert kinds(old, 1) == ["opaque", "user", "tool_use", "tool_result"]
+    assert old.kinds(1) == ["opaque", "user", "tool_use", "tool_result"]
     assert [(t.name, t.output_chars, t.read_only) for t in old.tools] == [("read_file", 5, True)]
 
 
@@ -97,8 +91,8 @@ def test_a_message_that_comes_again_replaces_its_earlier_form(tmp_path: Path) ->
         {"$set": {"summary": "Reading a file"}},
     ]
     read = read_one(write(tmp_path / "a.jsonl", *lines))
-    assert counted(read) == [(8000, 0, 120, 100), (305, 7900, 40, 30)]
-    assert kinds(read, 1) == ["opaque", "user", "tool_use", "tool_result"]
+    assert read.counted == [(8000, 0, 120, 100), (305, 7900, 40, 30)]
+    assert read.kinds(1) == ["opaque", "user", "tool_use", "tool_result"]
     assert read.session.name == "Reading a file"
     first, second = read.calls
     assert second.sent_at_ns - first.sent_at_ns == 6 * 10**9  # the tool ended before it was sent
@@ -112,7 +106,7 @@ def test_a_step_back_costs_and_is_read_no_more(tmp_path: Path) -> None:
     ]
     read = read_one(write(tmp_path / "a.jsonl", HEADER, *MESSAGES, *more))
     assert len(read.calls) == 3
-    assert kinds(read, 2) == ["opaque", "user", "tool_use", "tool_result", "user"]
+    assert read.kinds(2) == ["opaque", "user", "tool_use", "tool_result", "user"]
 
 
 def test_a_compressed_history_begins_with_a_summary(tmp_path: Path) -> None:
@@ -125,7 +119,7 @@ def test_a_compressed_history_begins_with_a_summary(tmp_path: Path) -> None:
     ]
     read = read_one(write(tmp_path / "a.jsonl", HEADER, *MESSAGES, *more))
     assert [call.id for call in read.calls] == ["g1", "g2", "g3"]
-    assert kinds(read, 2) == ["opaque", "summary", "assistant", "user"]
+    assert read.kinds(2) == ["opaque", "summary", "assistant", "user"]
 
 
 def test_a_sub_agent_s_chat_lies_in_its_parent_s_folder(tmp_path: Path) -> None:
@@ -152,7 +146,7 @@ def test_failures_unknown_usage_and_what_only_the_user_sees(tmp_path: Path) -> N
     ]
     read = read_one(write(tmp_path / "a.jsonl", *lines))
     assert [(t.failed, t.failure) for t in read.tools] == [(True, "protocol")]
-    assert [part.failed for part in context_of(read, 1)][-1]
+    assert [part.failed for part in read.context(1)][-1]
     assert read.calls[1].usage.completeness == "none"
     assert not read.account(PriceBook()).money.complete
 

@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from tests.sessions.reading import read_one
-from tests.sessions.test_codex import kinds
-from tests.sessions.test_gemini import counted
 from tests.sessions.test_pool import gather
 from touchdown.prices.book import PriceBook
 
@@ -91,12 +89,12 @@ def write(path: Path, value: Any) -> Path:
 def test_the_provider_s_answers_are_counted_once(tmp_path: Path) -> None:
     read = read_one(write(tmp_path / "django__django-1.traj.json", document(MESSAGES)))
     assert read.session.id == "django__django-1"
-    assert counted(read) == [(0, 0, 9, 0), (0, 1100, 8, 0), (100, 1300, 7, 0)]
+    assert read.counted == [(0, 0, 9, 0), (0, 1100, 8, 0), (100, 1300, 7, 0)]
     assert [call.usage.cache_write for call in read.calls] == [{"5m": 1100}, {"5m": 200}, None]
     assert [call.response_id for call in read.calls] == ["r1", "r2", "r3"]
     assert {(c.provider, c.model) for c in read.calls} == {("anthropic", CLAUDE)}
     assert read.account(PriceBook()).money.complete
-    assert kinds(read, 1) == [*("opaque", "system", "user", "assistant", "tool_use", "tool_result")]
+    assert read.kinds(1) == [*("opaque", "system", "user", "assistant", "tool_use", "tool_result")]
 
 
 def test_an_exit_code_is_no_failure_and_an_action_that_could_not_run_is_one(tmp_path: Path) -> None:
@@ -117,8 +115,8 @@ def test_an_answer_that_could_not_be_parsed_was_billed(tmp_path: Path) -> None:
     extra = {"interrupt_type": "FormatError", "response": response("r0", used(900, 4, 0, 0))}
     wrong = {"role": "user", "content": "Tool call error", "extra": extra}
     read = read_one(write(tmp_path / "a.traj.json", document([SYSTEM, TASK, wrong, *MESSAGES[2:]])))
-    assert counted(read)[0] == (900, 0, 4, 0)
-    assert kinds(read, 1) == ["opaque", "system", "user", "user"]
+    assert read.counted[0] == (900, 0, 4, 0)
+    assert read.kinds(1) == ["opaque", "system", "user", "user"]
 
 
 def test_answers_of_the_responses_api_are_read(tmp_path: Path) -> None:
@@ -142,8 +140,8 @@ def test_answers_of_the_responses_api_are_read(tmp_path: Path) -> None:
     messages = [SYSTEM, TASK, {**made, "extra": extra}, {**back, "extra": {"timestamp": AT + 3}}]
     messages.append({**made, "id": "r2", "extra": {"timestamp": AT + 5}})
     read = read_one(write(tmp_path / "a.traj.json", document(messages, "openai/gpt-5")))
-    assert counted(read) == [(154, 1024, 17, 5)] * 2
-    assert kinds(read, 1) == [*("opaque", "system", "user", "assistant", "tool_use", "tool_result")]
+    assert read.counted == [(154, 1024, 17, 5)] * 2
+    assert read.kinds(1) == [*("opaque", "system", "user", "assistant", "tool_use", "tool_result")]
     assert [(tool.name, tool.output_chars) for tool in read.tools] == [("bash", 8)]
 
 
@@ -158,7 +156,7 @@ def test_actions_as_text_and_answers_that_were_not_kept(tmp_path: Path) -> None:
     )
     assert [call.usage.completeness for call in read.calls] == ["none", "none"]
     assert [(tool.name, tool.output_chars) for tool in read.tools] == [("bash", 25)]
-    assert kinds(read, 1) == ["opaque", "system", "user", "assistant", "tool_result"]
+    assert read.kinds(1) == ["opaque", "system", "user", "assistant", "tool_result"]
 
 
 def test_its_own_total_stands_beside_ours_and_0_is_none(tmp_path: Path) -> None:

@@ -5,9 +5,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.sessions.reading import read_one
-from tests.sessions.test_codex import kinds
 from tests.sessions.test_pool import gather
+from touchdown.cli.analyze import main
 from touchdown.prices.book import PriceBook
 
 NAME = "astropy__astropy-12907"
@@ -63,7 +65,7 @@ def test_each_step_is_a_call_of_unknown_usage(tmp_path: Path) -> None:
     assert {(c.provider, c.model) for c in read.calls} == {
         ("anthropic", "claude-sonnet-4-5-20250929")
     }
-    assert kinds(read, 1) == [*("opaque", "system", "user", "assistant", "tool_use", "tool_result")]
+    assert read.kinds(1) == [*("opaque", "system", "user", "assistant", "tool_use", "tool_result")]
     tools = [(t.name, t.output_chars, t.duration_ns) for t in read.tools]
     assert tools == [("bash", 8, 500_000_000), ("bash", 0, 250_000_000)]
     money = read.account(PriceBook()).money
@@ -92,7 +94,7 @@ def test_older_files_without_queries_are_read_from_their_history(tmp_path: Path)
     history = [SYSTEM, demo, shown, *HISTORY[1:]]
     read = read_one(write(tmp_path / "x.traj", document(trajectory=steps, history=history)))
     assert len(read.calls) == 2
-    assert kinds(read, 0) == ["opaque", "system", "user", "assistant", "user"]
+    assert read.kinds(0) == ["opaque", "system", "user", "assistant", "user"]
     assert [tool.name for tool in read.tools] == ["bash"]  # nobody read what the last one gave
 
 
@@ -109,3 +111,14 @@ def test_attempts_are_each_counted(tmp_path: Path) -> None:
     read = read_one(write(tmp_path / "x.traj", document(attempts=[attempt, attempt])))
     assert len(read.calls) == 4
     assert read.calls[2].context.shared <= 1
+
+
+def test_an_unknown_total_is_shown_as_unknown(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(tmp_path / "x.traj", document())
+    assert main([str(tmp_path)]) == 0
+    told = capsys.readouterr().out
+    assert f"{NAME}    $0.250  unknown   unknown" in told
+    assert "usage not reported" not in told
+    assert all(len(line) <= 80 for line in told.splitlines())

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from tests.sessions.reading import read_one
 from touchdown.accounting.ledger import refold
 from touchdown.live.journal import read_journal
 from touchdown.prices.book import PriceBook
@@ -152,6 +153,20 @@ def test_the_bill_is_priced_and_adds_up(run: Run) -> None:
     assert money["basis"]["work"] == "estimated"
     again = refold(read_journal(run.folder / "journal.jsonl"), PriceBook()).account()
     assert again.money.total_usd == Decimal(money["total_usd"])
+
+
+def test_the_agent_s_own_trajectory_reads_as_what_was_seen_live(run: Run) -> None:
+    read = read_one(run.folder / "trajectory.json")
+    live = [r for r in read_journal(run.folder / "journal.jsonl") if isinstance(r, ModelCall)]
+    seen = {call.response_id: call.usage for call in live}
+    assert {call.response_id: call.usage for call in read.calls} == seen
+    assert (
+        read.account(PriceBook()).money.total_usd
+        == refold(live, PriceBook()).account().money.total_usd
+    )
+    assert read.session.reported is not None
+    tools = [(tool.name, tool.failed) for tool in read.tools]
+    assert tools == [("bash", False)] * len(COMMANDS)
 
 
 def test_one_receipt_on_standard_error(run: Run) -> None:

@@ -67,7 +67,7 @@ def row_lines(found: Rows, width: int) -> list[Line]:
     if left:
         which = "earlier row" if found.in_order else "cheaper row"
         body.append(line(f"{INDENT}and {count(left, which)} (--limit 0 shows all)", "faint"))
-    if any(not account.money.complete for account in shown):
+    if any(money.total_usd and not money.complete for money in (a.money for a in shown)):
         body += labelled(AT_LEAST, "at least: something of it could not be priced", width, "faint")
     return body
 
@@ -119,7 +119,7 @@ def name_lines(summary: Summary, width: int) -> list[Line]:
 
 def _residual(compared: Comparison) -> str:
     """What the source counts more. Its floats carry noise: what is told as equal has no digits."""
-    if not compared.complete:
+    if not compared.complete and not compared.total_usd:
         return "unknown"
     return usd(compared.residual_usd) if compared.why or not compared.residual_usd else "~$0"
 

@@ -21,7 +21,7 @@ from touchdown.sessions.source import NO_CALLS, Found, Head, Problems, Reported,
 from touchdown.sessions.times import NO_TIMES, Clock, written_ns
 
 _VERSION = re.compile(rb'"schema_version"\s*:\s*"ATIF-v')
-_SESSION = re.compile(rb'"timestamp"\s*:\s*"([^"]+)"')
+_STARTED = re.compile(rb'"timestamp"\s*:\s*"([^"]+)"')
 
 NOT_COUNTED = Usage(problems=("the step carries no metrics",))
 SEVERAL = "some steps stand for several model calls: their tokens are told as one"
@@ -38,7 +38,7 @@ class AtifReader:
         """By the version of the format that it names."""
         if not head.data.lstrip().startswith(b"{") or not _VERSION.search(head.data):
             return None
-        started = _SESSION.search(head.data)
+        started = _STARTED.search(head.data)
         return Found(started=started[1].decode("utf-8", "replace") if started else "")
 
     def read(self, source: Source, problems: Problems) -> Iterator[Session]:

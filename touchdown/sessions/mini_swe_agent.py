@@ -7,7 +7,7 @@ and ``models/utils/actions_toolcall.py``; litellm 1.110 ``AnthropicConfig.calcul
 import re
 from collections.abc import Iterator, Mapping
 
-from touchdown.clients.fields import count, dollars, either, get, items, text
+from touchdown.clients.fields import count, dollars, either, get, items, text, whole
 from touchdown.clients.openai.usage import reported_cost
 from touchdown.records import Segment, Usage
 from touchdown.sessions import segments
@@ -192,8 +192,8 @@ def _usage(used: Mapping[str, object]) -> Usage:
     # Only for models whose provider tells of writes is this more than 0.
     written = count(used, "cache_creation_input_tokens") or count(details, "cache_write_tokens")
     return usage_of(
-        either(used, "prompt_tokens", "input_tokens"),  # type: ignore[arg-type]
-        either(used, "completion_tokens", "output_tokens"),  # type: ignore[arg-type]
+        whole(either(used, "prompt_tokens", "input_tokens")),
+        whole(either(used, "completion_tokens", "output_tokens")),
         read=count(used, "cache_read_input_tokens") if read is None else read,
         written=written or None,
         reasoning=count(made, "reasoning_tokens"),

@@ -87,7 +87,7 @@ class _Run:
         history = [item for item in items(part.get("history")) if isinstance(item, dict)]
         self._history.cut(0)
         if history and not any(_query(step) for step in steps):
-            self._talk(history, [float_of(step.get("execution_time")) for step in steps])
+            self._talk(history, [_seconds(step.get("execution_time")) for step in steps])
             return
         for step in steps:
             self._step(step)
@@ -101,7 +101,7 @@ class _Run:
         call_id, name, arguments = _requested(step, call, action)
         self.recording.asked(call, call_id, name, arguments, self._now_ns)
         call.text_chars = len(answer)
-        took_ns = round(float_of(step.get("execution_time")) * 1e9)
+        took_ns = round(_seconds(step.get("execution_time")) * 1e9)
         self._now_ns += took_ns
         output = text(step, "observation")
         self.recording.answered(call_id, output, self._now_ns, duration_ns=took_ns or None)
@@ -136,7 +136,7 @@ class _Run:
 
     def _message(self, item: Mapping[str, object]) -> Iterator[Segment]:
         """A message of the history or of a query."""
-        asked = [text(name, "") or str(name) for name in items(item.get("tool_call_ids"))]
+        asked = [name for name in items(item.get("tool_call_ids")) if isinstance(name, str)]
         if text(item, "role") == "tool" and asked:
             words = segments.words_of(item.get("content"))
             name = self.recording.tool_names.get(asked[0], "")
@@ -165,10 +165,11 @@ def _requested(step: Mapping[str, object], call: Call, action: str) -> tuple[str
     return f"{call.id}/action", next(iter(action.split()), "action"), action
 
 
-def float_of(value: object) -> float:
+def _seconds(value: object) -> float:
     """A number of seconds; 0 for anything else, or none that can be."""
-    known = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return float(value) if known and 0 <= value < 2**31 else 0.0  # type: ignore[operator,arg-type]
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return 0.0
+    return float(value) if 0 <= value < 2**31 else 0.0
 
 
 def _reported(stats: object, model: str) -> Reported | None:
