@@ -141,6 +141,8 @@ def _missed(q: _Question, ranges: tuple[Range, ...], cause: str, detail: str) ->
 
 
 def _basis(q: _Question) -> Basis:
+    if q.facts.call.usage.cache_policy:
+        return "estimated"
     best_effort = q.facts.rule is None or q.facts.rule.best_effort
     whole = q.change.cause is None and q.shares.is_measured(q.change.at)
     return "derived" if whole and not best_effort else "estimated"

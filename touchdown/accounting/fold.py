@@ -275,4 +275,6 @@ def price_basis(facts: CallFacts) -> Basis:
     """How well this call's total is known."""
     if facts.layer is not None and facts.layer.reported:
         return "measured"
+    if facts.call.usage.cache_policy:
+        return "estimated"
     return "estimated" if isinstance(facts.bill, Unpriced) else facts.bill.basis

@@ -100,9 +100,16 @@ def _state(
             "tool_output": TOOL_OUTPUT_POLICY,
             "unneeded_work": UNNEEDED_POLICY,
             **seen.policies.described,
+            **_cache_policy(seen),
         },
         not_observable=_not_observable(seen),
     )
+
+
+def _cache_policy(seen: Evidence) -> dict[str, str]:
+    """The policies that supplied cache figures where sources have none."""
+    used = {facts.call.usage.cache_policy for facts in seen.calls} - {""}
+    return {"cache_figures": ", ".join(sorted(used))} if used else {}
 
 
 def _money(folded: Folded, seen: Evidence) -> Money:

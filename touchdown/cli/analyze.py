@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from touchdown.records.task import Outcome
 from touchdown.report import show
 from touchdown.report.analysis import Analysis, AnalysisView
+from touchdown.sessions.cache_policy import CACHE_POLICIES, DEFAULT_POLICY
 from touchdown.sessions.discovery import find_sources, standard_places
 from touchdown.sessions.gathering import Gathered
 from touchdown.sessions.outcomes import OutcomeError, by_name, read_outcomes
@@ -79,11 +80,15 @@ def _parser() -> argparse.ArgumentParser:
     add("--until", type=_day, metavar="DATE", help="only calls until that day or moment")
     add("--model", action="append", default=[], help="only models with this in their name")
     add("--outcomes", action="append", default=[], metavar="FILE", help=_OUTCOMES_HELP)
+    add("--cache-policy", choices=CACHE_POLICIES, default=DEFAULT_POLICY, help=_POLICY_HELP)
     add("--limit", type=int, default=20, metavar="N", help="rows of the table; 0 for all")
     add("--json", action="store_true", help="print the report as JSON")
     return parser
 
 
+_POLICY_HELP = (
+    f"for traces without cache figures: how long blocks are kept (default: {DEFAULT_POLICY})"
+)
 _OUTCOMES_HELP = "JSON of {id: {resolved, cost}}: which sessions were useful"
 
 
@@ -116,6 +121,7 @@ def _question(args: argparse.Namespace, outcomes: Mapping[str, Outcome]) -> Ques
         models=tuple(args.model),
         outcomes=outcomes,
         details=args.json,
+        cache_policy=args.cache_policy,
     )
 
 

@@ -44,6 +44,8 @@ class Usage:
     """The part of ``output`` spent on reasoning."""
     server_tools: Mapping[str, int] | None = None
     completeness: Completeness = "none"
+    cache_policy: str = ""
+    """The policy that supplied the cache classes where the source reports none; empty: as reported."""
     problems: tuple[str, ...] = ()
     """Why the counts are incomplete or contradict themselves, one line each."""
     steps: tuple[ServerStep, ...] = ()

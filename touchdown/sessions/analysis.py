@@ -27,6 +27,7 @@ def analyse(
     """
     problems = Problems()
     answers: list[Answer] = []
+    source = replace(source, cache_policy=question.cache_policy)
     try:
         for session in BY_NAME[source.reader].read(source, problems):
             answers.append(_answer(session, question, prices, counted))

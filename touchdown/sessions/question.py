@@ -7,6 +7,7 @@ from datetime import tzinfo
 from touchdown.accounting.account import Comparison, TaskAccount
 from touchdown.records import ModelCall
 from touchdown.records.task import Outcome
+from touchdown.sessions.cache_policy import DEFAULT_POLICY, CachePolicy
 from touchdown.sessions.source import Problem
 from touchdown.sessions.views import grouping
 
@@ -28,6 +29,7 @@ class Question:
     models: tuple[str, ...] = ()
     outcomes: Mapping[str, Outcome] = field(default_factory=dict)
     details: bool = False
+    cache_policy: CachePolicy = DEFAULT_POLICY
 
     @property
     def is_filtered(self) -> bool:

@@ -7,8 +7,10 @@ from touchdown.sessions.codex import CodexReader
 from touchdown.sessions.gemini import GeminiReader
 from touchdown.sessions.journal import JournalReader
 from touchdown.sessions.mini_swe_agent import MiniSweAgentReader
+from touchdown.sessions.mooncake import MooncakeReader
 from touchdown.sessions.source import Found, Head, Reader
 from touchdown.sessions.swe_agent import SweAgentReader
+from touchdown.sessions.weka import WekaReader
 
 READERS: tuple[Reader, ...] = (
     JournalReader(),
@@ -19,6 +21,8 @@ READERS: tuple[Reader, ...] = (
     AtifReader(),
     SweAgentReader(),
     MiniSweAgentReader(),
+    WekaReader(),
+    MooncakeReader(),
 )
 """The first that recognises a file reads it."""
 

@@ -10,6 +10,7 @@ from typing import Protocol
 import msgspec
 
 from touchdown.records import Record
+from touchdown.sessions.cache_policy import DEFAULT_POLICY, CachePolicy
 
 HEAD_BYTES = 64 * 1024
 """How much of a file is looked at to recognise it."""
@@ -78,6 +79,8 @@ class Source:
     group: str = ""
     started: str = ""
     copy: bool = False
+    cache_policy: CachePolicy = DEFAULT_POLICY
+    """What supplies the cache figures where the files have none."""
 
 
 @dataclass(frozen=True, slots=True)
