@@ -11,6 +11,7 @@ from touchdown.accounting.cache_rules import Life
 from touchdown.accounting.changes import usable_prefix
 from touchdown.accounting.contexts import Context
 from touchdown.accounting.facts import CallFacts
+from touchdown.accounting.holders import Holders
 from touchdown.context.shares import Shares
 
 MOST_CALLS_BACK = 64
@@ -38,14 +39,15 @@ class Earlier:
 
     def __init__(self) -> None:
         self._by_agent: defaultdict[str, list[CallFacts]] = defaultdict(list)
-        self._by_model: defaultdict[str, list[CallFacts]] = defaultdict(list)
+        self._holders = Holders()
 
     def note(self, facts: CallFacts) -> None:
         """Remember a folded call."""
         if facts.call.operation == "embeddings":
             return
         insort(self._by_agent[facts.call.agent_id], facts, key=lambda known: known.key)
-        insort(self._by_model[facts.call.priced_model], facts, key=lambda known: known.key)
+        if facts.answered:
+            self._holders.note(facts)
 
     def base_of(self, facts: CallFacts) -> tuple[CallFacts | None, int]:
         """The base of this call, and how many first segments they have in common.
@@ -107,17 +109,11 @@ class Earlier:
                 yield known
 
     def _longest_of_task(self, facts: CallFacts) -> tuple[CallFacts | None, int]:
-        best: CallFacts | None = None
-        most = 0
         if facts.context is None:
             return None, 0
-        for known in reversed(self._by_model[facts.call.priced_model]):
-            if known.key >= facts.key or not known.answered:
-                continue
-            common = _common(known.context, facts.context)
-            if common > most:
-                best, most = known, common
-        return best, most
+        found, common = self._holders.longest(facts.call.priced_model, facts.context)
+        # One that was sent later can only be met by a call that came late, whose verdict is provisional.
+        return (found, common) if found is not None and found.key < facts.key else (None, 0)
 
     def _candidates(self, facts: CallFacts) -> Iterator[CallFacts]:
         calls = self._by_agent[facts.call.agent_id]
