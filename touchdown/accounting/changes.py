@@ -71,11 +71,15 @@ def usable_prefix(known: CallFacts, facts: CallFacts) -> int:
 
 def _changed_parameters(facts: CallFacts, base: CallFacts) -> list[str]:
     mine, theirs = facts.call.context.parameters, base.call.context.parameters
+    if mine == theirs:
+        return []
     return sorted(name for name in {*mine, *theirs} if mine.get(name) != theirs.get(name))
 
 
 def _invalidated(names: list[str], context: Context, rule: CacheRule | None) -> tuple[int, str]:
     """The first segment whose cache these parameters invalidate, and the names that do it."""
+    if not names:
+        return context.length, ""
     levels = [rule.levels.get(name, rule.other_level) if rule else "messages" for name in names]
     starts = [context.level(level) for level in levels]
     first = min(starts, default=context.length)

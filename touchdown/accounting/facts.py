@@ -10,7 +10,7 @@ from touchdown.accounting.pricing import Bill
 from touchdown.accounting.ranges import Range
 from touchdown.context.shares import Shares
 from touchdown.prices.rates import Unpriced
-from touchdown.records import CallVerdict, Miss, ModelCall
+from touchdown.records import CallVerdict, Miss, ModelCall, Usage
 from touchdown.records.verdict import Basis, CacheState
 
 
@@ -155,6 +155,7 @@ class CallFacts:
     rents: Mapping[str, Decimal] = field(default_factory=dict)
     """Tool name to what reading its results first, and carrying them later, cost at this call."""
     verdict: CallVerdict | None = None
+    _extent: int | None = None
     posted: tuple[object, Posting] | None = None
     """The last posting, and the claims it was made with: only what claims changed is posted again."""
 
@@ -196,9 +197,14 @@ class CallFacts:
     @property
     def extent(self) -> int:
         """How many tokens of its input stood in the cache when it was done."""
-        usage, rule = self.call.usage, self.rule
-        if rule is not None and rule.ends == "block":
-            tokens = usage.input_tokens or 0
-            cached = tokens >= (rule.minimum_high or 0)
-            return tokens // rule.block * rule.block if cached else 0
-        return (usage.cache_read or 0) + usage.written_tokens
+        if self._extent is None:
+            self._extent = _extent(self.call.usage, self.rule)
+        return self._extent
+
+
+def _extent(usage: Usage, rule: CacheRule | None) -> int:
+    if rule is not None and rule.ends == "block":
+        tokens = usage.input_tokens or 0
+        cached = tokens >= (rule.minimum_high or 0)
+        return tokens // rule.block * rule.block if cached else 0
+    return (usage.cache_read or 0) + usage.written_tokens

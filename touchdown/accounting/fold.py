@@ -174,7 +174,7 @@ def _appended(facts: CallFacts, context: Context, total: int) -> Shares | None:
         return None
     if base.call.priced_model != facts.call.priced_model:
         return None
-    if dict(base.call.context.parameters) != dict(facts.call.context.parameters):
+    if base.call.context.parameters != facts.call.context.parameters:
         return None
     return share_appended(base.shares, facts.common, total, context.chars(facts.common))
 

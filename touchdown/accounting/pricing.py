@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from touchdown.accounting.ranges import Range, clip, count
+from touchdown.accounting.ranges import Range, overlap
 from touchdown.context.shares import apportion
 from touchdown.prices.cost import price_usage
 from touchdown.prices.rates import Prices, Rates, Unpriced
@@ -56,11 +56,7 @@ class Bill:
 
     def paid(self, ranges: Iterable[Range]) -> Decimal:
         """What was paid for these tokens."""
-        wanted = tuple(ranges)
-        return sum(
-            (band.rate * count(clip(wanted, band.start, band.end)) for band in self.bands),
-            Decimal(0),
-        )
+        return self._paid_above(ranges, Decimal(0))
 
     def premium(self, ranges: Iterable[Range]) -> Decimal:
         """What was paid for these tokens above the uncached rate: the premium of writing them."""
@@ -82,15 +78,16 @@ class Bill:
         read = self.read_rate
         if read is None:
             return Decimal(0)
+        return self._paid_above(ranges, read)
+
+    def _paid_above(self, ranges: Iterable[Range], rate: Decimal) -> Decimal:
         wanted = tuple(ranges)
-        return sum(
-            (
-                (band.rate - read) * count(clip(wanted, band.start, band.end))
-                for band in self.bands
-                if band.rate > read
-            ),
-            Decimal(0),
-        )
+        paid = Decimal(0)
+        for band in self.bands if wanted else ():
+            tokens = overlap(wanted, band.start, band.end)
+            if tokens and band.rate > rate:
+                paid += (band.rate - rate) * tokens
+        return paid
 
 
 def bill_of(call: ModelCall, prices: Prices) -> Bill | Unpriced:

@@ -8,8 +8,24 @@ Range = tuple[int, int]
 
 def clip(ranges: Iterable[Range], start: int, end: int) -> tuple[Range, ...]:
     """What of ``ranges`` lies in [start, end)."""
-    cut = ((max(first, start), min(last, end)) for first, last in ranges)
-    return tuple((first, last) for first, last in cut if first < last)
+    cut: list[Range] = []
+    for first, last in ranges:
+        first = first if first > start else start
+        last = last if last < end else end
+        if first < last:
+            cut.append((first, last))
+    return tuple(cut)
+
+
+def overlap(ranges: Iterable[Range], start: int, end: int) -> int:
+    """How many tokens of ``ranges`` lie in [start, end)."""
+    tokens = 0
+    for first, last in ranges:
+        first = first if first > start else start
+        last = last if last < end else end
+        if first < last:
+            tokens += last - first
+    return tokens
 
 
 def count(ranges: Iterable[Range]) -> int:
