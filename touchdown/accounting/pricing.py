@@ -63,15 +63,7 @@ class Bill:
         plain = self.rates.uncached if self.rates else None
         if plain is None:
             return Decimal(0)
-        wanted = tuple(ranges)
-        return sum(
-            (
-                (band.rate - plain) * count(clip(wanted, band.start, band.end))
-                for band in self.bands
-                if band.rate > plain
-            ),
-            Decimal(0),
-        )
+        return self._paid_above(ranges, plain)
 
     def above_read(self, ranges: Iterable[Range]) -> Decimal:
         """What was paid for these tokens above the cache-read rate; never negative."""

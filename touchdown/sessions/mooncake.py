@@ -14,9 +14,9 @@ import msgspec
 from touchdown.records import Record, TaskRecord
 from touchdown.sessions.block_calls import BlockCalls, BlockPrompt
 from touchdown.sessions.cache_policy import Prefixes, policy_note
-from touchdown.sessions.claude_code.projects import written_ns
 from touchdown.sessions.lines import read_lines
 from touchdown.sessions.source import Found, Head, Problems, Session, Source
+from touchdown.sessions.times import written_ns
 from touchdown.sessions.weka import RELATIVE_TIMES
 
 MILLISECOND_NS = 10**6

@@ -15,10 +15,10 @@ import msgspec
 from touchdown.records import AgentRun, Record, TaskRecord
 from touchdown.sessions.block_calls import BlockCalls, BlockPrompt
 from touchdown.sessions.cache_policy import Prefixes, policy_note
-from touchdown.sessions.claude_code.projects import written_ns
-from touchdown.sessions.claude_code.turns import Turns
 from touchdown.sessions.lines import MOST_BYTES, read_lines
 from touchdown.sessions.source import Found, Head, Problems, Session, Source
+from touchdown.sessions.times import written_ns
+from touchdown.sessions.turns import Turns
 
 SECOND_NS = 10**9
 UNNAMED = "sub-agent"

@@ -38,11 +38,6 @@ class Content:
     raw: bytes = b""
 
     @property
-    def results(self) -> tuple[Part, ...]:
-        """The tool results in it."""
-        return tuple(part for part in self.parts if part.type == "tool_result")
-
-    @property
     def said(self) -> str:
         """The first text in it."""
         if self.text is not None:

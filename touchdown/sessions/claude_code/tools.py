@@ -1,13 +1,13 @@
 """Tool calls: what an answer asked for, joined with the result that came back."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import msgspec
 
-from touchdown.records import ToolCall
+from touchdown.records import Segment, ToolCall
 from touchdown.sessions.agents import Agents
-from touchdown.sessions.claude_code.content import Content, Part, result_chars
+from touchdown.sessions.claude_code.content import Content, Part
 from touchdown.sessions.claude_code.line import Line
 from touchdown.sessions.history import digest
 from touchdown.sessions.turns import Turns
@@ -80,12 +80,16 @@ class Tools:
         return (request.agent_id if request else "", self.spawned_name(call_id))
 
     def answered(
-        self, results: Iterable[Part], line: Line, agent_id: str, at_ns: int, agents: Agents
+        self,
+        results: Sequence[tuple[Part, Segment]],
+        line: Line,
+        agent_id: str,
+        at_ns: int,
+        agents: Agents,
     ) -> None:
         """Results came back. The structured twin is taken only where the line holds one result."""
-        parts = list(results)
-        outcome = _outcome(line) if len(parts) == 1 else _Outcome()
-        for part in parts:
+        outcome = _outcome(line) if len(results) == 1 else _Outcome()
+        for part, segment in results:
             request = self._requests.get(part.tool_use_id)
             if not part.tool_use_id or part.tool_use_id in self._calls:
                 continue
@@ -101,8 +105,8 @@ class Tools:
                 source="context",
                 duration_ns=outcome.duration_ns,
                 call_id=part.tool_use_id,
-                output_chars=result_chars(part),
-                result_digest=digest("result", bytes(part.content)),
+                output_chars=segment.chars,
+                result_digest=segment.result_digest,
                 argument_digest=request.arguments if request else "",
                 failed=failed,
                 failure="protocol" if failed else None,

@@ -144,16 +144,18 @@ class Transcript:
 
     def _user(self, line: Line, speaker: _Speaker, node: Node) -> None:
         content = read_content(line.message.content) if line.message else Content()
-        results = content.results
         said = content.said
-        typed = not results and not line.meta and not line.summary_of_history
+        answers = any(part.type == "tool_result" for part in content.parts)
+        typed = not answers and not line.meta and not line.summary_of_history
         node.prompt = typed and not said.startswith(NO_PROMPT)
         if node.prompt and speaker.id == self.session:
             self._turns.begin(node.at_ns, line.prompt)
         node.segments = segments_of(
             content, "user", self._tools.names, "summary" if line.summary_of_history else None
         )
-        if results:
+        if answers:
+            pairs = zip(content.parts, node.segments, strict=True)
+            results = [pair for pair in pairs if pair[0].type == "tool_result"]
             self._tools.answered(results, line, speaker.id, node.at_ns, self.agents)
         speaker.thread.place(node)
         speaker.thread.append(node)
