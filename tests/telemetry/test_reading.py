@@ -16,7 +16,7 @@ from tests.telemetry.rebuilding import PRICES, export, write_json, write_protobu
 from tests.telemetry.samples import CALL, CALL_START, TASK, TASK_START, TOOL, VERDICT
 from touchdown.accounting.grouping import by_root_task
 from touchdown.accounting.ledger import refold
-from touchdown.records import Gap, ModelCall, Record, Segment, TaskRecord, Told
+from touchdown.records import Gap, ModelCall, Segment, TaskRecord, Told
 from touchdown.telemetry.otlp import OtlpError, read_spans
 from touchdown.telemetry.reading import read_otlp, read_records
 from touchdown.telemetry.span import SpanView, view_of_sdk_span
@@ -135,16 +135,9 @@ def test_a_call_on_anothers_span_is_read_as_it_was(seen: Seen, ends_first: bool)
     assert gaps(told) == []
 
 
-def test_spans_of_others_are_handed_on(seen: Seen) -> None:
-    seen.provider.get_tracer("theirs").start_span("chat", attributes={"gen_ai.x": 1}).end()
-    handed: list[str] = []
-
-    def foreign(span: SpanView) -> list[Record]:
-        handed.append(span.scope)
-        return [TOOL]
-
-    assert next(iter(read_records(finished(seen), foreign=foreign))) is TOOL
-    assert handed == ["theirs"]
+def test_a_span_of_anothers_that_says_nothing_of_models_is_no_record(seen: Seen) -> None:
+    seen.provider.get_tracer("theirs").start_span("GET /", attributes={"http.route": "/"}).end()
+    assert list(read_records(finished(seen))) == []
 
 
 def test_a_context_longer_than_a_span_tells_is_left_out() -> None:

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Set
 from dataclasses import replace
 
-from touchdown.records import ModelCall, Record, Segment
+from touchdown.records import ModelCall, Segment, Told
 
 
 def fingerprint(call: ModelCall) -> int | None:
@@ -15,7 +15,7 @@ def fingerprint(call: ModelCall) -> int | None:
     return int.from_bytes(hashlib.blake2b(name, digest_size=8).digest(), "big")
 
 
-def without_copies(records: Iterable[Record], counted: Set[int]) -> Iterator[Record]:
+def without_copies(records: Iterable[Told], counted: Set[int]) -> Iterator[Told]:
     """The records without the calls that were counted elsewhere.
 
     A call that was told as what is new since one of those tells its whole context instead.

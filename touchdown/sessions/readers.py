@@ -8,6 +8,7 @@ from touchdown.sessions.gemini import GeminiReader
 from touchdown.sessions.journal import JournalReader
 from touchdown.sessions.mini_swe_agent import MiniSweAgentReader
 from touchdown.sessions.mooncake import MooncakeReader
+from touchdown.sessions.otlp import OtlpReader
 from touchdown.sessions.source import Found, Head, Reader
 from touchdown.sessions.swe_agent import SweAgentReader
 from touchdown.sessions.weka import WekaReader
@@ -23,6 +24,7 @@ READERS: tuple[Reader, ...] = (
     MiniSweAgentReader(),
     WekaReader(),
     MooncakeReader(),
+    OtlpReader(),
 )
 """The first that recognises a file reads it."""
 

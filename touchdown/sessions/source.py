@@ -9,7 +9,7 @@ from typing import Protocol
 
 import msgspec
 
-from touchdown.records import Record
+from touchdown.records import Told
 from touchdown.sessions.cache_policy import DEFAULT_POLICY, CachePolicy
 
 HEAD_BYTES = 64 * 1024
@@ -140,7 +140,8 @@ class Reported:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One recorded session: records as live capture would have made them, one root task for all.
+    """One recorded session: records as live capture would have made them, one root task for all, and what
+    is known to be missing of them.
 
     ``records`` is read once. ``name`` and ``project`` are for people; ``notes`` say what the reader had
     to assume for the whole session, one line each.
@@ -150,7 +151,7 @@ class Session:
     source: str
     """The reader's name."""
     path: str
-    records: Iterable[Record]
+    records: Iterable[Told]
     name: str = ""
     project: str = ""
     reported: Reported | None = None

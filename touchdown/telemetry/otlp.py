@@ -1,4 +1,7 @@
-"""OTLP files: JSON (one document, or one request per line) and protobuf, plain or gzipped, as spans."""
+"""OTLP files: JSON (one document, or one request per line) and protobuf, plain or gzipped, as spans.
+
+A log record that bears an event's name is taken for a span of no length: agents tell of calls so, too.
+"""
 
 import base64
 import gzip
@@ -60,11 +63,12 @@ def read_spans(path: str | os.PathLike[str], said: Said = refuse) -> Iterator[Sp
 
 
 def spans_of_request(request: object) -> Iterator[SpanView]:
-    """The spans of one decoded OTLP/JSON request, or of a list of them."""
+    """The spans and events of one decoded OTLP/JSON request, or of a list of them."""
     if isinstance(request, list):
         for one in request:
             yield from spans_of_request(one)
         return
+    yield from _events_of_request(request)
     for group in _items(request, "resourceSpans"):
         resource = _attributes(_get(_get(group, "resource"), "attributes"))
         for scope in _items(group, "scopeSpans"):
@@ -185,6 +189,44 @@ def _span(span: Mapping[str, Any], scope: str, resource: Mapping[str, Any]) -> S
         scope=scope,
         resource=resource,
         dropped_attributes=_whole(_get(span, "droppedAttributesCount")),
+    )
+
+
+def _events_of_request(request: object) -> Iterator[SpanView]:
+    for group in _items(request, "resourceLogs"):
+        resource = _attributes(_get(_get(group, "resource"), "attributes"))
+        for scope in _items(group, "scopeLogs"):
+            name = str(_get(_get(scope, "scope"), "name") or "")
+            for number, log in enumerate(_items(scope, "logRecords")):
+                event = _event(log, name, resource, number)
+                if event is not None:
+                    yield event
+
+
+def _event(log: object, scope: str, resource: Mapping[str, Any], number: int) -> SpanView | None:
+    """A log record as a span; without ids of its own it lies in its session's trace."""
+    attributes = _attributes(_get(log, "attributes"))
+    body = _value(_get(log, "body"))
+    name = _get(log, "eventName") or attributes.get("event.name")
+    if not isinstance(name, str) or not name:
+        return None
+    at_ns = _whole(_get(log, "timeUnixNano")) or _whole(_get(log, "observedTimeUnixNano"))
+    if isinstance(body, Mapping):
+        attributes = {**body, **attributes}
+    elif isinstance(body, str) and body.endswith(f".{name}"):
+        name = body  # the name is whole only in the text
+    session = str(attributes.get("session.id") or "")
+    order = attributes.get("event.sequence", f"{at_ns}.{number}")
+    return SpanView(
+        name=name,
+        trace_id=_id(_get(log, "traceId"), 32) or session,
+        span_id=_id(_get(log, "spanId"), 16) or f"{session}/{order}",
+        parent_id="",
+        began_ns=at_ns,
+        ended_ns=at_ns,
+        attributes=attributes,
+        scope=scope,
+        resource=resource,
     )
 
 

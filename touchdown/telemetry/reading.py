@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 from touchdown.records import ModelCall, Record, Told
@@ -10,6 +11,8 @@ from touchdown.telemetry import attributes as names
 from touchdown.telemetry.checking import check_of, facts_of
 from touchdown.telemetry.context_read import without_context
 from touchdown.telemetry.facts import CutError, read_pairs
+from touchdown.telemetry.foreign.reading import Read, read_span
+from touchdown.telemetry.foreign.trace import Trace
 from touchdown.telemetry.missing import Tally
 from touchdown.telemetry.model_call import read_call
 from touchdown.telemetry.otlp import Said, read_spans, refuse
@@ -31,44 +34,61 @@ _READERS: dict[str, Callable[[dict[str, Any], int, int], Record]] = {
     INVOKE_WORKFLOW: read_task,
 }
 
-Foreign = Callable[[SpanView], Iterable[Record]]
-"""Reads a span that touchdown did not write: none, one or more records."""
+
+class SpanRecords:
+    """Spans as they come, in any order and more than once, into what they tell: ours and those of others."""
+
+    def __init__(self) -> None:
+        self._tally = Tally()
+        self._traces: dict[str, Trace] = {}
+
+    def take(self, span: SpanView) -> Record | None:
+        """The record of a span of ours; what others' spans tell comes once all are there."""
+        trace = self._traces.setdefault(span.trace_id, Trace())
+        if not is_ours(span):
+            # Another's span that knows the call's id was told of in a span of ours behind it.
+            trace.note(read_span(span) if names.CALL_ID not in span.attributes else Read(span))
+            return None
+        record, cut = read_record(span)
+        if record is None:
+            self._tally.unreadable(span)
+            return None
+        self._tally.note(span, record, cut)
+        trace.note_own(span, record)
+        return record
+
+    def rest(self) -> Iterator[Told]:
+        """All spans were taken: the records of others' spans, and what is missing of ours."""
+        for trace in self._traces.values():
+            yield from trace.records()
+        yield from self._tally.missing()
+
+    @property
+    def reported_usd(self) -> dict[str, Decimal]:
+        """Trace id to what others' instrumentations say its calls cost, where they say it of each."""
+        told = {name: trace.reported_usd for name, trace in self._traces.items()}
+        return {name: usd for name, usd in told.items() if usd is not None}
 
 
-def _nothing(_span: SpanView) -> Iterable[Record]:
-    return ()
-
-
-def read_otlp(
-    path: str | os.PathLike[str], *, foreign: Foreign = _nothing, said: Said = refuse
-) -> Iterator[Told]:
+def read_otlp(path: str | os.PathLike[str], *, said: Said = refuse) -> Iterator[Told]:
     """The records of an OTLP file, JSON or protobuf, and what is missing of them.
 
     Errors: ``OtlpError`` at the first request that cannot be read; with ``said`` given, that is told
     instead and the rest is read on.
     """
-    return read_records(read_spans(path, said), foreign=foreign)
+    return read_records(read_spans(path, said))
 
 
-def read_records(spans: Iterable[SpanView], *, foreign: Foreign = _nothing) -> Iterator[Told]:
-    """The records that these spans tell of, as they come; behind the last one what is missing of them.
-
-    Spans may come in any order and more than once.
+def read_records(spans: Iterable[SpanView]) -> Iterator[Told]:
+    """The records that these spans tell of: ours as they come, then those of others' spans; behind the
+    last one what is missing of ours.
     """
-    tally = Tally()
+    told = SpanRecords()
     for span in spans:
-        if not is_ours(span):
-            # Another's span that knows the call's id was told of in a span of ours behind it.
-            if names.CALL_ID not in span.attributes:
-                yield from foreign(span)
-            continue
-        record, cut = read_record(span)
-        if record is None:
-            tally.unreadable(span)
-            continue
-        tally.note(span, record, cut)
-        yield record
-    yield from tally.missing()
+        record = told.take(span)
+        if record is not None:
+            yield record
+    yield from told.rest()
 
 
 def is_ours(span: SpanView) -> bool:
