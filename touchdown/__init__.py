@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from touchdown.tasks import current_task as current_task
     from touchdown.tasks import task as task
     from touchdown.tasks import tool as tool
+    from touchdown.telemetry.foreign.processor import SpanProcessor as SpanProcessor
 
 __version__ = "0.1.0"
 
@@ -26,6 +27,7 @@ _WHERE = {
     "instrument": "touchdown.api",
     "summary": "touchdown.api",
     "uninstrument": "touchdown.api",
+    "SpanProcessor": "touchdown.telemetry.foreign.processor",
     "Task": "touchdown.tasks",
     "agent": "touchdown.tasks",
     "current_task": "touchdown.tasks",

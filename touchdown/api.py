@@ -24,6 +24,7 @@ from touchdown.runtime.ending import at_end, never_mind
 from touchdown.runtime.guard import disabled, failed, forget_warnings, warn_once
 from touchdown.runtime.joined import Joined
 from touchdown.runtime.sinks import Sink
+from touchdown.telemetry.foreign.live import Beside
 from touchdown.telemetry.settled import settled_attributes
 from touchdown.telemetry.spans import SpanSink
 
@@ -163,7 +164,8 @@ def build_runtime(asked: dict[str, Any], folder: RunFolder | None = None) -> cor
             meter_provider=asked.get("meter_provider"),
             settled=partial(_settled, accountant),
             traceparent=run.traceparent if run is not None else "",
-        )
+        ),
+        Beside(),
     ]
     if folder is None or run is None:
         options = core.Options(bool(asked.get("stream_usage")), _digest_key())

@@ -29,6 +29,7 @@ LAYERS = (
 
 PUBLIC_NAMES = {
     "Instrumentation",
+    "SpanProcessor",
     "Task",
     "__version__",
     "agent",

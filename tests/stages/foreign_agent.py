@@ -1,6 +1,7 @@
-"""The same calls for every instrumentation: `python foreign_agent.py NAME URL FILE` writes OTLP in protobuf.
+"""The same calls for every instrumentation: `python foreign_agent.py NAME HOW URL FILE`, in its environment.
 
-Runs in an environment of its own, without touchdown: what is here uses only the SDKs and the packages.
+HOW is `spans` (FILE becomes OTLP in protobuf, and touchdown is not even imported), `live` (touchdown patches
+no client and has only its span processor; FILE becomes its journal), or `both` (it patches them, too).
 """
 
 import sys
@@ -40,7 +41,7 @@ def ask_anthropic(url: str) -> None:
     client = anthropic.Anthropic(base_url=url, api_key="none", max_retries=0)
     cached = {"type": "text", "text": LONG, "cache_control": {"type": "ephemeral"}}
     asked: dict[str, Any] = {
-        "model": "claude-sonnet-4-5",
+        "model": "claude-sonnet-5",
         "max_tokens": 200,
         "system": [cached],
         "tools": [{**TOOL, "input_schema": SCHEMA}],
@@ -96,42 +97,59 @@ INSTRUMENTS: dict[str, Callable[[Any], None]] = {
 }
 
 
-def _spans(name: str, exporter: Any) -> Callable[[], object]:
+def _trace(name: str, processor: Any) -> Callable[[], object]:
     """Set the instrumentation up; hands back what flushes its spans."""
     from opentelemetry.sdk.trace import TracerProvider
-    from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 
     if name == "logfire":
         import logfire
 
-        own: Any = [SimpleSpanProcessor(exporter)]
         logfire.configure(
             send_to_logfire=False,
             console=False,
             inspect_arguments=False,
-            additional_span_processors=own,
+            additional_span_processors=[processor],
         )
         logfire.instrument_openai()
         logfire.instrument_anthropic()
         return logfire.force_flush
     provider = TracerProvider()
-    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    provider.add_span_processor(processor)
     INSTRUMENTS[name](provider)
     return provider.force_flush
 
 
-def main(name: str, url: str, path: str) -> None:
-    """Make the calls, traced by the instrumentation of this name."""
+def _write_spans(name: str, url: str, path: str) -> None:
     from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
+    from opentelemetry.sdk.trace.export import SimpleSpanProcessor
     from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
     exporter = InMemorySpanExporter()
-    flush = _spans(name, exporter)
+    flush = _trace(name, SimpleSpanProcessor(exporter))
     ask_openai(url)
     ask_anthropic(url)
     flush()
     with open(path, "wb") as file:
         file.write(encode_spans(exporter.get_finished_spans()).SerializeToString())
+
+
+def _write_journal(name: str, how: str, url: str, path: str) -> None:
+    import touchdown
+
+    touchdown.instrument(clients=() if how == "live" else None, journal=path)
+    _trace(name, touchdown.SpanProcessor())
+    with touchdown.task("the same calls"):
+        ask_openai(url)
+        ask_anthropic(url)
+    touchdown.uninstrument()
+
+
+def main(name: str, how: str, url: str, path: str) -> None:
+    """Make the calls, traced by the instrumentation of this name."""
+    if how == "spans":
+        _write_spans(name, url, path)
+    else:
+        _write_journal(name, how, url, path)
 
 
 if __name__ == "__main__":

@@ -72,14 +72,16 @@ class Runtime:
 
     # -- where the caller stands ------------------------------------------------------------
 
-    def place(self) -> Place:
-        """The current task and agent; outside any ``task()`` the run's, the local trace, else the process."""
+    def place(self, trace_id: str = "") -> Place:
+        """The current task and agent; outside any ``task()`` the run's, the local trace, else the process.
+
+        ``trace_id`` is the local trace where it is not the current one.
+        """
         here = current_place()
         if here is not None and not here.task.closed:
             return here
         if self._joined is not None:
             return self._joined.place(self.deliver_record)
-        trace_id = ""
         for sink in self.sinks:
             try:
                 trace_id = trace_id or sink.current_trace_id()

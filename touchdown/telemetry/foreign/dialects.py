@@ -213,6 +213,7 @@ CLAUDE_CODE = Dialect(
     },
     scopes=("com.anthropic.claude_code",),
     spans={
+        "claude_code.interaction": "none",
         "claude_code.llm_request": "model",
         "claude_code.api_request": "model",
         "claude_code.tool": "tool",
