@@ -77,6 +77,7 @@ class Differences:
     costs: list[tuple[Decimal, Decimal]]
 
 
+@pytest.fixture(scope="module")
 def ours() -> list[ModelCall]:
     with Provider(SCRIPT) as provider, capture() as seen:
         ask_openai(provider.url)
@@ -129,25 +130,31 @@ def compare(mine: list[ModelCall], theirs: list[ModelCall]) -> Differences:
 
 
 @pytest.mark.parametrize("name", ENVIRONMENTS)
-def test_their_spans_give_our_usage_and_cost(name: str, tmp_path: Path) -> None:
+def test_their_spans_give_our_usage_and_cost(
+    name: str, tmp_path: Path, ours: list[ModelCall]
+) -> None:
     run(name, "spans", tmp_path / "spans")
     sessions, problems = read_all(tmp_path / "spans")
     assert problems == []
-    check(name, in_order([call for one in sessions for call in one.calls]))
+    check(name, ours, in_order([call for one in sessions for call in one.calls]))
 
 
 @pytest.mark.parametrize("name", ENVIRONMENTS)
-def test_their_live_spans_reach_the_ledger(name: str, tmp_path: Path) -> None:
+def test_their_live_spans_reach_the_ledger(
+    name: str, tmp_path: Path, ours: list[ModelCall]
+) -> None:
     run(name, "live", tmp_path / "journal")
-    check(name, journal_calls(tmp_path / "journal"))
+    check(name, ours, journal_calls(tmp_path / "journal"))
 
 
 @pytest.mark.parametrize("name", ENVIRONMENTS)
-def test_a_call_that_they_and_we_see_is_counted_once(name: str, tmp_path: Path) -> None:
+def test_a_call_that_they_and_we_see_is_counted_once(
+    name: str, tmp_path: Path, ours: list[ModelCall]
+) -> None:
     run(name, "both", tmp_path / "journal")
-    mine, both = ours(), journal_calls(tmp_path / "journal")
-    assert [call.response_id for call in both] == [call.response_id for call in mine]
-    assert [call.usage for call in both] == [call.usage for call in mine]
+    both = journal_calls(tmp_path / "journal")
+    assert [call.response_id for call in both] == [call.response_id for call in ours]
+    assert [call.usage for call in both] == [call.usage for call in ours]
     assert not {call.id for call in both} & {call.span_id for call in both}
 
 
@@ -155,9 +162,9 @@ def journal_calls(path: Path) -> list[ModelCall]:
     return in_order([one for one in read_journal(path) if isinstance(one, ModelCall)])
 
 
-def check(name: str, theirs: list[ModelCall]) -> None:
+def check(name: str, ours: list[ModelCall], theirs: list[ModelCall]) -> None:
     """The usage is ours but for what the table says, and so is the cost of every call but one there."""
-    seen = compare(ours(), theirs)
+    seen = compare(ours, theirs)
     assert seen.found == EXPLAINED[name].keys()
     differing = [(mine, other) for mine, other in seen.costs if mine != other]
     assert len(differing) == (ADDED in EXPLAINED[name].values())

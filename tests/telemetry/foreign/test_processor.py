@@ -147,6 +147,22 @@ def test_a_span_that_is_never_current_is_known_by_its_response_id(
     assert task.totals.usage.output < 100
 
 
+def test_the_end_of_a_stream_that_came_first_waits_for_ours(seen: Capture, theirs: Theirs) -> None:
+    """Logfire tells of a stream when it has been read, as a span that began after the call was sent."""
+    openai = pytest.importorskip("openai")
+    with Provider(["yes, of course"]) as provider, touchdown.task("work") as task:
+        client = openai.OpenAI(base_url=f"{provider.url}/v1", api_key="k", max_retries=0)
+        messages = [{"role": "user", "content": "hi"}]
+        chunks = client.chat.completions.create(model="gpt-4o-mini", messages=messages, stream=True)
+        end = theirs.tracer.start_span("streaming response")
+        end.set_attributes({**USAGE, "gen_ai.response.id": next(iter(chunks)).id})
+        end.end()
+        assert seen.calls == []
+        for _ in chunks:
+            pass
+    assert task.totals.model_calls == 1
+
+
 def test_of_two_others_around_one_call_one_counts(seen: Capture, theirs: Theirs) -> None:
     with touchdown.task("work") as task, theirs.span(USAGE), theirs.span(USAGE):
         pass

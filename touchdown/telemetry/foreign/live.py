@@ -51,7 +51,7 @@ class Beside:
     """A sink that knows of touchdown's own calls, so that what others see of the same calls is left out.
 
     The same call is recognised by one lying inside the other, in spans or in the caller's context, or by
-    the response id. What ends while a call of ours that began in it still runs waits for that.
+    the response id. What ends while a call of ours of the same model still runs waits for that.
     """
 
     watching = False
@@ -147,15 +147,14 @@ class Beside:
             self._ids.put(call.response_id, True)
 
     def must_wait(self, item: "Item", call: ModelCall) -> bool:
-        """Whether a call of ours that began inside this one still runs; it is looked at again then."""
-        runs = list(self._running.values())
-        inside = any(
-            call.sent_at_ns <= own.sent_at_ns <= call.ended_at_ns and own.model == call.model
-            for own in runs
+        """Whether it may yet turn out to be a call of ours that still runs; it is looked at again then."""
+        running = list(self._running.values())
+        may_be_ours = bool(call.response_id) and any(
+            own.sent_at_ns <= call.ended_at_ns and own.model == call.model for own in running
         )
-        if inside:
+        if may_be_ours:
             self._waiting.append(item)
-        return inside
+        return may_be_ours
 
     def _above(self, span_id: str) -> Iterator[_Open]:
         seen: set[str] = set()

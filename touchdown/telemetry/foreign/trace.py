@@ -100,12 +100,11 @@ class Trace:
     def _task(self, task_id: str) -> TaskRecord:
         root = self._places.root()
         assert root is not None
-        agent = root.read.record
         began = min(_began(place) for place in self._places)
         conversations = (place.read.conversation for place in self._places)
         return TaskRecord(
             id=task_id,
-            name=agent.name if isinstance(agent, AgentRun) else root.span.name,
+            name=_name(root),
             started_at_ns=began,
             duration_ns=max(0, max(place.span.ended_ns for place in self._places) - began),
             conversation=next(filter(None, conversations), ""),
@@ -117,6 +116,14 @@ class Trace:
 def _bare(span: SpanView) -> SpanView:
     """The span without what it carries: a trace holds many."""
     return replace(span, attributes={}, events=(), resource={})
+
+
+def _name(root: Place) -> str:
+    """What people call the task: its agent, its only call, or what the host named the span."""
+    record = root.read.record
+    if isinstance(record, AgentRun):
+        return record.name
+    return f"{record.operation} {record.model}" if isinstance(record, ModelCall) else root.span.name
 
 
 def _began(place: Place) -> int:
