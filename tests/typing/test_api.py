@@ -2,6 +2,8 @@
 
 from collections.abc import AsyncIterator, Iterator
 
+from opentelemetry.sdk.trace import TracerProvider
+
 import touchdown
 from touchdown.testing import capture
 
@@ -52,3 +54,8 @@ def test_types_survive() -> None:
             name: str = task.name
         assert (number, found, said, total, name) == (3, "x", ["a", "b"], 4, "by hand")
         assert {tool.name for tool in seen.tools} == {"bare", "search"}
+
+
+def test_the_span_processor_is_one_of_the_sdks() -> None:
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(touchdown.SpanProcessor())
