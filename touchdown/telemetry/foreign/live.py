@@ -97,12 +97,13 @@ class Beside:
         """Nothing is sent."""
         return True
 
-    def shutdown(self, timeout_s: float) -> None:
-        """What still waits is counted: ours has not ended and never will."""
+    def shutdown(self, timeout_s: float) -> list[str]:
+        """What still waits is counted: ours has not ended and never will. Nothing is lost."""
         self._running.clear()
         waiting, self._waiting = self._waiting, []
         for item in waiting:
             item.deliver()
+        return []
 
     # -- spans ------------------------------------------------------------------------------------
 
