@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal
 
 VERSION = "2026-11-23"
@@ -141,6 +142,7 @@ CACHE_RULES: tuple[CacheRule, ...] = (
 _PATTERNS = [(rule, re.compile(rule.model)) for rule in CACHE_RULES]
 
 
+@lru_cache(maxsize=4096)
 def rule_for(provider: str, vendor: str, model: str) -> CacheRule | None:
     """The cache rules of this model at this provider; ``None`` when no row fits.
 

@@ -18,6 +18,8 @@ Source: https://platform.claude.com/docs/en/build-with-claude/prompt-caching (20
 must come before 5-minute ones.
 """
 
+_PLACES = {life: place for place, life in enumerate(LIVES)}
+
 FINEST = Decimal(1).scaleb(-12)
 """A pico-dollar: the smallest part into which an amount is divided, unless it came in finer."""
 
@@ -143,9 +145,10 @@ def costs_nothing(call: ModelCall) -> bool:
 
 def written_lives(usage: Usage) -> list[tuple[str, int]]:
     """Lives and tokens written, in the order they lie along the context."""
-    order = {life: index for index, life in enumerate(LIVES)}
-    written = (usage.cache_write or {}).items()
-    return sorted(written, key=lambda item: (order.get(item[0], len(order)), item[0]))
+    written = list((usage.cache_write or {}).items())
+    if len(written) > 1:
+        written.sort(key=lambda item: (_PLACES.get(item[0], len(_PLACES)), item[0]))
+    return written
 
 
 def scale(amounts: Sequence[Decimal], target: Decimal) -> list[Decimal]:
