@@ -79,6 +79,7 @@ def instrument(
     clients: Iterable[str] | None = None,
     integrations: bool = True,
     stream_usage: bool = False,
+    cache_diagnostics: bool = False,
     prices: Iterable[Any] | None = None,
     policies: Mapping[str, Any] | None = None,
 ) -> Instrumentation:
@@ -86,10 +87,11 @@ def instrument(
 
     ``clients`` names the LLM clients to capture (all that are installed by default); an unknown name
     raises ``ValueError``. ``stream_usage=True`` asks chat streams for their usage where the caller did
-    not, and hides the extra chunk. ``prices`` are your own, each a mapping with the keys of a ``[[price]]``
-    table of ``touchdown.toml`` (``docs/prices.md``); ``policies`` state what only you can say, as its
-    ``[[policy.oversized_model]]`` tables do. ``journal`` is a file
-    (or ``TOUCHDOWN_JOURNAL``). ``TOUCHDOWN_DISABLED=1`` makes everything a no-op.
+    not, and hides the extra chunk. ``cache_diagnostics=True`` has Anthropic and OpenAI say with each answer
+    how its request differs from the agent's one before: one more field in requests. ``prices`` are your
+    own, each a mapping with the keys of a ``[[price]]`` table of ``touchdown.toml`` (``docs/prices.md``);
+    ``policies`` state what only you can say, as its ``[[policy.oversized_model]]`` tables do. ``journal``
+    is a file (or ``TOUCHDOWN_JOURNAL``). ``TOUCHDOWN_DISABLED=1`` makes everything a no-op.
     """
     global _current
     clients = (clients,) if isinstance(clients, str) else clients
@@ -100,6 +102,7 @@ def instrument(
         "clients": None if clients is None else tuple(clients),
         "integrations": integrations,
         "stream_usage": stream_usage,
+        "cache_diagnostics": cache_diagnostics,
         "prices": None if prices is None else tuple(prices),
         "policies": policies,
     }
@@ -168,13 +171,16 @@ def build_runtime(asked: dict[str, Any], folder: RunFolder | None = None) -> cor
         Beside(),
     ]
     if folder is None or run is None:
-        options = core.Options(bool(asked.get("stream_usage")), _digest_key())
-        return core.Runtime(accountant, sinks, options)
-    return _below(folder, run, accountant, sinks, bool(asked.get("stream_usage")))
+        return core.Runtime(accountant, sinks, _options(asked, _digest_key()))
+    return _below(folder, run, accountant, sinks, asked)
 
 
 def _below(
-    folder: RunFolder, run: Run, accountant: LiveAccountant, sinks: list[Sink], stream_usage: bool
+    folder: RunFolder,
+    run: Run,
+    accountant: LiveAccountant,
+    sinks: list[Sink],
+    asked: dict[str, Any],
 ) -> core.Runtime:
     """The runtime of a process below ``touchdown run``: in its task, under its key."""
     key = bytes.fromhex(run.digest_key)
@@ -183,8 +189,16 @@ def _below(
         sinks.append(StartedCalls(folder.new_starts()))
     except OSError:
         failed("writing the starts of calls")
-    options = core.Options(stream_usage or run.stream_usage, key)
+    options = _options(asked, key, run.stream_usage)
     return core.Runtime(accountant, sinks, options, Joined(run.task, key, first=folder.is_first()))
+
+
+def _options(asked: dict[str, Any], key: bytes | None, stream_usage: bool = False) -> core.Options:
+    return core.Options(
+        stream_usage=stream_usage or bool(asked.get("stream_usage")),
+        cache_diagnostics=bool(asked.get("cache_diagnostics")),
+        digest_key=key,
+    )
 
 
 def _policies(given: object) -> Policies:

@@ -42,6 +42,12 @@ class Seam:
         runtime = core.active()
         return runtime is not None and runtime.options.stream_usage
 
+    @property
+    def cache_diagnostics(self) -> bool:
+        """Whether the user allowed asking providers for their verdict on the prefix cache."""
+        runtime = core.active()
+        return runtime is not None and runtime.options.cache_diagnostics
+
     @guarded("seam.model_call")
     def model_call(
         self,

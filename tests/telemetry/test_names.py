@@ -22,8 +22,8 @@ from tests.telemetry.samples import (
     TOOL_START,
     VERDICT,
 )
-from touchdown.records import ContextShape, Output, Record, Segment, Start, Usage
-from touchdown.telemetry import attributes, metric_names
+from touchdown.records import ContextShape, Output, ProviderVerdict, Record, Segment, Start, Usage
+from touchdown.telemetry import attributes, metric_names, miss_names
 
 DOCS = Path(attributes.__file__).parents[2] / "docs" / "telemetry.md"
 ROW = re.compile(r"^\| `([^`]+)` \| ([^|]+) \| ([^|]+) \| (.+) \|$", re.MULTILINE)
@@ -41,7 +41,7 @@ def documented() -> Rows:
 
 def names_and_lines() -> dict[str, str]:
     """Every name, and the line under it."""
-    return _names_of(attributes) | _names_of(metric_names)
+    return _names_of(attributes) | _names_of(miss_names) | _names_of(metric_names)
 
 
 def _names_of(module: ModuleType) -> dict[str, str]:
@@ -87,6 +87,7 @@ OTHER_VALUES: dict[str, Any] = {
     "context": ContextShape(digest="other"),
     "output": Output(text_chars=1),
     "attempts": (),
+    "provider_verdict": ProviderVerdict("tools_changed", 7, 9, "answer_0"),
     "finish_reasons": ("length",),
     "request": {"seed": 4},
     "tags": {"other": "tag"},

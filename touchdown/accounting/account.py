@@ -50,6 +50,28 @@ class CallMiss:
 
 
 @dataclass(frozen=True, slots=True)
+class CauseAgreement:
+    """Calls with one cause, by who named it; the provider's are put into our words."""
+
+    agree: int = 0
+    differ: int = 0
+    provider_only: int = 0
+    ours_only: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """How a provider's verdicts on the cache compare with ours. Counts are calls."""
+
+    asked: int = 0
+    unchanged: int = 0
+    """Calls at which both say that nothing had changed."""
+    causes: Mapping[str, CauseAgreement] = field(default_factory=dict)
+    undecided: Mapping[str, int] = field(default_factory=dict)
+    """Reason to calls of which the provider could say nothing that can be compared."""
+
+
+@dataclass(frozen=True, slots=True)
 class CacheTotals:
     """Tokens that could have been read from the prefix cache, that were, and that were missed."""
 
@@ -57,6 +79,8 @@ class CacheTotals:
     read: int = 0
     missed: int = 0
     misses: tuple[CallMiss, ...] = ()
+    agreement: Agreement | None = None
+    """Where a provider was asked for its own verdicts (``cache_diagnostics``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,3 +227,5 @@ class Summary:
     by_name: Mapping[str, NameTotals] = field(default_factory=dict)
     forgotten: int = 0
     """Earlier tasks that are in no figure here, because a process keeps only so many."""
+    agreement: Agreement | None = None
+    """How the providers' verdicts on the cache compare with ours, where one was asked."""

@@ -135,6 +135,8 @@ class CallFacts:
     life: str | None = None
     """The life of the cache entry that this call wrote or read."""
     diagnosis: Diagnosis = Diagnosis("unknown")
+    changed: tuple[str, str] | None = None
+    """How the context differs from the base's: cause and detail, also where nothing was lost by it."""
     layer: PriceLayer | None = None
     misses: tuple[Miss, ...] = ()
     write: CacheWrite | None = None

@@ -48,6 +48,8 @@ class Fold:
         facts.shares = lay_shares(facts)
         facts.life = _life(facts)
         change = _change(facts)
+        if change is not None and change.cause is not None:
+            facts.changed = change.cause, change.detail
         facts.diagnosis = diagnose(facts, self._earlier.entry_for(facts), change)
         facts.compaction = _compaction(facts, change)
         facts.removed = _removed(facts)

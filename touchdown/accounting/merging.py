@@ -13,6 +13,7 @@ from touchdown.accounting.account import (
     TaskAccount,
     UsageTotals,
 )
+from touchdown.accounting.agreement import add_agreements
 from touchdown.records.verdict import Basis
 
 EXACT = Context(prec=120)
@@ -96,6 +97,7 @@ def add_accounts(first: TaskAccount, second: TaskAccount) -> TaskAccount:
             reusable=first.cache.reusable + second.cache.reusable,
             read=first.cache.read + second.cache.read,
             missed=first.cache.missed + second.cache.missed,
+            agreement=add_agreements([first.cache.agreement, second.cache.agreement]),
         ),
         models=add_models([*first.models, *second.models]),
     )

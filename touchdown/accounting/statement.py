@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from touchdown.accounting.account import Finding, Money, TaskAccount
+from touchdown.accounting.agreement import VERSION as PROVIDER_REASONS_VERSION
 from touchdown.accounting.bill import total_money
 from touchdown.accounting.cache_rules import VERSION as CACHE_RULES_VERSION
 from touchdown.accounting.facts import CallFacts
@@ -101,6 +102,7 @@ def _state(
             "unneeded_work": UNNEEDED_POLICY,
             **seen.policies.described,
             **_cache_policy(seen),
+            **_provider_reasons(seen),
         },
         not_observable=_not_observable(seen),
     )
@@ -110,6 +112,11 @@ def _cache_policy(seen: Evidence) -> dict[str, str]:
     """The policies that supplied cache figures where sources have none."""
     used = {facts.call.usage.cache_policy for facts in seen.calls} - {""}
     return {"cache_figures": ", ".join(sorted(used))} if used else {}
+
+
+def _provider_reasons(seen: Evidence) -> dict[str, str]:
+    asked = any(facts.call.provider_verdict is not None for facts in seen.calls)
+    return {"provider_verdicts": PROVIDER_REASONS_VERSION} if asked else {}
 
 
 def _money(folded: Folded, seen: Evidence) -> Money:

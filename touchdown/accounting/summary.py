@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 from decimal import Context, Decimal, localcontext
 
 from touchdown.accounting.account import NameTotals, Summary, TaskAccount
+from touchdown.accounting.agreement import add_agreements
 
 SHOWN = Context(prec=28)
 """Quotients are figures to show: they are rounded, and in no account."""
@@ -40,6 +41,7 @@ def _summary(roots: Sequence[TaskAccount], by: str) -> Summary:
         high_usd=_quotient(total, len(useful)),
         known_share=settled / total if total else None,
         spent_on_useless_usd=_total(useless),
+        agreement=add_agreements(account.cache.agreement for account in roots),
         by_name={name: _name_totals(found) for name, found in sorted(groups.items())},
     )
 

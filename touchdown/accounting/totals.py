@@ -13,6 +13,7 @@ from touchdown.accounting.account import (
     ToolTotals,
     UsageTotals,
 )
+from touchdown.accounting.agreement import total_agreement
 from touchdown.accounting.facts import CallFacts, Posting
 from touchdown.accounting.taxes.tax import Evidence
 from touchdown.accounting.toolbook import Execution
@@ -39,7 +40,7 @@ def total_usage(usages: Iterable[Usage]) -> UsageTotals:
 
 
 def total_cache(calls: Sequence[CallFacts]) -> CacheTotals:
-    """Tokens reusable, read and missed, and every miss with its call."""
+    """Tokens reusable, read and missed, every miss with its call, and what providers say."""
     found = [facts.diagnosis for facts in calls]
     return CacheTotals(
         reusable=sum(diagnosis.reusable or 0 for diagnosis in found),
@@ -50,6 +51,7 @@ def total_cache(calls: Sequence[CallFacts]) -> CacheTotals:
             for facts in calls
             for miss in facts.misses
         ),
+        agreement=total_agreement(calls),
     )
 
 

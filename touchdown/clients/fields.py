@@ -16,6 +16,13 @@ def get(source: object, name: str) -> object:
     return getattr(source, name, None)
 
 
+def has(source: object, name: str) -> bool:
+    """Whether a payload has this field at all, also where it is null."""
+    if isinstance(source, dict):
+        return name in source
+    return name in getattr(source, "model_fields_set", ())
+
+
 def fields_of(source: object) -> dict[str, Any]:
     """The declared fields of an SDK object, or a mapping: quicker where several are asked for."""
     return source if isinstance(source, dict) else getattr(source, "__dict__", NOTHING)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Mapping
+from typing import Any
 
 from touchdown.records import Attempt
 
@@ -70,6 +71,17 @@ def parts_of(options: object) -> dict[str, object]:
                 (key, value) for key, value in part.items() if type(value).__name__ not in ABSENT
             )
     return parts
+
+
+def with_field(options: Any, name: str, value: object) -> object:
+    """A copy of the options whose body says this too; what the host gave stays as it is."""
+    copied = options.model_copy() if hasattr(options, "model_copy") else options.copy()
+    extra = getattr(options, "extra_json", None)
+    if isinstance(extra, Mapping) and name in extra:  # it goes before what the method was given
+        copied.extra_json = {**extra, name: value}
+    else:
+        copied.json_data = {**(options.json_data or {}), name: value}
+    return copied
 
 
 def body_of(options: object, otherwise: Mapping[str, object]) -> Mapping[str, object]:

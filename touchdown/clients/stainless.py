@@ -14,6 +14,7 @@ from typing import Protocol
 
 import wrapt
 
+from touchdown.clients.comparing import Hold, LastAnswers
 from touchdown.clients.fields import text
 from touchdown.clients.inside import Inside
 from touchdown.clients.request import (
@@ -47,6 +48,11 @@ class Sdk(Protocol):
         """Last changes before the call is sent: declared options, the SDK's own tracing."""
         ...
 
+    def comparing(self, client: object, options: object, previous_id: str) -> object | None:
+        """A copy of the options that asks how the request differs, for the cache, from that of an earlier
+        answer (empty: there is none); ``None`` where that cannot be asked or the host does it itself."""
+        ...
+
     def watches(self, method: str, path: str) -> bool:
         """Whether the answer to such a request may end a model call."""
         ...
@@ -67,7 +73,7 @@ class Prepared:
         *,
         adopt: bool = False,
         hide_usage_chunk: bool = False,
-        hold: Callable[[CallObservation, object], bool | None] | None = None,
+        hold: Hold | None = None,
     ) -> None:
         self.options, self.adopt = options, adopt
         self.hide_usage_chunk, self.hold = hide_usage_chunk, hold
@@ -78,6 +84,7 @@ class Hooks:
 
     def __init__(self, sdk: Sdk, seam: Seam) -> None:
         self._sdk, self._seam = sdk, seam
+        self._last = LastAnswers()
         self._on = False
 
     def install(self, package: ModuleType) -> Undo:
@@ -167,11 +174,23 @@ class Hooks:
         )
         if seen is None:
             return None
+        if self._seam.cache_diagnostics:
+            body = self._compare(client, prepared, seen) or body
         seen.hide_usage_chunk = prepared.hide_usage_chunk
         seen.hold = prepared.hold
         seen.sent.body = body
         seen.sent.base_url = str(url)
         return seen, prepared
+
+    @guarded("clients.compare")
+    def _compare(
+        self, client: object, prepared: Prepared, seen: CallObservation
+    ) -> dict[str, object]:
+        """Ask the provider for its verdict on the cache at this call, as the user allowed."""
+        asking = self._sdk.comparing(client, prepared.options, self._last.before(seen, client))
+        prepared.options = prepared.options if asking is None else asking
+        prepared.hold = self._last.noting(seen, client, prepared.hold)
+        return parts_of(prepared.options)
 
     def _open_again(self, client: object, options: object) -> CallObservation | None:
         """A call that a middleware of the SDK makes with these options, after one that was answered."""

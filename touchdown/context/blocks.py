@@ -1,9 +1,11 @@
 """Blocks: the pieces of a request in the provider's cache order, with their content, inside the process."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from touchdown.records.answer import AnswerView
 from touchdown.records.context import SegmentKind
+from touchdown.records.provider import FIRST_CALL, NO_DIVERGENCE, NOT_TOLD, ProviderVerdict
 
 MEDIA_CHARS = 5_000
 """What an image or document counts for when only its bytes are known: about 1,250 tokens (estimated)."""
@@ -47,7 +49,23 @@ class RequestView:
     opaque: str | None = None
     previous_response_id: str = ""
     conversation: str = ""
+    compared_with: str | None = None
+    """Id of the answer that the provider is asked to compare this request with, for its verdict on the
+    cache; empty for a first call, ``None`` when it is not asked."""
     problems: list[str] = field(default_factory=list)
+
+    def verdict_in(self, answer: AnswerView) -> ProviderVerdict | None:
+        """What the answer says of the cache; ``None`` when nobody asked or there is no answer."""
+        told = answer.provider_verdict
+        if self.compared_with is None:
+            return None if told is None or told.reason == NO_DIVERGENCE else told
+        if not answer.response_id:
+            return None
+        if told is None:
+            told = ProviderVerdict(NOT_TOLD)
+        elif told.reason == NO_DIVERGENCE and not self.compared_with:
+            told = ProviderVerdict(FIRST_CALL)
+        return replace(told, compared_with=self.compared_with)
 
 
 def count_chars(content: object) -> int:

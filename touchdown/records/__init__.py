@@ -12,6 +12,7 @@ from touchdown.records.context import Segment as Segment
 from touchdown.records.gap import Figure as Figure
 from touchdown.records.gap import Gap as Gap
 from touchdown.records.gap import Settled as Settled
+from touchdown.records.provider import ProviderVerdict as ProviderVerdict
 from touchdown.records.step import StepStart as StepStart
 from touchdown.records.task import TaskRecord as TaskRecord
 from touchdown.records.tool import ToolCall as ToolCall

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from touchdown.records.call import Output
+from touchdown.records.provider import ProviderVerdict
 from touchdown.records.usage import Usage
 
 
@@ -20,6 +21,7 @@ class AnswerView:
     speed: str | None = None
     geography: str | None = None
     reported_usd: Decimal | None = None
+    provider_verdict: ProviderVerdict | None = None
     terminal: bool = True
     complete: bool = True
     """False for a stream that ended before its last event."""

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Literal
 
 from touchdown.records.context import ContextShape
+from touchdown.records.provider import ProviderVerdict
 from touchdown.records.usage import Usage
 
 CallStatus = Literal["ok", "error", "cancelled", "closed_early", "not_read", "not_started"]
@@ -134,6 +135,8 @@ class ModelCall:
     """Small request parameters by their name in the API (``max_tokens``, ``temperature``, ...)."""
     previous_response_id: str = ""
     conversation: str = ""
+    provider_verdict: ProviderVerdict | None = None
+    """What the provider says of its cache, where it was asked (``cache_diagnostics``)."""
     trace_id: str = ""
     span_id: str = ""
 

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 
 from touchdown.accounting.account import (
+    Agreement,
     CacheTotals,
     Money,
     NameTotals,
@@ -22,7 +23,9 @@ from touchdown.report.model import (
 )
 from touchdown.report.model_parts import (
     AgentRunReport,
+    AgreementReport,
     CacheReport,
+    CauseAgreementReport,
     ContextReport,
     FindingReport,
     MissReport,
@@ -62,6 +65,7 @@ def summary_of(account: TaskAccount) -> Summary:
         by_name={
             task.name: NameTotals(1, int(useful), total, cost, total if useless else Decimal(0))
         },
+        agreement=account.cache.agreement,
     )
 
 
@@ -138,7 +142,32 @@ def _cache(cache: CacheTotals) -> CacheReport:
         )
         for paid in cache.misses
     ]
-    return CacheReport(reusable=cache.reusable, read=cache.read, missed=cache.missed, misses=misses)
+    return CacheReport(
+        reusable=cache.reusable,
+        read=cache.read,
+        missed=cache.missed,
+        misses=misses,
+        agreement=_agreement(cache.agreement),
+    )
+
+
+def _agreement(found: Agreement | None) -> AgreementReport | None:
+    if found is None:
+        return None
+    return AgreementReport(
+        asked=found.asked,
+        unchanged=found.unchanged,
+        causes={
+            cause: CauseAgreementReport(
+                agree=one.agree,
+                differ=one.differ,
+                provider_only=one.provider_only,
+                ours_only=one.ours_only,
+            )
+            for cause, one in found.causes.items()
+        },
+        undecided=dict(found.undecided),
+    )
 
 
 def model_reports(account: TaskAccount) -> list[ModelReport]:
@@ -214,6 +243,7 @@ def _summary(summary: Summary) -> SummaryReport:
         known_share=summary.known_share,
         spent_on_useless_usd=summary.spent_on_useless_usd,
         by_name={name: _name(totals) for name, totals in summary.by_name.items()},
+        agreement=_agreement(summary.agreement),
     )
 
 

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from touchdown.report.model_parts import (
     AgentRunReport,
+    AgreementReport,
     Basis,
     CacheReport,
     ContextReport,
@@ -105,6 +106,8 @@ class SummaryReport(Part):
     known_share: Exact | None
     spent_on_useless_usd: Usd
     by_name: dict[Text, NameReport]
+    agreement: AgreementReport | None = None
+    """Null where no provider was asked for its own verdicts on the prefix cache."""
 
 
 class GroupReport(Part):

@@ -79,6 +79,27 @@ class MissReport(Part):
     where: WhereReport
 
 
+class CauseAgreementReport(Part):
+    """Calls with one cause of a miss, by who named it: both, each another one, or one of the two."""
+
+    agree: int
+    differ: int
+    provider_only: int
+    ours_only: int
+
+
+class AgreementReport(Part):
+    """A provider's own verdicts on the prefix cache beside ours. Counts are calls.
+
+    ``unchanged``: both say that nothing had changed; ``undecided``: the provider could not say, by reason.
+    """
+
+    asked: int
+    unchanged: int
+    causes: dict[Text, CauseAgreementReport]
+    undecided: dict[Text, int]
+
+
 class CacheReport(Part):
     """Tokens that could have been read, were read and were missed; new tokens are none of them."""
 
@@ -86,6 +107,8 @@ class CacheReport(Part):
     read: int
     missed: int
     misses: list[MissReport]
+    agreement: AgreementReport | None = None
+    """Null where no provider was asked for its own verdict."""
 
 
 class ContextReport(Part):

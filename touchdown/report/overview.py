@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from touchdown.accounting.account import Summary, TaskAccount
 from touchdown.accounting.merging import add_money
+from touchdown.report.agreement import agreement_lines
 from touchdown.report.bill import Entry, bill_lines
 from touchdown.report.format import column_places, count, percent, usd
 from touchdown.report.layout import (
@@ -59,6 +60,7 @@ class SummaryView:
         body = [
             *headline_lines(self.summary, width),
             *_where(self.summary, self.accounts, width),
+            *agreement_lines(self.summary.agreement, width),
             *_names(self.summary, width),
         ]
         return [crop(part, width) for part in [*body, *_note(body, width)]]

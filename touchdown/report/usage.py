@@ -1,6 +1,7 @@
 """Tokens by class, the prefix cache, and the make-up of the largest context."""
 
 from touchdown.accounting.account import CacheTotals, ContextTotals, TaskAccount, UsageTotals
+from touchdown.report.agreement import agreement_lines
 from touchdown.report.format import UNKNOWN, count, percent
 from touchdown.report.layout import Line, labelled, table
 from touchdown.report.text import clean
@@ -13,7 +14,12 @@ def token_lines(account: TaskAccount, width: int) -> list[Line]:
     if not account.model_calls:
         return []
     body = table(("tokens", "", ""), _classes(account.usage), width)
-    return [*body, *_cache(account.cache, width), *_context(account.context, width)]
+    return [
+        *body,
+        *_cache(account.cache, width),
+        *agreement_lines(account.cache.agreement, width),
+        *_context(account.context, width),
+    ]
 
 
 def input_tokens(usage: UsageTotals) -> int | None:

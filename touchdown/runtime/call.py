@@ -225,7 +225,6 @@ class CallObservation:
         start, runtime = self.start, self._runtime
         trace_id, span_id = ids_of(self._opened)
         sent_ns = start.sent_at_ns
-        offset = ANCHOR_NS
         events = self.raw if self.raw is not None and self.raw.is_event_stream else None
         first_ns = events.first_ns if events is not None else self.first_ns
         status: CallStatus = self._status
@@ -242,7 +241,7 @@ class CallObservation:
             provider=start.provider,
             vendor=self.vendor,
             sent_at_ns=sent_ns,
-            duration_ns=max(0, self._end_ns + offset - sent_ns),
+            duration_ns=max(0, self._end_ns + ANCHOR_NS - sent_ns),
             usage=_complete(answer, view, status),
             context=self._read_context(view, answer),
             host=start.host,
@@ -252,7 +251,7 @@ class CallObservation:
             response_model=answer.model,
             response_id=answer.response_id,
             stream=self.is_stream or events is not None,
-            first_chunk_ns=None if first_ns is None else first_ns + offset - sent_ns,
+            first_chunk_ns=None if first_ns is None else first_ns + ANCHOR_NS - sent_ns,
             chunks=self.chunks,
             attempts=self._attempts,
             output=answer.output,
@@ -267,6 +266,7 @@ class CallObservation:
             request=view.request,
             previous_response_id=view.previous_response_id,
             conversation=start.conversation or view.conversation,
+            provider_verdict=view.verdict_in(answer),
             trace_id=trace_id,
             span_id=span_id,
         )

@@ -27,6 +27,7 @@ class Options:
     """What ``instrument()`` was asked for and the capture side must know."""
 
     stream_usage: bool = False
+    cache_diagnostics: bool = False
     digest_key: bytes | None = None
 
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from opentelemetry.util.types import AttributeValue
 
-from touchdown.records import Attempt, ModelCall, Output, ToolRequest
+from touchdown.records import Attempt, ModelCall, Output, ProviderVerdict, ToolRequest
 from touchdown.telemetry import attributes as names
 from touchdown.telemetry.context_read import context_attributes, read_context
 from touchdown.telemetry.facts import (
@@ -59,6 +59,12 @@ _OUTPUT = (
     Fact("reasoning_chars", names.OUTPUT_REASONING_CHARS, COUNT),
     Fact("summary_chars", names.OUTPUT_SUMMARY_CHARS, COUNT),
 )
+_PROVIDER_VERDICT = (
+    Fact("reason", names.PROVIDER_REASON),
+    Fact("missed_tokens", names.PROVIDER_MISSED, WHOLE),
+    Fact("reusable_tokens", names.PROVIDER_REUSABLE, WHOLE),
+    Fact("compared_with", names.PROVIDER_COMPARED),
+)
 _TOOL_REQUESTS = (
     Column("name", names.OUTPUT_TOOL_NAMES),
     Column("call_id", names.OUTPUT_TOOL_IDS),
@@ -111,6 +117,7 @@ def call_attributes(call: ModelCall) -> dict[str, AttributeValue]:
     return {
         **context_attributes(call.context),
         **write_facts(_OUTPUT, call.output),
+        **(write_facts(_PROVIDER_VERDICT, call.provider_verdict) if call.provider_verdict else {}),
         **write_columns(_TOOL_REQUESTS, call.output.tool_requests),
         **_attempts(call),
         **_parameters(call),
@@ -126,6 +133,7 @@ def read_call(attributes: Attributes, began_ns: int, lasted_ns: int) -> ModelCal
     Errors: ``CutError`` when the span does not tell enough.
     """
     fields = read_facts(_FACTS, attributes)
+    verdict = read_facts(_PROVIDER_VERDICT, attributes)
     requests = tuple(ToolRequest(**one) for one in read_columns(_TOOL_REQUESTS, attributes))
     return ModelCall(
         **{"api": "", "operation": "", "provider": "", "vendor": "", "agent_id": "", **fields},
@@ -136,6 +144,7 @@ def read_call(attributes: Attributes, began_ns: int, lasted_ns: int) -> ModelCal
         output=Output(**read_facts(_OUTPUT, attributes), tool_requests=requests),
         attempts=tuple(Attempt(**one) for one in read_columns(_ATTEMPTS, attributes)),
         request=read_pairs(names.REQUEST_PARAMETERS, attributes),
+        provider_verdict=ProviderVerdict(**verdict) if verdict else None,
     )
 
 

@@ -4,6 +4,7 @@ from opentelemetry.util.types import AttributeValue
 
 from touchdown.records import CallVerdict, CostByClass, Miss
 from touchdown.telemetry import attributes as names
+from touchdown.telemetry import miss_names
 from touchdown.telemetry.context_read import share_attributes
 from touchdown.telemetry.known import known
 
@@ -56,17 +57,17 @@ def _misses(misses: tuple[Miss, ...]) -> dict[str, AttributeValue]:
     if not misses:
         return {}
     told: dict[str, AttributeValue] = {
-        names.MISS_CAUSES: [miss.cause for miss in misses],
-        names.MISS_TAXES: [miss.tax for miss in misses],
-        names.MISS_TOKENS: [miss.tokens for miss in misses],
-        names.MISS_SEGMENTS: [miss.segment for miss in misses],
-        names.MISS_POSITIONS: [miss.token for miss in misses],
-        names.MISS_KINDS: [miss.kind for miss in misses],
-        names.MISS_BASES: [miss.basis for miss in misses],
+        miss_names.CAUSES: [miss.cause for miss in misses],
+        miss_names.TAXES: [miss.tax for miss in misses],
+        miss_names.TOKENS: [miss.tokens for miss in misses],
+        miss_names.SEGMENTS: [miss.segment for miss in misses],
+        miss_names.POSITIONS: [miss.token for miss in misses],
+        miss_names.KINDS: [miss.kind for miss in misses],
+        miss_names.BASES: [miss.basis for miss in misses],
     }
     if any(miss.detail for miss in misses):
-        told[names.MISS_DETAILS] = [miss.detail for miss in misses]
+        told[miss_names.DETAILS] = [miss.detail for miss in misses]
     priced = [float(miss.usd) for miss in misses if miss.usd is not None]
     if len(priced) == len(misses):
-        told[names.MISS_USD] = priced
+        told[miss_names.USD] = priced
     return told

@@ -5,6 +5,8 @@ from types import ModuleType
 from typing import Any
 
 from touchdown.clients.anthropic.reader import READERS
+from touchdown.clients.fields import text
+from touchdown.clients.request import parts_of, with_field
 from touchdown.clients.stainless import Hooks, Prepared
 from touchdown.integration import CallReader, Seam, Undo
 
@@ -14,6 +16,9 @@ PLATFORMS = (("Bedrock", "aws.bedrock"), ("Vertex", "gcp.vertex_ai"))
 What Anthropic runs on another's cloud (``AnthropicAWS``, ``AnthropicFoundry``, ``AnthropicGoogleCloud``) is
 sold at its own list prices, and the SDK's own spans name ``anthropic``.
 """
+
+DIRECT = frozenset({"Anthropic", "AsyncAnthropic"})
+"""Clients of Anthropic's own API; the platforms' do not know every field of it."""
 
 OWN_SETTINGS = (
     "ANTHROPIC_OPEN_TELEMETRY_TRACES_CONTENT_MODE",
@@ -47,12 +52,31 @@ class AnthropicSdk:
             return Prepared(options, adopt=True)
         return Prepared(options.model_copy(update={"span_name": None}))
 
+    def comparing(self, client: object, options: object, previous_id: str) -> object | None:
+        """Ask for the provider's verdict on the cache, from the first call on: of Claude, at its own API.
+
+        Source: https://platform.claude.com/docs/en/build-with-claude/cache-diagnostics.md, 2026-11: the
+        Claude API only, and no beta header any more.
+        """
+        body = parts_of(options)
+        if "diagnostics" in body or not text(body, "model").startswith("claude-"):
+            return None
+        if not _is_direct(client):
+            return None
+        return with_field(options, "diagnostics", {"previous_message_id": previous_id or None})
+
     def watches(self, method: str, path: str) -> bool:
         """Nothing that is fetched ends a model call here."""
         return False
 
     def fetched(self, client: object, answer: object) -> None:
         """Nothing to do."""
+
+
+def _is_direct(client: object) -> bool:
+    """Whether this is the SDK's own client of that API, or a host's that is made of it."""
+    of_sdk = (kind for kind in type(client).__mro__ if kind.__module__.split(".")[0] == "anthropic")
+    return next((kind.__name__ for kind in of_sdk), "") in DIRECT
 
 
 def _traces_itself(client: object) -> bool:

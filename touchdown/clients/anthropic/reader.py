@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from touchdown.clients.anthropic.stream import MessageStreamReader
 from touchdown.clients.anthropic.usage import read_usage
+from touchdown.clients.anthropic.verdict import compared_with, read_verdict
 from touchdown.clients.fields import get, items, length, text
 from touchdown.clients.parameters import pick_request
 from touchdown.integration import AnswerView, Block, CallReader, Output, RequestView, ToolRequest
@@ -59,6 +60,7 @@ class MessagesReader:
             opaque=_opaque(body),
             previous_response_id=text(body.get("thread"), "previous_message_id"),
             conversation=text(body.get("container"), "id"),
+            compared_with=compared_with(body),
         )
 
     def read_answer(self, answer: object) -> AnswerView:
@@ -75,6 +77,7 @@ class MessagesReader:
             service_tier=text(usage, "service_tier") or None,
             speed=text(usage, "speed") or None,
             geography=text(usage, "inference_geo") or None,
+            provider_verdict=read_verdict(answer),
             text=tuple(text(block, "text") for block in content if text(block, "type") == "text"),
         )
 

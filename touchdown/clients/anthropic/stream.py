@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from touchdown.clients.anthropic.usage import read_usage
+from touchdown.clients.anthropic.verdict import last_verdict
 from touchdown.clients.fields import KEEP_TEXT_CHARS, get, length, text
 from touchdown.integration import AnswerView, Output, ToolRequest
 
@@ -14,6 +15,7 @@ class MessageStreamReader:
     message: object = None
     delta: object = None
     usage: object = None
+    last: object = None
     text_chars: int = 0
     reasoning_chars: int = 0
     summary_chars: int = 0
@@ -30,7 +32,7 @@ class MessageStreamReader:
         elif kind == "message_start":
             self.message = get(event, "message")
         elif kind == "message_delta":
-            self.delta, self.usage = get(event, "delta"), get(event, "usage")
+            self.delta, self.usage, self.last = get(event, "delta"), get(event, "usage"), event
         elif kind == "message_stop":
             self.stopped = True
         elif kind == "content_block_start":
@@ -73,6 +75,7 @@ class MessageStreamReader:
             service_tier=text(first, "service_tier") or None,
             speed=text(self.usage, "speed") or text(first, "speed") or None,
             geography=text(first, "inference_geo") or None,
+            provider_verdict=last_verdict(self.message, self.delta, self.last),
             complete=self.stopped,
             error_type=self.error,
             text=tuple(self.said) if self.text_chars <= KEEP_TEXT_CHARS else (),

@@ -1,9 +1,10 @@
-"""How an OpenAI request asks for caching: its mode, its breakpoints and how long they live."""
+"""How an OpenAI request asks for caching, its mode, breakpoints and lives, and the verdict in the answer."""
 
 from collections.abc import Mapping, Sequence
 
-from touchdown.clients.fields import get, text
+from touchdown.clients.fields import count, get, text
 from touchdown.integration import Block
+from touchdown.records.provider import ProviderVerdict
 
 MARKER = "prompt_cache_breakpoint"
 DEFAULT_LIFE = "30m"
@@ -26,3 +27,24 @@ def caching_of(body: Mapping[str, object], blocks: Sequence[Block]) -> str:
     if text(body.get("prompt_cache_options"), "mode") != "explicit":
         return "implicit"
     return "explicit" if any(block.cache_life for block in blocks) else "off"
+
+
+def compared_with(body: Mapping[str, object]) -> str | None:
+    """Id of the response to compare with; ``None`` when nothing is asked."""
+    return text(body.get("prompt_cache_options"), "comparison_response_id") or None
+
+
+def read_verdict(answer: object) -> ProviderVerdict | None:
+    """What a response says of the cache; ``None`` when it says nothing.
+
+    Source: openai 3.57.0 ``types/responses/response.py``, 2026-11-23.
+    """
+    told = get(answer, "prompt_cache_diagnostics")
+    reason = text(told, "reason") or text(told, "type")
+    if not reason:
+        return None
+    return ProviderVerdict(
+        reason,
+        missed_tokens=count(told, "cache_missed_tokens"),
+        reusable_tokens=count(told, "comparison_reusable_tokens"),
+    )

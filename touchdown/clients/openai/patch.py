@@ -2,16 +2,21 @@
 
 import re
 from types import ModuleType
-from typing import Any
 
+from touchdown.clients.fields import text
 from touchdown.clients.inside import follow, follow_raw
 from touchdown.clients.openai.background import BackgroundCalls, Fetch, provider_of
 from touchdown.clients.openai.reader import READERS, RESPONSES
-from touchdown.clients.request import parts_of, read_as_bytes
+from touchdown.clients.request import parts_of, path_of, read_as_bytes, with_field
 from touchdown.clients.stainless import Hooks, Prepared
 from touchdown.integration import CallReader, Seam, Undo
 
 LOOK_UPS = re.compile(r"get /responses/[^/]+|post /responses/[^/]+/cancel")
+DIAGNOSED = re.compile(r"gpt-(5\.[6-9]|[6-9])(?![0-9])")
+"""Models whose cache OpenAI diagnoses: GPT-5.6 and later.
+
+Source: https://developers.openai.com/api/docs/guides/prompt-caching/diagnostics.md, 2026-11.
+"""
 
 
 class OpenAiSdk:
@@ -43,7 +48,21 @@ class OpenAiSdk:
         asked = asked if isinstance(asked, dict) else {}
         if asked.get("include_usage") is not None:
             return Prepared(options)
-        return Prepared(_asking_usage(options, asked), hide_usage_chunk=True)
+        asking = with_field(options, "stream_options", {**asked, "include_usage": True})
+        return Prepared(asking, hide_usage_chunk=True)
+
+    def comparing(self, client: object, options: object, previous_id: str) -> object | None:
+        """Ask for the provider's verdict on the cache: of OpenAI's own API, from the second call on."""
+        body = parts_of(options)
+        given = body.get("prompt_cache_options")
+        given = given if isinstance(given, dict) else {}
+        asks_already = "comparison_response_id" in given
+        if asks_already or not previous_id or not DIAGNOSED.match(text(body, "model")):
+            return None
+        if self.provider_of(client) != "openai" or path_of(options, client) != "/responses":
+            return None
+        asked = {**given, "comparison_response_id": previous_id}
+        return with_field(options, "prompt_cache_options", asked)
 
     def watches(self, method: str, path: str) -> bool:
         """A response fetched or cancelled by its id may end a background call."""
@@ -60,12 +79,6 @@ class OpenAiSdk:
             follow_raw(response, Fetch(self.background, client))
         else:
             self.background.fetched(client, answer)
-
-
-def _asking_usage(options: Any, asked: dict[str, object]) -> object:
-    copied = options.model_copy() if hasattr(options, "model_copy") else options.copy()
-    copied.json_data = {**options.json_data, "stream_options": {**asked, "include_usage": True}}
-    return copied
 
 
 class OpenAiIntegration:

@@ -5,7 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from touchdown.clients.fields import either, get, items, length, text
-from touchdown.clients.openai.caching import caching_of, mark_breakpoints
+from touchdown.clients.openai.caching import (
+    caching_of,
+    compared_with,
+    mark_breakpoints,
+    read_verdict,
+)
 from touchdown.clients.openai.chat import MEDIA_PARTS, ROLES, tool_blocks
 from touchdown.clients.openai.usage import read_usage, reported_cost
 from touchdown.clients.parameters import pick_request
@@ -60,6 +65,7 @@ class ResponsesReader:
             conversation=conversation
             if isinstance(conversation, str)
             else text(conversation, "id"),
+            compared_with=compared_with(body),
         )
 
     def read_answer(self, answer: object) -> AnswerView:
@@ -76,6 +82,7 @@ class ResponsesReader:
             finish_reasons=("compaction",) if compacted else _finish_reasons(answer, status),
             service_tier=text(answer, "service_tier") or None,
             reported_usd=reported_cost(usage),
+            provider_verdict=read_verdict(answer),
             terminal=status not in RUNNING,
             complete=status not in RUNNING,
             error_type=text(get(answer, "error"), "code") or None,

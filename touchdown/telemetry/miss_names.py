@@ -1,0 +1,22 @@
+"""The attributes of cache misses: lists, with one item for each miss of a model call."""
+
+from typing import Final
+
+CAUSES: Final = "touchdown.cache.misses.causes"
+"""Cause of each miss."""
+TAXES: Final = "touchdown.cache.misses.taxes"
+"""Tax that each miss is charged to."""
+TOKENS: Final = "touchdown.cache.misses.tokens"
+"""Tokens of each miss."""
+SEGMENTS: Final = "touchdown.cache.misses.segments"
+"""Index of the segment at which each miss begins."""
+POSITIONS: Final = "touchdown.cache.misses.positions"
+"""Token position at which each miss begins."""
+KINDS: Final = "touchdown.cache.misses.kinds"
+"""Kind of the segment at which each miss begins."""
+DETAILS: Final = "touchdown.cache.misses.details"
+"""More on each miss, empty where there is none."""
+BASES: Final = "touchdown.cache.misses.bases"
+"""Basis of each miss: ``measured`` ``derived`` ``estimated``."""
+USD: Final = "touchdown.cache.misses.usd"
+"""What each miss was paid above the read rate; absent when one of them is unpriced."""
