@@ -5,9 +5,9 @@ from decimal import Decimal, localcontext
 
 import pytest
 
-from tests.prices.calls import make_call, ns, usage
+from tests.prices.calls import is_listed, make_call, ns, usage
 from touchdown.prices import PriceBook, Rates, Unpriced
-from touchdown.prices.terms import FREE_TOOLS, MULTIPLIERS
+from touchdown.prices.terms import DISPUTED, FREE_TOOLS, MULTIPLIERS
 
 BOOK = PriceBook()
 M = Decimal(1_000_000)
@@ -141,17 +141,58 @@ def test_batch_before_the_books_own_rows_is_half() -> None:
 
 
 def test_every_row_of_terms_names_its_source_and_day() -> None:
-    for row in (*MULTIPLIERS, *FREE_TOOLS):
+    for row in (*MULTIPLIERS, *FREE_TOOLS, *DISPUTED):
         assert row.source.startswith("https://")
         assert "(2026-" in row.source
+    for row in (*MULTIPLIERS, *FREE_TOOLS):
         assert row.since <= date(2026, 11, 23)
 
 
 def test_every_model_named_in_terms_is_in_the_book() -> None:
-    for row in MULTIPLIERS:
+    for row in (*MULTIPLIERS, *DISPUTED):
         listed = {m.id for p in BOOK.volume.providers if p.id == row.provider for m in p.models}
         unlisted = row.models - listed
         assert not unlisted or BOOK.version.startswith("genai-prices 0.1"), unlisted
+
+
+@pytest.mark.parametrize(
+    ("tokens", "price"), [(272_000, (2, Decimal("0.2"), 10)), (272_001, (4, Decimal("0.4"), 15))]
+)
+def test_a_long_prompt_of_gpt_6_is_dearer_as_a_whole(
+    tokens: int, price: tuple[Decimal, ...]
+) -> None:
+    if not is_listed("openai", "gpt-6-sol"):
+        pytest.skip("an older book")
+    found = rates("gpt-6-sol", "openai", usage=usage(uncached=1, cache_read=tokens - 1))
+    assert None not in (found.uncached, found.cache_read, found.output)
+    assert tuple(rate * M for rate in (found.uncached, found.cache_read, found.output)) == price  # type: ignore[operator]
+
+
+def test_a_premium_that_sources_disagree_on_is_an_estimate() -> None:
+    short, long = (
+        rates("claude-sonnet-4-5", usage=usage(uncached=tokens)) for tokens in (200_000, 200_001)
+    )
+    assert (short.basis, short.reason) == ("derived", None)
+    assert (long.basis, long.reason) == ("estimated", "sources_disagree")
+
+
+@pytest.mark.parametrize("told", [None, "flex"])
+def test_a_tier_that_was_asked_for_counts_only_as_it_is_told(told: str | None) -> None:
+    found = rates("gpt-5.4", "openai", request={"service_tier": "flex"}, service_tier=told)
+    if told is None:
+        assert (found.basis, found.reason) == ("estimated", "service_tier_not_reported")
+        assert found.uncached == rates("gpt-5.4", "openai").uncached
+    else:
+        assert (found.basis, found.reason) == ("derived", None)
+        assert found.uncached == rates("gpt-5.4", "openai", service_tier="flex").uncached
+
+
+@pytest.mark.parametrize(
+    ("vendor", "tier"), [("openai", "auto"), ("anthropic", "standard_only"), ("openai", "default")]
+)
+def test_asking_for_the_standard_tier_leaves_nothing_open(vendor: str, tier: str) -> None:
+    model = "gpt-5.4" if vendor == "openai" else "claude-opus-5"
+    assert rates(model, vendor, request={"service_tier": tier}).basis == "derived"
 
 
 def test_writes_by_life() -> None:

@@ -17,6 +17,8 @@ class Money:
 
     total_usd: Decimal = Decimal(0)
     work_usd: Decimal = Decimal(0)
+    within_work: Mapping[str, Decimal] = field(default_factory=dict)
+    """Parts of ``work_usd`` with an account of their own: ``server_tools``, ``prewarm``."""
     taxes: Mapping[str, Decimal] = field(default_factory=dict)
     unexplained_usd: Decimal = Decimal(0)
     complete: bool = True

@@ -28,6 +28,7 @@ def total_money(seen: Evidence) -> Money:
     return Money(
         total_usd=sum((posting.total or Decimal(0) for posting in postings), Decimal(0)),
         work_usd=sum((posting.work for posting in postings), Decimal(0)),
+        within_work=_by_name(posting.within_work for posting in postings),
         taxes=taxes,
         unexplained_usd=sum(unexplained.values(), Decimal(0)),
         complete=not gaps,

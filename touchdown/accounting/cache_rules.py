@@ -67,6 +67,7 @@ _CLAUDE_LEVELS = {
     "citations": "system",
     "tool_choice": "messages",
     "thinking": "messages",
+    "images": "messages",
 }
 _SNAPSHOT = r"(?:[-@]\d{8}|-latest)?"
 

@@ -47,6 +47,8 @@ class Posting:
     taxes: Mapping[str, Decimal] = field(default_factory=dict)
     unexplained: Mapping[str, Decimal] = field(default_factory=dict)
     """By reason."""
+    within_work: Mapping[str, Decimal] = field(default_factory=dict)
+    """Parts of ``work`` by account: they are in it, not beside it."""
 
 
 @dataclass(frozen=True, slots=True)

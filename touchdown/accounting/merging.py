@@ -35,6 +35,7 @@ def add_money(bills: Iterable[Money]) -> Money:
         return Money(
             total_usd=sum((bill.total_usd for bill in given), nothing),
             work_usd=sum((bill.work_usd for bill in given), nothing),
+            within_work=_added(bill.within_work for bill in given),
             taxes=_added(bill.taxes for bill in given),
             unexplained_usd=sum((bill.unexplained_usd for bill in given), nothing),
             complete=all(bill.complete for bill in given),

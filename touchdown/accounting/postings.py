@@ -9,6 +9,7 @@ from touchdown.accounting.facts import CallFacts, Missed, Posting, PriceLayer
 from touchdown.accounting.pricing import Bill, scale
 from touchdown.accounting.taxes.registry import UNEXPLAINED, tax_of
 from touchdown.accounting.taxes.tax import Claim
+from touchdown.accounting.work import parts_of_work
 from touchdown.prices.rates import Unpriced
 from touchdown.records import CostByClass
 
@@ -91,7 +92,8 @@ def post(facts: CallFacts, claims: Sequence[Claim]) -> Posting:
     for tax_id, usd in _claimed(facts, facts.bill, layer, claims):
         taxes[tax_id] += usd
         work -= usd
-    return Posting(layer.total, work, _paid(taxes), _paid(unexplained))
+    within = parts_of_work(facts.call, scaled_cost(facts), work)
+    return Posting(layer.total, work, _paid(taxes), _paid(unexplained), within)
 
 
 def _paid(accounts: dict[str, Decimal]) -> dict[str, Decimal]:

@@ -35,6 +35,7 @@ def pick_request(body: Mapping[str, object]) -> dict[str, str | int | float | bo
         ("output_config", "effort", "reasoning_effort"),
         ("stream_options", "include_usage", "include_usage"),
         ("prompt_cache_options", "ttl", "prompt_cache_ttl"),
+        ("prompt_cache_options", "prewarm", "prewarm"),
     ):
         nested = body.get(outer)
         value = nested.get(inner) if isinstance(nested, Mapping) else None

@@ -18,8 +18,11 @@ from touchdown.records import CostByClass, ModelCall
 LIST_ASSUMED = "price_assumed_list"
 HOST_UNKNOWN = "host_unknown"
 SIZE_UNKNOWN = "prompt_size_unknown"
+TIER_UNKNOWN = "service_tier_not_reported"
+"""Another tier was asked for, and the answer, whose tier is the one that counts, names none."""
 
 _STANDARD_TIERS = frozenset({"", "auto", "default", "standard", "on_demand"})
+_NOT_ASKED = _STANDARD_TIERS | {"standard_only"}
 _ANYWHERE = frozenset({"", "global", "not_available"})
 _ENTRIES = 4096
 
@@ -96,12 +99,17 @@ class PriceBook:
         usage = call.usage
         size = usage.input_tokens
         band = cell.band(size or 0)
-        if usage.cache_write and usage.cache_write.get("unknown"):
-            return band.assumed
+        doubts = []
         if size is None and cell.edges:
-            reason = ", ".join(filter(None, (band.rates.reason, SIZE_UNKNOWN)))
-            return replace(band.rates, basis="estimated", reason=reason)
-        return band.rates
+            doubts.append(SIZE_UNKNOWN)
+        if call.service_tier is None and _asks_for_tier(call):
+            doubts.append(TIER_UNKNOWN)
+        unstated = bool(usage.cache_write and usage.cache_write.get("unknown"))
+        rates = band.assumed if unstated else band.rates
+        if not doubts:
+            return rates
+        reason = ", ".join(filter(None, (rates.reason, *doubts)))
+        return replace(rates, basis="estimated", reason=reason)
 
     def price(self, call: ModelCall) -> CostByClass | Unpriced:
         """The cost of this call's usage, known classes only; unpriced when a billed class has no rate."""
@@ -212,6 +220,10 @@ class PriceBook:
 
 def _closest_first(rules: Iterable[Rule]) -> tuple[Rule, ...]:
     return tuple(sorted(rules, key=lambda rule: rule.closeness, reverse=True))
+
+
+def _asks_for_tier(call: ModelCall) -> bool:
+    return str(call.request.get("service_tier") or "").lower() not in _NOT_ASKED
 
 
 def conditions_of(call: ModelCall) -> tuple[Condition, ...]:

@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING
 from touchdown.prices.cost import EXACT
 from touchdown.prices.rates import Rates, Unpriced
 from touchdown.prices.schedule import Band, Cell, Ladder, Schedule, build_schedule
-from touchdown.prices.terms import FREE_TOOLS, MULTIPLIERS, Condition, free_tools, multiplier
+from touchdown.prices.terms import (
+    FREE_TOOLS,
+    MULTIPLIERS,
+    Condition,
+    disputed,
+    free_tools,
+    multiplier,
+)
 
 if TYPE_CHECKING:
     from genai_prices.types import ModelInfo, ModelPrice, PriceVariant
@@ -118,6 +125,8 @@ class Listing:
 
     def _band(self, card: "_Card", source: str, at: datetime) -> Band:
         reasons = [self.reason] if self.reason else []
+        if doubt := disputed(self.owner, self.model.id, card.input_tokens - 1):
+            reasons.append(doubt.why)
         if any(card.token(key) not in (None, card.token(base)) for key, base in _OTHER_MODALITIES):
             reasons.append(TEXT_ASSUMED)
         writes = self._writes(card)

@@ -33,6 +33,20 @@ class FreeTool:
     source: str
 
 
+@dataclass(frozen=True, slots=True)
+class Disputed:
+    """A premium on long prompts that one source has and another does not.
+
+    ``provider`` and ``models`` are ids of the price book; prompts above ``above_tokens`` are estimates.
+    """
+
+    provider: str
+    models: frozenset[str]
+    above_tokens: int
+    why: str
+    source: str
+
+
 MULTIPLIERS = (
     Multiplier(
         provider="anthropic",
@@ -87,6 +101,26 @@ FREE_TOOLS = (
         " (2026-11-23)",
     ),
 )
+
+
+DISPUTED = (
+    Disputed(
+        provider="anthropic",
+        models=frozenset({"claude-sonnet-4-5", "claude-sonnet-4-0"}),
+        above_tokens=200_000,
+        why="sources_disagree",
+        source="https://github.com/BerriAI/litellm model map: a window of 200,000 tokens, no such tier"
+        " (2026-11-23)",
+    ),
+)
+
+
+def disputed(provider: str, model: str, edge: int) -> Disputed | None:
+    """The row for this model's prices above so many tokens."""
+    for row in DISPUTED:
+        if row.provider == provider and model in row.models and edge >= row.above_tokens:
+            return row
+    return None
 
 
 def multiplier(provider: str, model: str, condition: Condition, on: date) -> Multiplier | None:

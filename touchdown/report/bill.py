@@ -46,7 +46,7 @@ def bill_lines(
     """
     entries = [*_entries(money), *([rest] if rest else [])]
     beside = [*_gaps(money, width), *_unexplained(money, width), *memo_lines(money.memo, width)]
-    beside += _reported(money, width)
+    beside += [*_within_work(money, width), *_reported(money, width)]
     if not money.complete and not any(entry.usd for entry in entries):
         return section(title, [line(f"{INDENT}total{GAP}{UNKNOWN}", "strong"), *beside])
     body = [*_statement(entries, money, width), *_unpaid(money, width), *beside]
@@ -155,6 +155,11 @@ def _gaps(money: Money, width: int) -> list[Line]:
 def _unexplained(money: Money, width: int) -> list[Line]:
     known = {why: amount for why, amount in money.unexplained_reasons.items() if amount}
     return labelled("unexplained:", _amounts(known), width, "faint") if known else []
+
+
+def _within_work(money: Money, width: int) -> list[Line]:
+    named = {name.replace("_", " "): amount for name, amount in money.within_work.items() if amount}
+    return labelled("in work:", _amounts(named), width, "faint") if named else []
 
 
 def _reported(money: Money, width: int) -> list[Line]:

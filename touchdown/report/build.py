@@ -114,6 +114,7 @@ def money_report(money: Money) -> MoneyReport:
         basis=dict(money.basis),
         unpriced_calls=money.unpriced_calls,
         reported_usd=money.reported_usd,
+        within_work=dict(money.within_work),
     )
 
 

@@ -42,6 +42,8 @@ class MoneyReport(Part):
     basis: dict[Text, Basis]
     unpriced_calls: int
     reported_usd: Usd | None
+    within_work: dict[Text, Usd] = Field(default_factory=dict)
+    """Parts of ``work_usd`` with an account of their own; they are in it, not beside it."""
 
 
 class TimeReport(Part):

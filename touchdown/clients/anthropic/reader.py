@@ -52,9 +52,7 @@ class MessagesReader:
         blocks.extend(_from_last_summary(said))
         return RequestView(
             blocks,
-            parameters={
-                name: body[name] for name in CACHE_PARAMETERS if body.get(name) is not None
-            },
+            parameters=_parameters(body, said),
             request=pick_request(body),
             caching=_caching(body, blocks),
             opaque=_opaque(body),
@@ -116,6 +114,19 @@ def read_output(content: list[object]) -> Output:
         elif kind == "compaction":
             summary_chars += length(get(block, "content"))
     return Output(text_chars, reasoning_chars, tuple(requests), summary_chars)
+
+
+def _parameters(body: Mapping[str, object], said: list[Block]) -> dict[str, object]:
+    """Parameters as sent, and whether the messages hold images: the first or last one counts like one."""
+    found = {name: body[name] for name in CACHE_PARAMETERS if body.get(name) is not None}
+    if any(_has_image(block.content) for block in said):
+        found["images"] = True
+    return found
+
+
+def _has_image(part: object) -> bool:
+    parts = [part, *items(get(part, "content"))]
+    return any(text(one, "type") == "image" for one in parts)
 
 
 def _from_last_summary(said: list[Block]) -> list[Block]:

@@ -91,6 +91,7 @@ FIELDS = (
     "output_tokens_details",
     "server_tool_use",
     "iterations",
+    "fallback_credit",
 )
 
 

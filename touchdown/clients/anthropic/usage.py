@@ -13,7 +13,7 @@ BESIDE_THE_TOTALS = frozenset({"compaction", "advisor_message"})
 Source: anthropic 2.13.0 ``types/beta/beta_usage.py`` and ``beta_advisor_message_iteration_usage.py``.
 """
 
-INPUT_FIELDS = ("input_tokens", "cache_creation_input_tokens", "cache_read_input_tokens")
+CREDIT = "a fallback credit lowered the bill by an amount that is not reported"
 
 
 def read_usage(usage: object, *, whole: bool = True) -> Usage:
@@ -35,7 +35,7 @@ def read_usage(usage: object, *, whole: bool = True) -> Usage:
         reasoning=reasoning,
         server_tools=_server_tools(usage),
         completeness=_completeness(output, whole),
-        problems=too_much_reasoning(reasoning, output) + _unknown_steps(usage),
+        problems=too_much_reasoning(reasoning, output) + _unknown_steps(usage) + _credit(usage),
         steps=_steps(usage),
     )
 
@@ -87,3 +87,12 @@ def _unknown_steps(usage: object) -> tuple[str, ...]:
     return tuple(
         f"how a {kind} step of usage.iterations is billed is not known" for kind in unknown
     )
+
+
+def _credit(usage: object) -> tuple[str, ...]:
+    """A redeemed credit lowers the bill to what the retry's model would have cost all along.
+
+    Source: anthropic 2.13.0 ``types/beta/beta_fallback_credit_usage.py``, 2026-11-23: no amount is told.
+    """
+    status = text(get(get(usage, "fallback_credit"), "status"), "type")
+    return (CREDIT,) if status == "redeemed" else ()
