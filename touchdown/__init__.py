@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from touchdown.api import instrument as instrument
     from touchdown.api import summary as summary
     from touchdown.api import uninstrument as uninstrument
+    from touchdown.live.outcomes import outcome as outcome
+    from touchdown.live.updates import on_update as on_update
+    from touchdown.runtime.limits import BudgetExceeded as BudgetExceeded
     from touchdown.tasks import Task as Task
     from touchdown.tasks import agent as agent
     from touchdown.tasks import current_task as current_task
@@ -28,6 +31,9 @@ _WHERE = {
     "summary": "touchdown.api",
     "uninstrument": "touchdown.api",
     "SpanProcessor": "touchdown.telemetry.foreign.processor",
+    "outcome": "touchdown.live.outcomes",
+    "on_update": "touchdown.live.updates",
+    "BudgetExceeded": "touchdown.runtime.limits",
     "Task": "touchdown.tasks",
     "agent": "touchdown.tasks",
     "current_task": "touchdown.tasks",

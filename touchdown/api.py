@@ -4,25 +4,28 @@ import importlib.metadata
 import os
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from touchdown.accounting.account import Summary
-from touchdown.accounting.policies import Policies, read_policies
+from touchdown.accounting.policies import configured_policies
 from touchdown.clients.registry import CLIENTS
 from touchdown.integration import Seam
 from touchdown.live.accountant import LiveAccountant
+from touchdown.live.budgets import BudgetGate
 from touchdown.live.journal import Journal
 from touchdown.live.run_folder import Run, RunFolder
 from touchdown.live.started import StartedCalls
 from touchdown.prices.book import PriceBook
-from touchdown.prices.config import find_config, load_config
 from touchdown.report import Receipt, SummaryView
 from touchdown.runtime import core
 from touchdown.runtime.arming import Armed, Arms, load_object
+from touchdown.runtime.budget import Budget
 from touchdown.runtime.ending import at_end, never_mind
 from touchdown.runtime.guard import disabled, failed, forget_warnings, warn_once
 from touchdown.runtime.joined import Joined
+from touchdown.runtime.limits import OnBudget, limits_of
 from touchdown.runtime.sinks import Sink
 from touchdown.telemetry.foreign.live import Beside
 from touchdown.telemetry.settled import settled_attributes
@@ -35,6 +38,9 @@ if TYPE_CHECKING:
 ENTRY_POINTS = "touchdown.integrations"
 EXIT_S = 2.0
 """How long the process may be held at its exit to deliver and send what is pending."""
+
+SETTLE_S = 2.0
+"""How long a call that a budget does not cover waits for the bills of those that ended before."""
 
 _lock = threading.RLock()
 _arms = Arms(Seam())
@@ -82,6 +88,13 @@ def instrument(
     cache_diagnostics: bool = False,
     prices: Iterable[Any] | None = None,
     policies: Mapping[str, Any] | None = None,
+    budget_usd: Decimal | float | None = None,
+    budget_tokens: int | None = None,
+    budget_seconds: float | None = None,
+    max_calls: int | None = None,
+    max_repeats: int | None = None,
+    on_budget: OnBudget = "raise",
+    unpriced: Literal["allow", "block"] = "allow",
 ) -> Instrumentation:
     """Capture model calls, tools and agents of this process. Call it once, early; twice changes nothing.
 
@@ -91,21 +104,11 @@ def instrument(
     how its request differs from the agent's one before: one more field in requests. ``prices`` are your
     own, each a mapping with the keys of a ``[[price]]`` table of ``touchdown.toml`` (``docs/prices.md``);
     ``policies`` state what only you can say, as its ``[[policy.oversized_model]]`` tables do. ``journal``
-    is a file (or ``TOUCHDOWN_JOURNAL``). ``TOUCHDOWN_DISABLED=1`` makes everything a no-op.
+    is a file (or ``TOUCHDOWN_JOURNAL``). Budgets are as in :func:`touchdown.task`, for the whole process.
+    ``TOUCHDOWN_DISABLED=1`` makes everything a no-op.
     """
     global _current
-    clients = (clients,) if isinstance(clients, str) else clients
-    asked: dict[str, Any] = {
-        "tracer_provider": tracer_provider,
-        "meter_provider": meter_provider,
-        "journal": journal,
-        "clients": None if clients is None else tuple(clients),
-        "integrations": integrations,
-        "stream_usage": stream_usage,
-        "cache_diagnostics": cache_diagnostics,
-        "prices": None if prices is None else tuple(prices),
-        "policies": policies,
-    }
+    asked = _read(locals().copy())  # the arguments, and nothing else yet
     chosen = _chosen(asked["clients"])
     with _lock:
         if _current is not None and _current._by_run and asked != _current._asked:
@@ -125,6 +128,15 @@ def instrument(
         _current = Instrumentation(runtime, _arm(chosen, integrations), asked)
         at_end(_at_exit)
         return _current
+
+
+def _read(asked: dict[str, Any]) -> dict[str, Any]:
+    """The options as they are compared and handed on. Errors: ``ValueError`` for what is no limit."""
+    clients = (asked["clients"],) if isinstance(asked["clients"], str) else asked["clients"]
+    asked["clients"] = None if clients is None else tuple(clients)
+    asked["prices"] = None if asked["prices"] is None else tuple(asked["prices"])
+    limits_of(asked)
+    return asked
 
 
 def join_run() -> bool:
@@ -154,10 +166,13 @@ def build_runtime(asked: dict[str, Any], folder: RunFolder | None = None) -> cor
     if folder is not None and run is not None:
         journals |= {run.journal, folder.new_journal()}
         folder.keep_prices(asked.get("prices") or ())
+    limits = limits_of(asked)
     book = PriceBook.configured(asked.get("prices") or ())
     for problem in book.problems:
         warn_once(f"prices:{problem}", "touchdown: %s", problem)
-    policies = _policies(asked.get("policies"))
+    policies, wrong = configured_policies(asked.get("policies"))
+    for line in wrong:
+        warn_once(f"policies:{line}", "touchdown: %s", line)
     accountant = LiveAccountant(
         book, *(Journal(path) for path in journals if path), policies=policies
     )
@@ -171,8 +186,13 @@ def build_runtime(asked: dict[str, Any], folder: RunFolder | None = None) -> cor
         Beside(),
     ]
     if folder is None or run is None:
-        return core.Runtime(accountant, sinks, _options(asked, _digest_key()))
-    return _below(folder, run, accountant, sinks, asked)
+        runtime = core.Runtime(accountant, sinks, _options(asked, _digest_key()))
+    else:
+        runtime = _below(folder, run, accountant, sinks, asked)
+    whole = None if limits is None else Budget("the process", limits)
+    settle_pending = partial(runtime.delivery.drain, SETTLE_S)
+    runtime.gate = BudgetGate(book, whole, settle_pending, runtime.note_refused)
+    return runtime
 
 
 def _below(
@@ -201,17 +221,185 @@ def _options(asked: dict[str, Any], key: bytes | None, stream_usage: bool = Fals
     )
 
 
-def _policies(given: object) -> Policies:
-    """Those given in code, else those of ``touchdown.toml``."""
-    if given is not None:
-        policies, problems = read_policies(given, "policies=")
+def _digest_key() -> bytes | None:
+    key = os.environ.get("TOUCHDOWN_DIGEST_KEY", "").encode()
+    return key[:64] or None
+
+
+def _settled(accountant: LiveAccountant, task_id: str) -> dict[str, Any]:
+    """The settled ledger of a task as attributes of its span."""
+    account = accountant.settled(task_id)
+    return {} if account is None else settled_attributes(account)
+
+
+def _arm(clients: tuple[str, ...], integrations: bool) -> tuple[str, ...]:
+    """Arm these clients, and the installed integrations; hands back all that was armed."""
+    loads: dict[str, Callable[[], Any]] = {
+        host: partial(_make, partial(load_object, CLIENTS[host])) for host in clients
+    }
+    try:
+        for entry in importlib.metadata.entry_points(group=ENTRY_POINTS) if integrations else ():
+            loads.setdefault(entry.name, partial(_make, entry.load))
+    except Exception:
+        failed("entry points")
+    for host, load in loads.items():
+        _arms.arm(host, load, quiet=host not in clients)
+    return tuple(loads)
+
+
+def _make(load: Callable[[], Any]) -> Any:
+    made = load()
+    return made() if isinstance(made, type) else made
+
+
+def uninstrument(self) -> None:
+    """Give every patched attribute back and close what was opened."""
+    if self.active:
+        uninstrument()
+
+
+def instrument(
+    *,
+    tracer_provider: "TracerProvider | None" = None,
+    meter_provider: "MeterProvider | None" = None,
+    journal: str | os.PathLike[str] | None = None,
+    clients: Iterable[str] | None = None,
+    integrations: bool = True,
+    stream_usage: bool = False,
+    cache_diagnostics: bool = False,
+    prices: Iterable[Any] | None = None,
+    policies: Mapping[str, Any] | None = None,
+    budget_usd: Decimal | float | None = None,
+    budget_tokens: int | None = None,
+    budget_seconds: float | None = None,
+    max_calls: int | None = None,
+    max_repeats: int | None = None,
+    on_budget: OnBudget = "raise",
+    unpriced: Literal["allow", "block"] = "allow",
+) -> Instrumentation:
+    """Capture model calls, tools and agents of this process. Call it once, early; twice changes nothing.
+
+    ``clients`` names the LLM clients to capture (all that are installed by default); an unknown name
+    raises ``ValueError``. ``stream_usage=True`` asks chat streams for their usage where the caller did
+    not, and hides the extra chunk. ``cache_diagnostics=True`` has Anthropic and OpenAI say with each answer
+    how its request differs from the agent's one before: one more field in requests. ``prices`` are your
+    own, each a mapping with the keys of a ``[[price]]`` table of ``touchdown.toml`` (``docs/prices.md``);
+    ``policies`` state what only you can say, as its ``[[policy.oversized_model]]`` tables do. ``journal``
+    is a file (or ``TOUCHDOWN_JOURNAL``). Budgets are as in :func:`touchdown.task`, for the whole process.
+    ``TOUCHDOWN_DISABLED=1`` makes everything a no-op.
+    """
+    global _current
+    asked = _read(locals().copy())  # the arguments, and nothing else yet
+    chosen = _chosen(asked["clients"])
+    with _lock:
+        if _current is not None and _current._by_run and asked != _current._asked:
+            uninstrument()  # `touchdown run` came first, without options: the program's own hold
+        if _current is not None:
+            if asked != _current._asked:
+                warn_once(
+                    "instrument:twice",
+                    "touchdown: already instrumented; the new options change nothing",
+                )
+            return _current
+        if disabled():
+            return Instrumentation(None, (), asked)
+        forget_warnings()
+        runtime = build_runtime(asked, RunFolder.current())
+        core.activate(runtime)
+        _current = Instrumentation(runtime, _arm(chosen, integrations), asked)
+        at_end(_at_exit)
+        return _current
+
+
+def _read(asked: dict[str, Any]) -> dict[str, Any]:
+    """The options as they are compared and handed on. Errors: ``ValueError`` for what is no limit."""
+    clients = (asked["clients"],) if isinstance(asked["clients"], str) else asked["clients"]
+    asked["clients"] = None if clients is None else tuple(clients)
+    asked["prices"] = None if asked["prices"] is None else tuple(asked["prices"])
+    limits_of(asked)
+    return asked
+
+
+def join_run() -> bool:
+    """Instrument a process below ``touchdown run``, unless its program did so; false when turned off."""
+    with _lock:
+        if _current is None:
+            instrument()._by_run = True
+        return _current is not None
+
+
+def arm_clients() -> Callable[[], None]:
+    """Patch the clients alone, for as long as a test captures; hands back what undoes it."""
+    return partial(_arms.disarm, _arm(tuple(CLIENTS), integrations=False))
+
+
+def _chosen(clients: tuple[str, ...] | None) -> tuple[str, ...]:
+    unknown = [name for name in clients or () if name not in CLIENTS]
+    if unknown:
+        raise ValueError(f"unknown client {unknown[0]!r} in clients=; known: {', '.join(CLIENTS)}")
+    return tuple(CLIENTS) if clients is None else clients
+
+
+def build_runtime(asked: dict[str, Any], folder: RunFolder | None = None) -> core.Runtime:
+    """Accountant, journals, price book and sinks, wired together, and to the run of ``folder``."""
+    run = folder.read() if folder is not None else None
+    journals = {asked.get("journal") or os.environ.get("TOUCHDOWN_JOURNAL")}
+    if folder is not None and run is not None:
+        journals |= {run.journal, folder.new_journal()}
+        folder.keep_prices(asked.get("prices") or ())
+    limits = limits_of(asked)
+    book = PriceBook.configured(asked.get("prices") or ())
+    for problem in book.problems:
+        warn_once(f"prices:{problem}", "touchdown: %s", problem)
+    policies, wrong = configured_policies(asked.get("policies"))
+    for line in wrong:
+        warn_once(f"policies:{line}", "touchdown: %s", line)
+    accountant = LiveAccountant(
+        book, *(Journal(path) for path in journals if path), policies=policies
+    )
+    sinks: list[Sink] = [
+        SpanSink(
+            tracer_provider=asked.get("tracer_provider"),
+            meter_provider=asked.get("meter_provider"),
+            settled=partial(_settled, accountant),
+            traceparent=run.traceparent if run is not None else "",
+        ),
+        Beside(),
+    ]
+    if folder is None or run is None:
+        runtime = core.Runtime(accountant, sinks, _options(asked, _digest_key()))
     else:
-        path = find_config()
-        content = load_config(path)[0].get("policy") if path is not None else None
-        policies, problems = read_policies(content, str(path))
-    for problem in problems:
-        warn_once(f"policies:{problem}", "touchdown: %s", problem)
-    return policies
+        runtime = _below(folder, run, accountant, sinks, asked)
+    whole = None if limits is None else Budget("the process", limits)
+    settle_pending = partial(runtime.delivery.drain, SETTLE_S)
+    runtime.gate = BudgetGate(book, whole, settle_pending, runtime.note_refused)
+    return runtime
+
+
+def _below(
+    folder: RunFolder,
+    run: Run,
+    accountant: LiveAccountant,
+    sinks: list[Sink],
+    asked: dict[str, Any],
+) -> core.Runtime:
+    """The runtime of a process below ``touchdown run``: in its task, under its key."""
+    key = bytes.fromhex(run.digest_key)
+    accountant.fold(run.task)
+    try:
+        sinks.append(StartedCalls(folder.new_starts()))
+    except OSError:
+        failed("writing the starts of calls")
+    options = _options(asked, key, run.stream_usage)
+    return core.Runtime(accountant, sinks, options, Joined(run.task, key, first=folder.is_first()))
+
+
+def _options(asked: dict[str, Any], key: bytes | None, stream_usage: bool = False) -> core.Options:
+    return core.Options(
+        stream_usage=stream_usage or bool(asked.get("stream_usage")),
+        cache_diagnostics=bool(asked.get("cache_diagnostics")),
+        digest_key=key,
+    )
 
 
 def _digest_key() -> bytes | None:
@@ -227,10 +415,12 @@ def _settled(accountant: LiveAccountant, task_id: str) -> dict[str, Any]:
 
 def _arm(clients: tuple[str, ...], integrations: bool) -> tuple[str, ...]:
     """Arm these clients, and the installed integrations; hands back all that was armed."""
-    loads: dict[str, Callable[[], Any]] = {host: partial(_load, CLIENTS[host]) for host in clients}
+    loads: dict[str, Callable[[], Any]] = {
+        host: partial(_make, partial(load_object, CLIENTS[host])) for host in clients
+    }
     try:
         for entry in importlib.metadata.entry_points(group=ENTRY_POINTS) if integrations else ():
-            loads.setdefault(entry.name, partial(_load_entry, entry))
+            loads.setdefault(entry.name, partial(_make, entry.load))
     except Exception:
         failed("entry points")
     for host, load in loads.items():
@@ -238,7 +428,7 @@ def _arm(clients: tuple[str, ...], integrations: bool) -> tuple[str, ...]:
     return tuple(loads)
 
 
-def _load(path: str) -> Any:
+def _load_client(path: str) -> Any:
     made: Any = load_object(path)
     return made()
 

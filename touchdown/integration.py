@@ -16,12 +16,16 @@ from touchdown.records import Output as Output
 from touchdown.records import ToolRequest as ToolRequest
 from touchdown.records import Usage as Usage
 from touchdown.runtime import core
+from touchdown.runtime.admission import Admission as Admission
+from touchdown.runtime.admission import Asked as Asked
 from touchdown.runtime.arming import UnsuitableError as UnsuitableError
 from touchdown.runtime.call import CallObservation as CallObservation
 from touchdown.runtime.guard import Guard as Guard
 from touchdown.runtime.guard import guarded as guarded
 from touchdown.runtime.guard import warn_once as warn_once
 from touchdown.runtime.identity import new_id, now_ns
+from touchdown.runtime.limits import BudgetExceeded as BudgetExceeded
+from touchdown.runtime.place import Place, current_place
 from touchdown.runtime.reading import CallReader as CallReader
 from touchdown.runtime.reading import StreamReader as StreamReader
 from touchdown.runtime.step import StepObservation as StepObservation
@@ -32,7 +36,10 @@ Undo = Callable[[], None]
 
 
 class Seam:
-    """What an integration may say. Every method gives ``None`` when touchdown is off; none raises."""
+    """What an integration may say. Every method gives ``None`` when touchdown is off.
+
+    None raises but ``admit``, which is asked before a call is sent and stops it by raising.
+    """
 
     __slots__ = ()
 
@@ -48,6 +55,23 @@ class Seam:
         runtime = core.active()
         return runtime is not None and runtime.options.cache_diagnostics
 
+    def admit(self, asked: Asked) -> Admission | None:
+        """Reserve what a call may take in its budgets; ``None`` when it has none. Before ``model_call``.
+
+        Call it where an exception reaches the user. Hand what you get to ``model_call``; ``release`` it
+        when nothing is sent after all.
+        Errors: :class:`BudgetExceeded`, or what the user's ``on_budget`` raises: the call must not be sent.
+        """
+        runtime = core.active()
+        gate = None if runtime is None else runtime.gate
+        if runtime is None or gate is None:
+            return None
+        here = current_place()
+        if not (gate.budgets or (here is not None and here.task.budgets)):
+            return None
+        place = _place(runtime)
+        return None if place is None else gate.admit(place, asked)
+
     @guarded("seam.model_call")
     def model_call(
         self,
@@ -60,12 +84,13 @@ class Seam:
         port: int | None = None,
         conversation: str = "",
         adopt: bool = False,
+        admission: Admission | None = None,
     ) -> CallObservation | None:
         """A model call is being sent. Close what you get with ``finish`` or ``fail``."""
         runtime = core.active()
         if runtime is None:
             return None
-        place = runtime.place()
+        place = runtime.place() if admission is None else admission.place
         start = CallStart(
             id=new_id("call"),
             task_id=place.task.id,
@@ -80,7 +105,7 @@ class Seam:
             conversation=conversation or place.task.record.conversation,
             adopt=adopt,
         )
-        return CallObservation(runtime, reader, start, place, vendor)
+        return CallObservation(runtime, reader, start, place, vendor, admission)
 
     @guarded("seam.tool_call")
     def tool_call(
@@ -109,6 +134,11 @@ class Seam:
     def agent_run(self, name: str) -> StepObservation | None:
         """An agent begins: model calls and tools inside what you get belong to it."""
         return open_step("agent", name, source="integration")
+
+
+@guarded("seam.place")
+def _place(runtime: core.Runtime) -> Place | None:
+    return runtime.place()
 
 
 @runtime_checkable

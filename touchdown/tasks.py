@@ -1,6 +1,7 @@
 """What users write: ``task()``, ``@agent``, ``@tool`` and ``current_task()``."""
 
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from functools import partial
 from types import TracebackType
 from typing import Any, Literal, TypeVar, cast, overload
@@ -12,6 +13,7 @@ from touchdown.runtime.decorated import Decorated, name_of
 from touchdown.runtime.driving import drive
 from touchdown.runtime.guard import failed as note_failed
 from touchdown.runtime.guard import guarded
+from touchdown.runtime.limits import Limits, OnBudget, read_limits
 from touchdown.runtime.place import TaskState, current_place
 from touchdown.runtime.step import StepObservation, open_step
 from touchdown.runtime.task_run import TaskRun
@@ -48,6 +50,8 @@ class Task:
             return TaskAccount(
                 task=self._state.record, not_observable={"*": "touchdown is not instrumented"}
             )
+        if self._state.record.refused_calls and not self._state.closed:
+            runtime.deliver_record(self._state.record)
         return runtime.account(self._state.record)
 
     def receipt(self) -> Receipt:
@@ -84,12 +88,14 @@ class Task:
 class TaskScope:
     """What ``task(...)`` gives: a context manager, sync and async, and a decorator."""
 
-    def __init__(self, name: str | None, fields: Mapping[str, Any]) -> None:
-        self._name, self._fields = name, fields
+    def __init__(
+        self, name: str | None, fields: Mapping[str, Any], limits: Limits | None = None
+    ) -> None:
+        self._name, self._fields, self._limits = name, fields, limits
         self._entered: list[TaskRun] = []
 
     def __enter__(self) -> Task:
-        run = TaskRun(self._name or "task", self._fields)
+        run = TaskRun(self._name or "task", self._fields, self._limits)
         run.__enter__()
         self._entered.append(run)
         return Task(run.state, run.runtime)
@@ -123,10 +129,10 @@ class TaskScope:
         self.__exit__(kind, error, tb)
 
     def __call__(self, function: F) -> F:
-        name, fields = self._name or name_of(function), self._fields
+        name, fields, limits = self._name or name_of(function), self._fields, self._limits
 
         def in_task(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
-            return drive(partial(wrapped, *args, **kwargs), TaskRun(name, fields))
+            return drive(partial(wrapped, *args, **kwargs), TaskRun(name, fields, limits))
 
         return cast("F", Decorated(function, in_task))
 
@@ -147,6 +153,13 @@ def task(
     tags: Mapping[str, str] | None = None,
     user: str = "",
     conversation: str = "",
+    budget_usd: Decimal | float | None = None,
+    budget_tokens: int | None = None,
+    budget_seconds: float | None = None,
+    max_calls: int | None = None,
+    max_repeats: int | None = None,
+    on_budget: OnBudget = "raise",
+    unpriced: Literal["allow", "block"] = "allow",
 ) -> TaskScope: ...
 
 
@@ -156,16 +169,22 @@ def task(
     tags: Mapping[str, str] | None = None,
     user: str = "",
     conversation: str = "",
+    **budget: Any,
 ) -> Any:
     """A task: what a cost is a cost of. Use it in ``with``, in ``async with``, or as a decorator.
 
     Everything that happens inside belongs to it. A task inside a task counts in its parent.
     ``conversation`` becomes ``gen_ai.conversation.id``; ``tags`` go to the span and to reports.
+    ``budget_usd``, ``budget_tokens``, ``budget_seconds`` and ``max_calls`` are what its model calls may take,
+    those of tasks inside it too, and ``max_repeats`` how often in a row one agent may make the same call;
+    ``on_budget`` says what becomes of a call that would take more (``docs/budgets.md``).
+    Errors: ``ValueError`` for what is no limit.
     """
     fields = {"tags": dict(tags or {}), "user": user, "conversation": conversation}
+    limits = read_limits(**budget)
     if _is_function(name):
-        return TaskScope(None, fields)(name)
-    return TaskScope(name, fields)
+        return TaskScope(None, fields, limits)(name)
+    return TaskScope(name, fields, limits)
 
 
 @overload

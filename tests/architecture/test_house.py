@@ -28,6 +28,7 @@ LAYERS = (
 )
 
 PUBLIC_NAMES = {
+    "BudgetExceeded",
     "Instrumentation",
     "SpanProcessor",
     "Task",
@@ -36,6 +37,8 @@ PUBLIC_NAMES = {
     "current_task",
     "flush",
     "instrument",
+    "on_update",
+    "outcome",
     "summary",
     "task",
     "tool",

@@ -1,10 +1,12 @@
 """Middleware of the anthropic SDK: what it sends again is billed by what was sent, call by call."""
 
+from contextlib import nullcontext
 from typing import Any
 
 import anthropic
 import pytest
 
+import touchdown
 from tests.clients.apis import BETA, REPLY, plain
 from tests.clients.conftest import Desk, make_client
 from touchdown.testing import Fault, Reply, capture
@@ -171,3 +173,17 @@ def test_an_answer_that_middleware_kept_costs_nothing(desk: Desk) -> None:
     assert alone == sent.usage.output
     assert (unsent.status, unsent.usage.problems) == ("not_started", ("nothing was sent",))
     client.close()
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+def test_a_budget_stops_what_a_middleware_sends_again(desk: Desk, streamed: bool) -> None:
+    desk.script(REFUSAL)
+    with make_client("anthropic", desk.url("anthropic"), middleware=[falls_back()]) as client:
+        before = len(desk.provider.requests)
+        # Within a stream this middleware logs what stops it and hands the refusal on.
+        stopped = nullcontext() if streamed else pytest.raises(touchdown.BudgetExceeded)
+        with capture() as seen, touchdown.task("one call", max_calls=1) as task, stopped:
+            ask(client, streamed)
+        assert len(desk.provider.requests) - before == 1
+        assert [call.model for call in seen.calls] == [ASK["model"]]
+        assert task.totals.refused_calls == 1

@@ -86,6 +86,8 @@ def test_a_full_call() -> None:
         "gen_ai.client.inference.operation.input_tokens": [(1_000, ANSWERED)],
         "gen_ai.client.inference.operation.output_tokens": [(50, ANSWERED)],
         "touchdown.cost": [(0.0265, ANSWERED)],
+        "touchdown.context.size": [(1_000, ANSWERED)],
+        "touchdown.cache.hit_share": [(pytest.approx(8 / 9), ANSWERED)],
     }
 
 

@@ -39,6 +39,15 @@ def whole(goal: str) -> int:
     return bare(goal)
 
 
+def decide(exceeded: touchdown.BudgetExceeded) -> None:
+    raise exceeded
+
+
+@touchdown.task("limited", budget_usd=2.00, budget_tokens=10, max_calls=3, on_budget=decide)
+def limited(goal: str) -> str:
+    return goal
+
+
 @touchdown.task("goal", tags={"team": "a"}, user="u", conversation="c")
 async def later(goal: str) -> str:
     return await review(goal)
@@ -52,6 +61,11 @@ def test_types_survive() -> None:
         total: int = whole("goal")
         with touchdown.task("by hand") as task:
             name: str = task.name
+        updates = touchdown.on_update(lambda changed: print(changed[0].task.name), every=2.0)
+        skipped: int = updates.skipped
+        updates.cancel()
+        touchdown.outcome(task.id, useful=True, reason=limited("fine"))
+        assert skipped == 0
         assert (number, found, said, total, name) == (3, "x", ["a", "b"], 4, "by hand")
         assert {tool.name for tool in seen.tools} == {"bare", "search"}
 

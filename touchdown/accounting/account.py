@@ -163,6 +163,8 @@ class TaskAccount:
     tool_calls: int = 0
     agents: int = 0
     failed_calls: int = 0
+    refused_calls: int = 0
+    """Calls that a budget did not let be sent; they are no model calls."""
     attempts_retried: int = 0
     retry_backoff_s: float = 0.0
     usage: UsageTotals = UsageTotals()

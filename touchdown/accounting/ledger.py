@@ -1,5 +1,6 @@
 """The ledger of one root task and its child tasks: records in, verdicts and accounts out."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Context as DecimalContext
 from decimal import Decimal, localcontext
@@ -10,6 +11,7 @@ from touchdown.accounting.completeness import compared, with_gaps
 from touchdown.accounting.contexts import Contexts
 from touchdown.accounting.facts import CallFacts
 from touchdown.accounting.fold import Fold
+from touchdown.accounting.judging import judged
 from touchdown.accounting.policies import NO_POLICIES, Policies
 from touchdown.accounting.settlement import settle
 from touchdown.accounting.statement import Folded, state_account, state_part, with_children
@@ -21,6 +23,7 @@ from touchdown.records import (
     ModelCall,
     Record,
     Settled,
+    TaskOutcome,
     TaskRecord,
     Told,
     ToolCall,
@@ -49,6 +52,7 @@ class Ledger:
         self._clashes: set[str] = set()
         self._gaps: set[Gap] = set()
         self._settled: dict[str, Settled] = {}
+        self._outcomes: defaultdict[str, set[TaskOutcome]] = defaultdict(set)
         self._last: tuple[int, str] | None = None
         self._stale = False
         self._contexts = Contexts(self._calls)
@@ -77,10 +81,12 @@ class Ledger:
         with localcontext(EXACT):
             return self._qualified(state_account(self._folded(), now_ns, task_id), task_id)
 
-    def note(self, known: Gap | Settled) -> None:
-        """Take in what is known of records that are not there; accounts then say it."""
+    def note(self, known: Gap | Settled | TaskOutcome) -> None:
+        """Take in what is known beside the records: what is missing, and how tasks turned out."""
         if isinstance(known, Gap):
             self._gaps.add(known)
+        elif isinstance(known, TaskOutcome):
+            self._outcomes[known.task_id].add(known)
         else:
             self._settled[known.task_id] = known
 
@@ -118,7 +124,10 @@ class Ledger:
             self._fold, self._tools, self._tasks, self._runs, self._prices, self._policies
         )
         clashes = frozenset(self._clashes)
-        return Folded(seen, self._runs, self._tasks, clashes, self._prices.version)
+        tasks = self._tasks
+        if self._outcomes:
+            tasks = {id: judged(task, self._outcomes.get(id, ())) for id, task in tasks.items()}
+        return Folded(seen, self._runs, tasks, clashes, self._prices.version)
 
     def verdict(self, call_id: str) -> CallVerdict | None:
         """What the ledger now says of one call; ``None`` for a call it does not know."""
@@ -190,7 +199,7 @@ def refold(told: Iterable[Told], prices: Prices, policies: Policies = NO_POLICIE
     ledger = Ledger(prices, policies)
     records: list[Record] = []
     for one in told:
-        if isinstance(one, Gap | Settled):
+        if isinstance(one, Gap | Settled | TaskOutcome):
             ledger.note(one)
         else:
             records.append(one)

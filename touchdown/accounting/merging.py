@@ -90,6 +90,7 @@ def add_accounts(first: TaskAccount, second: TaskAccount) -> TaskAccount:
         tool_calls=first.tool_calls + second.tool_calls,
         agents=first.agents + second.agents,
         failed_calls=first.failed_calls + second.failed_calls,
+        refused_calls=first.refused_calls + second.refused_calls,
         attempts_retried=first.attempts_retried + second.attempts_retried,
         retry_backoff_s=first.retry_backoff_s + second.retry_backoff_s,
         usage=add_usage([first.usage, second.usage]),

@@ -4,6 +4,8 @@ import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
+from touchdown.prices.config import find_config, load_config
+
 
 @dataclass(frozen=True, slots=True)
 class OversizedModel:
@@ -43,6 +45,16 @@ NO_POLICIES = Policies()
 
 _KEYS = tuple(field.name for field in fields(OversizedModel))
 _MEND = 'write model = "..." and cheaper = "..." below [[policy.oversized_model]]'
+
+
+def configured_policies(given: object) -> tuple[Policies, tuple[str, ...]]:
+    """Those given in code, else those of ``touchdown.toml``; and one line for each that cannot be used."""
+    if given is not None:
+        return read_policies(given, "policies=")
+    path = find_config()
+    if path is None:
+        return NO_POLICIES, ()
+    return read_policies(load_config(path)[0].get("policy"), str(path))
 
 
 def read_policies(content: object, place: str) -> tuple[Policies, tuple[str, ...]]:

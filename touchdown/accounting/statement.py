@@ -49,7 +49,9 @@ def state_account(folded: Folded, now_ns: int | None, task_id: str | None) -> Ta
     tasks = None if whole else with_children(task.id, folded.tasks)
     seen = folded.seen if tasks is None else of_tasks(folded.seen, tasks)
     runs = [run for run in folded.runs.values() if tasks is None or run.task_id in tasks]
-    return _state(folded, task, seen, runs, _wall_s(task, now_ns))
+    account = _state(folded, task, seen, runs, _wall_s(task, now_ns))
+    within = [one for one in folded.tasks.values() if tasks is None or one.id in tasks]
+    return replace(account, refused_calls=sum(one.refused_calls for one in within))
 
 
 def state_part(folded: Folded, calls: Sequence[CallFacts], name: str) -> TaskAccount:

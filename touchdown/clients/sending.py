@@ -58,11 +58,14 @@ class Sending:
 
     # -- its attempts ------------------------------------------------------------------------
 
-    @guarded("clients.attempt")
     def attempt(self, open_another: Callable[[], CallObservation | None]) -> None:
-        """An attempt goes out: the first, one after a failure, or another call after an answer."""
+        """An attempt goes out: the first, one after a failure, or another call after an answer.
+
+        Raises only what a budget raises: then it is not sent.
+        """
         if self._failed is not None:
-            self.slept(*self._failed)
+            with QUIET:
+                self.slept(*self._failed)
         elif self._answered is not None:
             self._end()
             answer, self._answered = self._answered(), None

@@ -8,7 +8,7 @@ the body as it is sent), ``_attempt_request`` (the same, where the SDK has middl
 
 import inspect
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from types import ModuleType
 from typing import Protocol
 
@@ -26,7 +26,7 @@ from touchdown.clients.request import (
     with_options,
 )
 from touchdown.clients.sending import Aside, Sending
-from touchdown.integration import CallObservation, CallReader, Seam, Undo, guarded
+from touchdown.integration import Asked, CallObservation, CallReader, Seam, Undo, guarded
 
 Wrapped = Callable[..., object]
 
@@ -155,32 +155,54 @@ class Hooks:
         sending.settle(answer)
         return answer
 
-    @guarded("clients.open")
     def _open(self, client: object, options: object) -> tuple[CallObservation, Prepared] | None:
+        """A call is to be sent. Raises only what a budget raises: then it is not."""
+        ready = self._prepare(client, options)
+        if ready is None:
+            return None
+        prepared, asked, url = ready
+        admission = self._seam.admit(asked)
+        seen = self._seam.model_call(
+            asked.reader,
+            vendor=asked.vendor,
+            provider=asked.provider,
+            model=asked.model,
+            host=asked.host,
+            port=asked.port,
+            adopt=prepared.adopt,
+            admission=admission,
+        )
+        if seen is None:
+            if admission is not None:
+                admission.release()
+            return None
+        body: Mapping[str, object] = asked.body
+        if self._seam.cache_diagnostics:
+            body = self._compare(client, prepared, seen) or body
+        seen.hide_usage_chunk = prepared.hide_usage_chunk
+        seen.hold = prepared.hold
+        seen.sent.body = body
+        seen.sent.base_url = url
+        return seen, prepared
+
+    @guarded("clients.open")
+    def _prepare(self, client: object, options: object) -> tuple[Prepared, Asked, str] | None:
         reader = self._sdk.reader_for(method_of(options), path_of(options, client))
         if reader is None:
             return None
         prepared = self._sdk.prepare(client, options, self._seam)
         body = parts_of(prepared.options)
         url = getattr(client, "base_url", None)
-        seen = self._seam.model_call(
-            reader,
+        asked = Asked(
+            reader=reader,
             vendor=self._sdk.vendor,
             provider=self._sdk.provider_of(client),
             model=text(body, "model"),
             host=str(getattr(url, "host", "") or ""),
             port=port_of(url),
-            adopt=prepared.adopt,
+            body=body,
         )
-        if seen is None:
-            return None
-        if self._seam.cache_diagnostics:
-            body = self._compare(client, prepared, seen) or body
-        seen.hide_usage_chunk = prepared.hide_usage_chunk
-        seen.hold = prepared.hold
-        seen.sent.body = body
-        seen.sent.base_url = str(url)
-        return seen, prepared
+        return prepared, asked, str(url)
 
     @guarded("clients.compare")
     def _compare(

@@ -6,12 +6,13 @@ from dataclasses import replace
 
 from touchdown.accounting.account import CacheTotals, Summary, TaskAccount
 from touchdown.accounting.completeness import with_dropped
+from touchdown.accounting.judging import judged
 from touchdown.accounting.ledger import Ledger
 from touchdown.accounting.policies import NO_POLICIES, Policies
 from touchdown.accounting.summary import summarize
 from touchdown.live.journal import Journal
 from touchdown.prices.rates import Prices
-from touchdown.records import CallVerdict, ModelCall, Record, TaskRecord
+from touchdown.records import CallVerdict, ModelCall, Record, TaskOutcome, TaskRecord
 from touchdown.runtime.guard import warn_once
 from touchdown.runtime.identity import now_ns
 
@@ -49,6 +50,9 @@ class LiveAccountant:
         self._whole: OrderedDict[str, None] = OrderedDict()
         self._dropped: defaultdict[str, Counter[str]] = defaultdict(Counter)
         """By root: how many records of which task were lost."""
+        self._changes: OrderedDict[str, int] = OrderedDict()
+        """By root, latest last: the number of its latest change."""
+        self._changed = 0
         self._done_calls = self._forgotten = 0
 
     def fold(self, record: Record) -> CallVerdict | None:
@@ -57,6 +61,47 @@ class LiveAccountant:
             journal.write(record)  # first: the process may be killed while a price book loads
         with self._lock:
             return self._fold(record)
+
+    def judge(self, told: TaskOutcome) -> bool:
+        """Take in how a task turned out, and keep it in the journals; false when nothing is known of it."""
+        for journal in self._journals:
+            journal.write(told)
+        with self._lock:
+            root = self._roots.get(told.task_id, told.task_id)
+            if root in self._closed and root == told.task_id:
+                account = self._closed[root]
+                self._closed[root] = replace(account, task=judged(account.task, [told]))
+                return True
+            ledger = self._ledgers.get(root)
+            if ledger is None:
+                return False
+            ledger.note(told)
+            self._note_change(root)
+            return True
+
+    @property
+    def keeps(self) -> bool:
+        """Whether there is a journal."""
+        return bool(self._journals)
+
+    def changed_since(self, mark: int) -> tuple[int, list[TaskAccount]]:
+        """The accounts of the root tasks that changed after ``mark``, and the mark of now; 0 is all."""
+        with self._lock:
+            news = []
+            for root, number in reversed(self._changes.items()):
+                if number <= mark:
+                    break
+                news.append(root)
+            found = [self._account_of(root) for root in reversed(news) if root in self._ledgers]
+            return self._changed, found
+
+    def _account_of(self, root: str) -> TaskAccount:
+        return self._with_dropped(self._ledgers[root].account(now_ns()), root, root)
+
+    def _note_change(self, root: str) -> None:
+        self._changed += 1
+        self._changes[root] = self._changed
+        self._changes.move_to_end(root)
 
     def _fold(self, record: Record) -> CallVerdict | None:
         root = self._root_of(record)
@@ -79,6 +124,7 @@ class LiveAccountant:
             self._dropped[root][record.task_id] += 1
             return None
         verdict = ledger.add(record)
+        self._note_change(root)
         if isinstance(record, TaskRecord) and record.id == root and record.duration_ns is not None:
             self._note_closed(root)
         return verdict
@@ -103,6 +149,7 @@ class LiveAccountant:
         self._closed[root] = self._with_dropped(ledger.account(), root, root)
         self._whole[root] = None
         self._dropped.pop(root, None)
+        self._changes.pop(root, None)
         for task in ledger.tasks:
             self._roots.pop(task.id, None)
         if len(self._whole) > MAX_WHOLE:
@@ -189,6 +236,7 @@ class LiveAccountant:
             still = [t for t in ledger.tasks if t.duration_ns is None and not t.implicit]
             for task in still:
                 self._ledgers.setdefault(root, Ledger(self._prices, self._policies)).add(task)
+        self._changes = OrderedDict()
         for journal in self._journals:
             journal.after_fork()
 

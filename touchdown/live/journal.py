@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from touchdown.records import AgentRun, ModelCall, Record, TaskRecord, ToolCall
+from touchdown.records import AgentRun, Kept, ModelCall, TaskOutcome, TaskRecord, ToolCall
 from touchdown.runtime.guard import warn_once
 
 FORMAT = "touchdown.journal/1"
@@ -19,7 +19,7 @@ MOST_BYTES = 4 * 1024**3
 """A journal that is this large does not grow any more; ``TOUCHDOWN_JOURNAL_MAX_BYTES`` sets another size."""
 
 KINDS: dict[str, type[Any]] = {
-    kind.__name__: kind for kind in (ModelCall, ToolCall, AgentRun, TaskRecord)
+    kind.__name__: kind for kind in (ModelCall, ToolCall, AgentRun, TaskRecord, TaskOutcome)
 }
 
 
@@ -55,7 +55,7 @@ class Journal:
             self._append(descriptor, HEAD)
         return descriptor
 
-    def write(self, record: Record) -> None:
+    def write(self, record: Kept) -> None:
         """Append one record; each line is one write, so that processes can share a file."""
         with self._lock:
             if self._descriptor is None:
@@ -143,7 +143,7 @@ def _why_foreign(path: Path) -> str | None:
     )
 
 
-def read_journal(path: str | os.PathLike[str]) -> Iterator[Record]:
+def read_journal(path: str | os.PathLike[str]) -> Iterator[Kept]:
     """The records of a journal, in the order they were written; what a crash cut off is passed over.
 
     Errors: :class:`JournalError` names the file and line of anything else that cannot be read.
@@ -159,7 +159,7 @@ def read_journal(path: str | os.PathLike[str]) -> Iterator[Record]:
 
 def decode_lines(
     lines: Iterable[tuple[int, bytes]], refuse: Callable[[int, JournalError], None]
-) -> Iterator[Record]:
+) -> Iterator[Kept]:
     """The records of a journal's numbered lines. A line that cannot be read is handed to ``refuse``."""
     following = iter(lines)
     number, line = next(following, (0, b""))
@@ -181,7 +181,7 @@ def _is_json(line: bytes) -> bool:
 
 def _decoded(
     number: int, line: bytes, refuse: Callable[[int, JournalError], None]
-) -> Iterator[Record]:
+) -> Iterator[Kept]:
     try:
         record = _decode_line(line)
     except JournalError as error:
@@ -191,7 +191,7 @@ def _decoded(
         yield record
 
 
-def _decode_line(line: bytes) -> Record | None:
+def _decode_line(line: bytes) -> Kept | None:
     """The record on a line; ``None`` for the line that names the format."""
     try:
         fields = msgspec.json.decode(line)
@@ -199,7 +199,7 @@ def _decode_line(line: bytes) -> Record | None:
             if fields["journal"] != FORMAT:
                 raise JournalError(f"journal format {fields['journal']!r}; this reads {FORMAT}")
             return None
-        record: Record = msgspec.convert(fields["record"], KINDS[fields["kind"]], strict=False)
+        record: Kept = msgspec.convert(fields["record"], KINDS[fields["kind"]], strict=False)
         return record
     except (msgspec.MsgspecError, KeyError, TypeError, UnicodeDecodeError, RecursionError) as error:
         raise JournalError(f"not a line of a journal ({error})") from error

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import msgspec
 
-from touchdown.records import CallStart, ContextShape, ModelCall, Record, Start, Usage
+from touchdown.records import CallStart, ContextShape, Kept, ModelCall, Start, Usage
 
 UNSEEN = "the end of the call was not seen: its process was killed, or ran on"
 
@@ -47,7 +47,7 @@ def read_starts(path: Path) -> Iterator[CallStart]:
 
 
 def unfinished(
-    starts: Iterable[CallStart], records: Iterable[Record], now_ns: int
+    starts: Iterable[CallStart], records: Iterable[Kept], now_ns: int
 ) -> list[ModelCall]:
     """The calls that began and have no record: of unknown usage, so that no total passes for complete."""
     ended = {record.id for record in records if isinstance(record, ModelCall)}

@@ -14,6 +14,7 @@ from touchdown.records.gap import Gap as Gap
 from touchdown.records.gap import Settled as Settled
 from touchdown.records.provider import ProviderVerdict as ProviderVerdict
 from touchdown.records.step import StepStart as StepStart
+from touchdown.records.task import TaskOutcome as TaskOutcome
 from touchdown.records.task import TaskRecord as TaskRecord
 from touchdown.records.tool import ToolCall as ToolCall
 from touchdown.records.usage import Completeness as Completeness
@@ -29,5 +30,8 @@ Record = ModelCall | ToolCall | AgentRun | TaskRecord
 Start = CallStart | StepStart | TaskRecord
 """What a sink is given when something began; a task begins as its own record without a duration."""
 
-Told = Record | Gap | Settled
+Kept = Record | TaskOutcome
+"""What a journal keeps."""
+
+Told = Kept | Gap | Settled
 """What a source of recorded work tells: records, and what it knows of those that are missing."""

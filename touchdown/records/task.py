@@ -8,6 +8,21 @@ Outcome = Literal["useful", "useless", "unknown"]
 
 
 @dataclass(frozen=True, slots=True)
+class TaskOutcome:
+    """How a task turned out, told by its id, when it was known; it holds over what the task said itself.
+
+    ``None`` says nothing of that field. Of several the one told last holds, field by field.
+    Units: ``said_at_ns`` nanoseconds since the epoch.
+    """
+
+    task_id: str
+    said_at_ns: int
+    outcome: Outcome | None = None
+    reason: str = ""
+    score: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class TaskRecord:
     """One task, written when it opens (``duration_ns`` is ``None``) and again when it changes or closes.
 
@@ -29,6 +44,8 @@ class TaskRecord:
     error_type: str | None = None
     trace_id: str = ""
     span_id: str = ""
+    refused_calls: int = 0
+    """Model calls that a budget did not let be sent."""
     revision: int = 0
     """Counts up with every change: of several forms of one task the latest holds."""
 

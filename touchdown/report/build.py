@@ -82,6 +82,7 @@ def _task(account: TaskAccount) -> TaskReport:
         model_calls=account.model_calls,
         tool_calls=account.tool_calls,
         agents=account.agents,
+        refused_calls=account.refused_calls,
         usage=usage_report(account.usage),
         money=money_report(account.money),
         time=_whole_time(account.wall_s),

@@ -70,6 +70,7 @@ class TaskReport(Part):
     model_calls: int
     tool_calls: int
     agents: int
+    refused_calls: int = 0
     usage: UsageReport
     money: MoneyReport
     time: TimeReport

@@ -103,6 +103,8 @@ def _troubles(account: TaskAccount, width: int) -> list[Line]:
     troubles = []
     if account.failed_calls:
         troubles.append(f"{count(account.failed_calls, 'model call')} failed")
+    if account.refused_calls:
+        troubles.append(f"{count(account.refused_calls, 'call')} refused by the budget")
     if account.attempts_retried:
         slept = (
             f", {duration(account.retry_backoff_s)} of back-off" if account.retry_backoff_s else ""

@@ -4,11 +4,12 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from touchdown.context.blocks import RequestView
 from touchdown.records import AnswerView, Attempt, CallStart, ContextShape, ModelCall, Usage
 from touchdown.records.call import CallStatus
+from touchdown.runtime.admission import Admission
 from touchdown.runtime.core import Runtime, ids_of
 from touchdown.runtime.guard import failed, qualified_name
 from touchdown.runtime.identity import ANCHOR_NS, this_process
@@ -16,6 +17,7 @@ from touchdown.runtime.inside import Inside
 from touchdown.runtime.place import Place
 from touchdown.runtime.raw import RawBody, read_raw
 from touchdown.runtime.reading import CallReader, StreamReader
+from touchdown.runtime.unreported import with_problems
 
 UNREADABLE = Usage(problems=("answer not readable",))
 
@@ -39,6 +41,7 @@ class CallObservation:
 
     __slots__ = (
         "__weakref__",
+        "_admission",
         "_answer",
         "_attempts",
         "_end_ns",
@@ -64,8 +67,15 @@ class CallObservation:
     )
 
     def __init__(
-        self, runtime: Runtime, reader: CallReader, start: CallStart, place: Place, vendor: str
+        self,
+        runtime: Runtime,
+        reader: CallReader,
+        start: CallStart,
+        place: Place,
+        vendor: str,
+        admission: Admission | None = None,
     ) -> None:
+        self._admission = admission
         self._runtime = runtime
         self.reader = reader
         self.start = start
@@ -178,11 +188,16 @@ class CallObservation:
 
     def deliver(self) -> None:
         """Read the payloads and hand the record on."""
-        self._runtime.settle(self.record(), self._opened)
+        record = self.record()
+        verdict = self._runtime.settle(record, self._opened)
+        if self._admission is not None:
+            self._admission.settle(record, verdict)
 
     def drop(self) -> None:
         """The queue was full."""
         self._runtime.note_dropped(self.start.task_id)
+        if self._admission is not None:
+            self._admission.settle(None, None)
 
     def record(self) -> ModelCall:
         """The finished record; what cannot be read is unknown in it, with the reason."""
@@ -242,7 +257,7 @@ class CallObservation:
             vendor=self.vendor,
             sent_at_ns=sent_ns,
             duration_ns=max(0, self._end_ns + ANCHOR_NS - sent_ns),
-            usage=_complete(answer, view, status),
+            usage=with_problems(answer, view, status),
             context=self._read_context(view, answer),
             host=start.host,
             port=start.port,
@@ -270,31 +285,3 @@ class CallObservation:
             trace_id=trace_id,
             span_id=span_id,
         )
-
-
-def _complete(answer: AnswerView, view: RequestView, status: CallStatus) -> Usage:
-    """The usage with everything that is wrong or missing said in it."""
-    problems = tuple(view.problems) + answer.usage.problems
-    if answer.usage.completeness == "none" and not answer.usage.problems:
-        problems += (_why_no_usage(view, status),)
-    return (
-        answer.usage
-        if problems == answer.usage.problems
-        else replace(answer.usage, problems=problems)
-    )
-
-
-def _why_no_usage(view: RequestView, status: CallStatus) -> str:
-    if status == "error":
-        return "the call failed"
-    if status == "not_started":
-        return "nothing was sent"
-    if view.request.get("background") and status != "ok":
-        return "the background response was not fetched after it ended"
-    if status == "cancelled":
-        return "the call was cancelled"
-    if status in ("closed_early", "not_read"):
-        return "the stream was not read to its end"
-    if view.request.get("stream") and not view.request.get("include_usage", True):
-        return "the stream was asked for without usage (stream_options.include_usage)"
-    return "the answer reports no usage"

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from touchdown.accounting.account import TaskAccount
 from touchdown.context.tracker import ContextTracker
 from touchdown.records import AgentRun, CallVerdict, Record, Start, TaskRecord
+from touchdown.runtime.admission import Gate
 from touchdown.runtime.delivery import Delivery
 from touchdown.runtime.guard import failed, warn
 from touchdown.runtime.implicit import ImplicitTasks
@@ -20,6 +21,8 @@ from touchdown.runtime.joined import Joined
 from touchdown.runtime.place import Place, TaskState, current_place
 from touchdown.runtime.sinks import Accountant, Opened, Sink
 from touchdown.runtime.trackers import Trackers
+
+REFUSED_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,9 @@ class Runtime:
         self.delivery = Delivery(tend=self.implicit.close_idle)
         self._trackers = Trackers()
         self._scope_key = self.options.digest_key or secrets.token_bytes(16)
+        self.closed = False
+        self.gate: Gate | None = None
+        """Asked before each call that has a budget; set by the wiring."""
 
     # -- where the caller stands ------------------------------------------------------------
 
@@ -151,6 +157,16 @@ class Runtime:
         """Queue a record that is finished already."""
         self.delivery.put(_Finished(self, record, opened or []))
 
+    def note_refused(self, task: TaskState) -> None:
+        """A budget did not let a call of this task be sent. Told at once, then at most once a second."""
+        now_s = time.monotonic()
+        with task.lock:
+            task.change(refused_calls=task.record.refused_calls + 1)
+            if now_s - task.refused_s < REFUSED_S:
+                return
+            task.refused_s = now_s
+        self.deliver_record(task.record)
+
     def tracker(self, task: TaskState, agent_id: str) -> ContextTracker:
         """The context of one agent; behind the queue only."""
         return self._trackers.of(task, agent_id)
@@ -181,6 +197,7 @@ class Runtime:
 
     def close(self, timeout_s: float = 2.0) -> None:
         """End the implicit tasks, deliver everything, let the sinks go."""
+        self.closed = True
         deadline = time.monotonic() + timeout_s
         self.implicit.close_idle(all_of_them=True)
         ended = self._joined.ended() if self._joined is not None else None
@@ -207,8 +224,9 @@ class Runtime:
         self.implicit.forget()
         self._trackers = Trackers()
         self.accountant.after_fork()
-        if self._joined is not None:
-            self._joined.after_fork()
+        for held in (self.gate, self._joined):
+            if held is not None:
+                held.after_fork()
 
 
 class _Finished:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from touchdown.records import TaskRecord
+from touchdown.runtime.budget import Budget
 from touchdown.runtime.identity import new_id, now_ns
 
 
@@ -23,6 +24,10 @@ class TaskState:
     """Calls and steps under way; counted for implicit tasks only."""
     begun: int = 0
     """And all that there were."""
+    budgets: tuple[Budget, ...] = ()
+    """Its own, then those of the tasks around it."""
+    refused_s: float = 0.0
+    """When its record was last told because a call was refused; seconds of the steady clock."""
     lock: threading.RLock = field(default_factory=threading.RLock)
     """Re-entrant: a stream that the garbage collector drops ends inside whatever runs."""
 
@@ -75,4 +80,10 @@ def new_task(
         **fields,  # type: ignore[arg-type]
     )
     key = parent.digest_key if parent else (digest_key or secrets.token_bytes(16))
-    return TaskState(record, parent.root_id if parent else identity, key, last_ns=started)
+    return TaskState(
+        record,
+        parent.root_id if parent else identity,
+        key,
+        last_ns=started,
+        budgets=parent.budgets if parent else (),
+    )

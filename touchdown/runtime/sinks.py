@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from touchdown.accounting.account import Summary, TaskAccount
-from touchdown.records import CallVerdict, Record, Start, TaskRecord
+from touchdown.records import CallVerdict, Record, Start, TaskOutcome, TaskRecord
 
 
 class Opened(Protocol):
@@ -68,6 +68,19 @@ class Accountant(Protocol):
 
     def settled(self, task_id: str) -> TaskAccount | None:
         """The account of a task by its id; ``None`` when nothing is known of it."""
+        ...
+
+    def judge(self, told: TaskOutcome) -> bool:
+        """Take in how a task turned out; false when nothing is known of that task."""
+        ...
+
+    @property
+    def keeps(self) -> bool:
+        """Whether records are written to a journal."""
+        ...
+
+    def changed_since(self, mark: int) -> tuple[int, list[TaskAccount]]:
+        """The accounts of the root tasks that changed after ``mark``, and the mark of now."""
         ...
 
     def close(self) -> None:

@@ -6,16 +6,18 @@ from types import TracebackType
 from typing import Any
 
 from touchdown.runtime import core
-from touchdown.runtime.guard import guarded, qualified_name
+from touchdown.runtime.budget import Budget
+from touchdown.runtime.guard import guarded, qualified_name, warn_once
 from touchdown.runtime.identity import now_ns, this_process
 from touchdown.runtime.inside import Inside
+from touchdown.runtime.limits import Limits
 from touchdown.runtime.place import Place, current_place, new_task
 
 
 class TaskRun:
     """One run of a task; inside it the task is current. Closed once, by ``finish`` or an exception."""
 
-    def __init__(self, name: str, fields: Mapping[str, Any]) -> None:
+    def __init__(self, name: str, fields: Mapping[str, Any], limits: Limits | None = None) -> None:
         self.runtime = core.active()
         here = current_place()
         parent = here.task if here is not None and not here.task.closed else None
@@ -23,6 +25,8 @@ class TaskRun:
             parent = self.runtime.root
         key = self.runtime.options.digest_key if self.runtime else None
         self.state = new_task(name, parent=parent, digest_key=key, **fields)
+        if limits is not None:
+            self._limit(limits)
         self._opened: list[Any] = []
         self._process = this_process()
         self._entered: list[Inside] = []
@@ -30,6 +34,20 @@ class TaskRun:
             self._opened = self.runtime.open(self.state.record)
             self._identify()
             self.runtime.deliver_record(self.state.record)
+
+    def _limit(self, limits: Limits) -> None:
+        """Its budget stands before those of the tasks around it."""
+        gate = self.runtime.gate if self.runtime is not None else None
+        if gate is None:
+            warn_once(
+                "budget:off",
+                "touchdown: the budget of task %r holds nothing: instrument() was not called, or is off",
+                self.state.record.name,
+            )
+            return
+        self.state.budgets = (Budget(self.state.record.name, limits), *self.state.budgets)
+        if limits.usd is not None:
+            gate.prepare()
 
     def _identify(self) -> None:
         trace_id, span_id = core.ids_of(self._opened)

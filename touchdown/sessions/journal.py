@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from touchdown.live.journal import JournalError, decode_lines
-from touchdown.records import Record, TaskRecord
+from touchdown.records import Kept, TaskOutcome, TaskRecord
 from touchdown.sessions.lines import read_lines
 from touchdown.sessions.source import Found, Head, Problems, Session, Source
 
@@ -28,13 +28,17 @@ class JournalReader:
             roots = _Roots()
             for record in _records(path, Problems()):
                 roots.count(record)
-            held: dict[str, list[Record]] = {}
+            held: dict[str, list[Kept]] = {}
             # A journal that is still written to may have grown since: it is read as far as it was counted.
             for record in islice(_records(path, problems), roots.total):
                 root = roots.root_of(record)
                 held.setdefault(root, []).append(record)
                 if len(held[root]) == roots.size(root):
-                    yield _session(root, held.pop(root), path)
+                    records = held.pop(root)
+                    if all(isinstance(record, TaskOutcome) for record in records):
+                        problems.add(path, f"an outcome of {root}, a task that is not in this file")
+                    else:
+                        yield _session(root, records, path)
 
 
 class _Roots:
@@ -49,12 +53,12 @@ class _Roots:
     def total(self) -> int:
         return self._counts.total()
 
-    def count(self, record: Record) -> None:
+    def count(self, record: Kept) -> None:
         if isinstance(record, TaskRecord) and record.parent_id:
             self._parents[record.id] = record.parent_id
         self._counts[record.task_id] += 1
 
-    def root_of(self, record: Record) -> str:
+    def root_of(self, record: Kept) -> str:
         return self._root(record.task_id)
 
     def size(self, root: str) -> int:
@@ -72,14 +76,14 @@ class _Roots:
         return task
 
 
-def _records(path: str, problems: Problems) -> Iterator[Record]:
+def _records(path: str, problems: Problems) -> Iterator[Kept]:
     def tell(number: int, error: JournalError) -> None:
         problems.add(path, str(error), "it is left out", number)
 
     return decode_lines(read_lines(path, problems), tell)
 
 
-def _session(root: str, records: list[Record], path: str) -> Session:
+def _session(root: str, records: list[Kept], path: str) -> Session:
     tasks = [record for record in records if isinstance(record, TaskRecord) and record.id == root]
     name = tasks[-1].name if tasks else ""
     project = tasks[-1].tags.get("project", "") if tasks else ""

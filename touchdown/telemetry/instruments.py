@@ -9,6 +9,7 @@ from touchdown.telemetry import metric_names
 DURATIONS = tuple(0.01 * 2**power for power in range(14))
 AGENT_DURATIONS = tuple(round(0.1 * 2**power, 1) for power in range(13))
 TOKENS = tuple(4**power for power in range(14))
+SHARES = tuple(share / 10 for share in range(11))
 CALLS = tuple(2**power for power in range(8))
 
 COUNTED = ("input", "output", "cache_read.input", "cache_write.input", "reasoning.output")
@@ -31,6 +32,9 @@ class Instruments:
     agent_calls: Histogram
     agent_tools: Histogram
     cost: Counter
+    context_size: Histogram
+    cache_hit_share: Histogram
+    refused: Counter
     tasks: Counter
     spent: Counter
 
@@ -58,6 +62,9 @@ def make_instruments(meter: Meter) -> Instruments:
         agent_s=histogram(metric_names.AGENT_DURATION, "s", AGENT_DURATIONS),
         agent_calls=histogram(metric_names.AGENT_INFERENCE_CALLS, "{inference_call}", CALLS),
         agent_tools=histogram(metric_names.AGENT_TOOL_CALLS, "{tool_call}", CALLS),
+        context_size=histogram(metric_names.CONTEXT_SIZE, "{token}", TOKENS),
+        cache_hit_share=histogram(metric_names.CACHE_HIT_SHARE, "1", SHARES),
+        refused=meter.create_counter(metric_names.REFUSED, "{call}"),
         cost=meter.create_counter(metric_names.COST, "{USD}"),
         tasks=meter.create_counter(metric_names.TASKS, "{task}"),
         spent=meter.create_counter(metric_names.SPENT, "{USD}"),

@@ -86,6 +86,8 @@ class Metrics:
             task = self._tasks.get(call.task_id)
             paid = {**labels, **(self._task_labels(task) if task is not None else {})}
             to.cost.add(float(verdict.cost.total), paid, context=context)
+        if verdict is not None:
+            _cache(to, verdict, labels, context)
         wrong = error_type(call)
         ended = labels if wrong is None else {**labels, names.ERROR_TYPE: wrong}
         seconds = call.duration_ns / 1e9
@@ -115,6 +117,8 @@ class Metrics:
     ) -> None:
         labels = self._task_labels(task)
         to.tasks.add(1, {**labels, names.TASK_OUTCOME: task.outcome})
+        if task.refused_calls:
+            to.refused.add(task.refused_calls, labels)
         for account, usd in _accounts(settled):
             if usd > 0:
                 to.spent.add(usd, {**labels, metric_names.ACCOUNT: account})
@@ -132,6 +136,14 @@ class Metrics:
                 return OTHER_NAME
             self._task_names.add(name)
         return name
+
+
+def _cache(to: Instruments, verdict: CallVerdict, labels: Labels, context: Context) -> None:
+    if verdict.context_tokens is not None:
+        to.context_size.record(verdict.context_tokens, labels, context=context)
+    reusable, missed = verdict.reusable_tokens, verdict.missed_tokens
+    if reusable and missed is not None:
+        to.cache_hit_share.record(1 - missed / reusable, labels, context=context)
 
 
 def _usage(to: Instruments, usage: Usage, labels: Labels, ended: Labels, context: Context) -> None:

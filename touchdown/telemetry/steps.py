@@ -54,6 +54,7 @@ _TASK = (
     Fact("parent_id", names.TASK_PARENT_ID),
     Fact("outcome", names.TASK_OUTCOME),
     Fact("outcome_reason", names.TASK_OUTCOME_REASON),
+    Fact("refused_calls", names.TASK_REFUSED_CALLS, COUNT),
     Fact("revision", names.TASK_REVISION, COUNT),
     Fact("score", names.TASK_SCORE, NUMBER),
     Fact("name", names.TASK_NAME),

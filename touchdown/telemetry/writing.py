@@ -9,6 +9,7 @@ from opentelemetry.util.types import AttributeValue
 from touchdown.records import CallVerdict, ModelCall, Record, TaskRecord
 from touchdown.telemetry import attributes as names
 from touchdown.telemetry.checking import check_of, facts_of
+from touchdown.telemetry.evaluation import tell_outcome
 from touchdown.telemetry.facts import write_pairs
 from touchdown.telemetry.held import Held, missing, own
 from touchdown.telemetry.numbering import Numbering
@@ -46,6 +47,8 @@ class Writer:
             if wrong is not None:
                 span.set_status(Status(StatusCode.ERROR, str(wrong)))
             span.set_attributes(self._told(held, record, more, facts, place))
+            if isinstance(record, TaskRecord):
+                tell_outcome(span, record)
         except Exception as error:
             failed("writing a span", error)
         try:

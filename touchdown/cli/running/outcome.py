@@ -11,7 +11,7 @@ from touchdown.live.journal import Journal, JournalError, read_journal
 from touchdown.live.run_folder import Note, Run, RunFolder
 from touchdown.live.started import read_starts, unfinished
 from touchdown.prices.book import PriceBook
-from touchdown.records import Record, TaskRecord
+from touchdown.records import Kept, TaskRecord
 from touchdown.report.model import Report
 from touchdown.runtime.identity import now_ns
 
@@ -69,8 +69,8 @@ def settle_run(folder: RunFolder, run: Run, command: Sequence[str], code: int) -
     )
 
 
-def _read(folder: RunFolder) -> tuple[list[Record], list[str]]:
-    records: list[Record] = []
+def _read(folder: RunFolder) -> tuple[list[Kept], list[str]]:
+    records: list[Kept] = []
     torn: list[str] = []
     for path in folder.journals():
         try:
@@ -80,7 +80,7 @@ def _read(folder: RunFolder) -> tuple[list[Record], list[str]]:
     return records, torn
 
 
-def _closed(run: Run, records: Sequence[Record], code: int, ended_ns: int) -> TaskRecord:
+def _closed(run: Run, records: Sequence[Kept], code: int, ended_ns: int) -> TaskRecord:
     """The run's task with its end, and with the outcome that the program gave it, if it did."""
     told = [r for r in records if isinstance(r, TaskRecord) and r.id == run.task_id]
     decided = [r for r in told if r.outcome != "unknown" or r.score is not None]

@@ -1,0 +1,156 @@
+"""Bounds: the most that a call may take, before anyone has counted it.
+
+The input is known from the agent's call before this one, as the provider counted it, and from an estimate of
+what is new; the output by the limit that the request sets. What a bound had to assume it says.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from touchdown.context.blocks import Block, RequestView, count_chars
+from touchdown.context.sizes import estimate_tokens
+from touchdown.prices.cost import EXACT
+from touchdown.prices.rates import Rates, Unpriced
+from touchdown.records import Usage
+
+OUTPUT_LIMITS = ("max_tokens", "max_completion_tokens", "max_output_tokens")
+
+OUTPUT_TOKENS = 16_384
+"""Taken for the output of a request that sets no limit: few answers are longer, reasoning included."""
+
+MARGIN_PERCENT = 125
+"""Estimates are raised to this once the provider has counted input of the model."""
+
+UNSEEN_PERCENT = 160
+"""And to this before: newer tokenizers make a third more of a text than those that were measured."""
+
+UNSEEN_CHARS = 3
+"""A token of text nobody has counted yet is taken to be no longer than this."""
+
+PER_CALL_TOKENS = 64
+PER_MESSAGE_TOKENS = 8
+WITH_TOOLS_TOKENS = 804
+"""What a provider adds for tools by itself. Source: https://docs.anthropic.com/en/docs/agents-and-tools/tool-use
+(the largest figure of its table, 2026-11)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """A call whose input the provider has counted. Units: tokens."""
+
+    blocks: Sequence[Block]
+    input_tokens: int
+    output_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """The most that one call takes. ``usd`` is ``None`` where it has no price; ``unpriced`` then says why."""
+
+    input_tokens: int
+    output_tokens: int
+    usd: Decimal | None = None
+    unpriced: str = ""
+    rates: Rates | None = None
+    input_rate: Decimal = Decimal(0)
+    reason: str = ""
+
+
+class Yardsticks:
+    """How many tokens the provider counts for one that is estimated, by model: the most seen so far."""
+
+    def __init__(self) -> None:
+        self._most: dict[str, int] = {}
+
+    def learn(self, model: str, blocks: Sequence[Block], counted_tokens: int) -> None:
+        """The provider counted this input."""
+        ratio = -(-counted_tokens * 100 // max(1, _estimated(blocks)))
+        self._most[model] = max(self._most.get(model, 100), ratio)
+
+    def bound(self, model: str, blocks: Sequence[Block]) -> int:
+        """The most tokens that these blocks may be."""
+        estimated = _estimated(blocks)
+        known = self._most.get(model)
+        if known is not None:
+            return -(-estimated * known * MARGIN_PERCENT // 10_000)
+        chars = sum(count_chars(block.content) for block in blocks)
+        return max(-(-estimated * UNSEEN_PERCENT // 100), -(-chars // UNSEEN_CHARS))
+
+
+def bound_input(
+    model: str, view: RequestView, before: Counted | None, yardsticks: Yardsticks
+) -> int:
+    """The most tokens that the input of a call may be."""
+    if before is None or not _continues(view.blocks, before.blocks):
+        return PER_CALL_TOKENS + yardsticks.bound(model, view.blocks)
+    new = view.blocks[len(before.blocks) :]
+    answered = [block for block in new if block.role == "assistant"]
+    asked = [block for block in new if block.role != "assistant"]
+    answer = max(yardsticks.bound(model, answered), before.output_tokens) if answered else 0
+    return before.input_tokens + answer + yardsticks.bound(model, asked)
+
+
+def hidden_input(view: RequestView, before: Counted | None) -> int:
+    """Tokens that the provider keeps from the call before and reads again."""
+    if not view.previous_response_id or before is None:
+        return 0
+    return before.input_tokens + before.output_tokens
+
+
+def bound_output(view: RequestView, operation: str) -> tuple[int, str]:
+    """The most tokens that the output may be, and what had to be assumed for it."""
+    if operation == "embeddings":
+        return 0, ""
+    choices = view.request.get("n")
+    times = choices if isinstance(choices, int) and choices > 0 else 1
+    limits = [view.request.get(name) for name in OUTPUT_LIMITS]
+    known = [limit for limit in limits if isinstance(limit, int) and limit >= 0]
+    if known:
+        return min(known) * times, ""
+    taken = OUTPUT_TOKENS * times
+    return taken, f"the request sets no limit of its output: {taken:,} tokens are taken"
+
+
+def price_bound(
+    view: RequestView, input_tokens: int, output: tuple[int, str], rates: Rates | Unpriced
+) -> Bound:
+    """The bound with its price: the input at the dearest rate it may be billed at, none read from a cache."""
+    output_tokens, reason = output
+    if isinstance(rates, Unpriced):
+        return Bound(input_tokens, output_tokens, unpriced=rates.reason, reason=reason)
+    if rates.uncached is None or (rates.output is None and output_tokens):
+        return Bound(input_tokens, output_tokens, unpriced="no rate for its tokens", reason=reason)
+    rate = max([rates.uncached, *_write_rates(view, rates)])
+    usd = EXACT.add(
+        EXACT.multiply(rate, input_tokens), EXACT.multiply(rates.output or 0, output_tokens)
+    )
+    return Bound(input_tokens, output_tokens, usd, "", rates, rate, reason)
+
+
+def priced_usage(input_tokens: int) -> Usage:
+    """The usage by whose size rates are looked up: some are higher for long prompts."""
+    return Usage(uncached=input_tokens, output=0, completeness="full")
+
+
+def _write_rates(view: RequestView, rates: Rates) -> list[Decimal]:
+    lives = {block.cache_life for block in view.blocks if block.cache_life}
+    if not lives:
+        return [] if view.caching in (None, "off") else list(rates.cache_write.values())
+    return [rate for life, rate in rates.cache_write.items() if life in lives] or list(
+        rates.cache_write.values()
+    )
+
+
+def _continues(blocks: Sequence[Block], before: Sequence[Block]) -> bool:
+    """Whether the call before stands unchanged at the beginning of this one."""
+    return len(blocks) >= len(before) and all(
+        old.same_as(new) for old, new in zip(before, blocks, strict=False)
+    )
+
+
+def _estimated(blocks: Sequence[Block]) -> int:
+    tools = [block.content for block in blocks if block.kind == "tools"]
+    shown = [block.content for block in blocks if block.kind != "tools"]
+    tokens = estimate_tokens(shown) + (estimate_tokens(tools, schema=True) if tools else 0)
+    return tokens + PER_MESSAGE_TOKENS * len(blocks) + (WITH_TOOLS_TOKENS if tools else 0)

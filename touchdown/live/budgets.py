@@ -1,0 +1,228 @@
+"""The gate before every call that has a budget: reserve what it may take, settle what it took."""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from touchdown.context.blocks import RequestView
+from touchdown.live.bounds import (
+    Bound,
+    Counted,
+    Yardsticks,
+    bound_input,
+    bound_output,
+    hidden_input,
+    price_bound,
+    priced_usage,
+)
+from touchdown.live.reservation import Reservation
+from touchdown.prices.rates import Prices
+from touchdown.records import ContextShape, ModelCall
+from touchdown.runtime.admission import Admission, Asked
+from touchdown.runtime.budget import COUNTING, Amounts, Budget, Wanted, pico
+from touchdown.runtime.guard import guarded
+from touchdown.runtime.identity import now_ns
+from touchdown.runtime.limits import BudgetExceeded
+from touchdown.runtime.place import Place, TaskState
+
+MOST_AGENTS = 1_000
+"""Agents whose latest call is remembered; for others the whole input is estimated again."""
+
+
+@dataclass(slots=True)
+class _Agent:
+    """What is remembered of one agent: its latest call, and the latest one that was counted."""
+
+    view: RequestView | None = None
+    model: str = ""
+    repeats: int = 0
+    """How often the latest call was made in a row, itself counted."""
+    running: int = 0
+    counted: dict[str, Counted] = field(default_factory=dict)
+    """By model: each counts in its own way."""
+
+
+class BudgetGate:
+    """Implements ``runtime.admission.Gate``. What fails in it lets the call pass; only budgets stop one."""
+
+    def __init__(
+        self,
+        prices: Prices,
+        process: Budget | None,
+        settle_pending: Callable[[], object],
+        note_refused: Callable[[TaskState], object],
+    ) -> None:
+        self.budgets: tuple[Budget, ...] = () if process is None else (process,)
+        self._prices = prices
+        self._settle_pending = settle_pending
+        self._note_refused = note_refused
+        self._lock = threading.Lock()
+        self._agents: OrderedDict[str, _Agent] = OrderedDict()
+        self._yardsticks = Yardsticks()
+        self._prepared = False
+        if process is not None:
+            self.prepare()
+
+    def prepare(self) -> None:
+        """Read the price book beside the program: the first call would wait a third of a second for it."""
+        if not self._prepared:
+            self._prepared = True
+            threading.Thread(target=self._warm, name="touchdown prices", daemon=True).start()
+
+    @guarded("budgets.prices")
+    def _warm(self) -> None:
+        self._prices.version  # noqa: B018 - opens the book
+
+    def after_fork(self) -> None:
+        """In a child: its calls are its own; what its agents said before is remembered still."""
+        self._lock = threading.Lock()
+
+    # -- before a call ---------------------------------------------------------------------------
+
+    def admit(self, place: Place, asked: Asked) -> Admission | None:
+        """Reserve what the call may take in each of its budgets, or stop it."""
+        budgets = (*place.task.budgets, *self.budgets)
+        reserved = self._size(place, asked, budgets)
+        if reserved is None:
+            return None
+        allowed: set[Budget] = set()
+        while True:
+            refusal = self._hold(reserved, allowed)
+            if refusal is None:
+                return reserved
+            budget, exceeded = refusal
+            try:
+                budget.refuse(exceeded)
+            except BaseException:
+                self._note_refused(place.task)
+                raise
+            allowed.add(budget)
+
+    @guarded("budgets.size")
+    def _size(self, place: Place, asked: Asked, budgets: tuple[Budget, ...]) -> Reservation | None:
+        sized = any(budget.limits.needs_size for budget in budgets)
+        counts_repeats = any(budget.limits.repeats is not None for budget in budgets)
+        if not (sized or counts_repeats):
+            return Reservation(self.note_ended, place, asked, budgets, None, None, Wanted())
+        view = asked.reader.read_request(asked.body)
+        repeats = self._repeats(place.agent_id, asked.model, view) if counts_repeats else 0
+        if not sized:
+            return Reservation(
+                self.note_ended, place, asked, budgets, view, None, Wanted(repeats=repeats)
+            )
+        bound = self._bound(place.agent_id, asked, view)
+        amounts = Amounts(pico(bound.usd or Decimal(0)), bound.input_tokens + bound.output_tokens)
+        wanted = Wanted(amounts, bound.unpriced, repeats, bound.reason)
+        return Reservation(self.note_ended, place, asked, budgets, view, bound, wanted)
+
+    def _bound(self, agent_id: str, asked: Asked, view: RequestView) -> Bound:
+        with self._lock:
+            agent = self._agents.get(agent_id)
+            before = agent.counted.get(asked.model) if agent is not None else None
+        tokens = bound_input(asked.model, view, before, self._yardsticks)
+        tokens += hidden_input(view, before)
+        call = ModelCall(
+            id="",
+            task_id="",
+            agent_id=agent_id,
+            api=asked.reader.api,
+            operation=asked.reader.operation,
+            provider=asked.provider,
+            vendor=asked.vendor,
+            sent_at_ns=now_ns(),
+            duration_ns=0,
+            usage=priced_usage(tokens),
+            context=ContextShape(),
+            host=asked.host,
+            port=asked.port,
+            model=asked.model,
+            service_tier=_tier(view),
+        )
+        output = bound_output(view, asked.reader.operation)
+        return price_bound(view, tokens, output, self._prices.rates_for(call))
+
+    def _repeats(self, agent_id: str, model: str, view: RequestView) -> int:
+        """How often in a row this very call was made; one still under way is sampled, not repeated."""
+        if self._same(agent_id, model, view, running=True):
+            self._settle_pending()
+        return self._same(agent_id, model, view, running=False)
+
+    def _same(self, agent_id: str, model: str, view: RequestView, *, running: bool) -> int:
+        with self._lock:
+            agent = self._agents.get(agent_id)
+            if agent is None or agent.model != model or bool(agent.running) is not running:
+                return 0
+            before, repeats = agent.view, agent.repeats
+        return repeats if before is not None and _is_same(before, view) else 0
+
+    @guarded("budgets.hold")
+    def _hold(
+        self, reserved: Reservation, allowed: set[Budget]
+    ) -> tuple[Budget, BudgetExceeded] | None:
+        refusal = self._try(reserved, allowed)
+        if refusal is not None and not allowed:
+            self._settle_pending()  # calls that ended may have taken less than was held for them
+            refusal = self._try(reserved, allowed)
+        return refusal
+
+    def _try(
+        self, reserved: Reservation, allowed: set[Budget]
+    ) -> tuple[Budget, BudgetExceeded] | None:
+        with COUNTING:
+            for budget in reserved.budgets:
+                exceeded = None if budget in allowed else budget.exceeded_by(reserved.wanted)
+                if exceeded is not None:
+                    return budget, exceeded
+            for budget in reserved.budgets:
+                budget.hold(reserved.wanted.amounts)
+            reserved.held = True
+        self._note_sent(reserved)
+        return None
+
+    # -- what is remembered of agents ------------------------------------------------------------
+
+    def _note_sent(self, reserved: Reservation) -> None:
+        if reserved.view is None:
+            return
+        with self._lock:
+            agent = self._agents.setdefault(reserved.place.agent_id, _Agent())
+            self._agents.move_to_end(reserved.place.agent_id)
+            if len(self._agents) > MOST_AGENTS:
+                self._agents.popitem(last=False)
+            agent.model = reserved.model
+            agent.view, agent.repeats = reserved.view, reserved.wanted.repeats + 1
+            agent.running += 1
+
+    def note_ended(self, reserved: Reservation, record: ModelCall | None) -> None:
+        """A call ended; what the provider counted helps to bound the agent's next one."""
+        if reserved.view is None:
+            return
+        with self._lock:
+            agent = self._agents.get(reserved.place.agent_id)
+            if agent is None:
+                return
+            agent.running = max(0, agent.running - 1)
+            tokens = None if record is None else record.usage.input_tokens
+            if record is not None and tokens:
+                output = record.usage.output or 0
+                hidden = reserved.view.previous_response_id or reserved.view.opaque
+                if reserved.model not in agent.counted and not hidden:
+                    self._yardsticks.learn(reserved.model, reserved.view.blocks, tokens)
+                agent.counted[reserved.model] = Counted(reserved.view.blocks, tokens, output)
+
+
+def _is_same(before: RequestView, view: RequestView) -> bool:
+    return (
+        len(before.blocks) == len(view.blocks)
+        and before.parameters == view.parameters
+        and before.request == view.request
+        and before.previous_response_id == view.previous_response_id
+        and all(old.same_as(new) for old, new in zip(before.blocks, view.blocks, strict=True))
+    )
+
+
+def _tier(view: RequestView) -> str | None:
+    asked = view.request.get("service_tier")
+    return asked if isinstance(asked, str) else None

@@ -1,0 +1,59 @@
+"""Admission: what is asked of budgets before a call is sent, and what was reserved for it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from touchdown.records import CallVerdict, ModelCall
+from touchdown.runtime.budget import Budget
+from touchdown.runtime.place import Place
+from touchdown.runtime.reading import CallReader
+
+
+class Admission(Protocol):
+    """What was reserved for one call; closed once, by whoever comes first."""
+
+    place: Place
+
+    def settle(self, record: ModelCall | None, verdict: CallVerdict | None) -> None:
+        """The call ended like this; without a record all that was reserved counts as spent."""
+        ...
+
+    def release(self) -> None:
+        """The call was never sent."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A call that is about to be sent, as far as budgets must know it."""
+
+    reader: CallReader
+    vendor: str
+    provider: str
+    model: str
+    host: str
+    port: int | None
+    body: Mapping[str, object]
+
+
+class Gate(Protocol):
+    """Asked before every call for which there is a budget."""
+
+    budgets: tuple[Budget, ...]
+    """Those of the process."""
+
+    def admit(self, place: Place, asked: Asked) -> Admission | None:
+        """Reserve what the call may take.
+
+        Errors: :class:`BudgetExceeded`, or what the user's own function raises: the call is not sent.
+        """
+        ...
+
+    def after_fork(self) -> None:
+        """In a child: fresh locks."""
+        ...
+
+    def prepare(self) -> None:
+        """A budget exists now: get ready what its first call would wait for."""
+        ...

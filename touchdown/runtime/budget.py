@@ -1,0 +1,220 @@
+"""Budgets: what is spent and reserved under one set of limits, exact over threads and forked processes."""
+
+import contextlib
+import mmap
+import os
+import threading
+import time
+import weakref
+from collections.abc import MutableSequence
+from dataclasses import dataclass
+from decimal import ROUND_CEILING, Decimal, localcontext
+from typing import Any
+
+from touchdown.prices.cost import EXACT
+from touchdown.runtime.guard import failed, warn, warn_once
+from touchdown.runtime.limits import Amount, BudgetExceeded, Limits, Unit
+
+PICO = 12
+"""Money is counted in whole millionths of a millionth of a dollar, rounded up."""
+
+WAIT_S = 1.0
+"""How long one process waits for another that counts in the same budget."""
+
+_SPENT_USD, _HELD_USD, _SPENT_TOKENS, _HELD_TOKENS, _HELD_CALLS, _CALLS = range(6)
+
+
+@dataclass(frozen=True, slots=True)
+class Amounts:
+    """What one call takes of a budget. Units: pico-dollars and tokens."""
+
+    pico_usd: int = 0
+    tokens: int = 0
+
+
+def pico(usd: Decimal) -> int:
+    """US dollars in pico-dollars, rounded up."""
+    with localcontext(EXACT):
+        return int(usd.scaleb(PICO).to_integral_value(ROUND_CEILING))
+
+
+def dollars(pico_usd: int) -> Decimal:
+    """Pico-dollars in US dollars."""
+    return Decimal(pico_usd).scaleb(-PICO, EXACT)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a call wants at most, before it is sent. ``unpriced`` says why its price is not known."""
+
+    amounts: Amounts = Amounts()
+    unpriced: str = ""
+    repeats: int = 0
+    """How often in a row this agent has made this very call already."""
+    reason: str = ""
+
+
+class Budget:
+    """The state of one set of limits. Every method is called under :data:`COUNTING`, but ``refuse``."""
+
+    def __init__(self, name: str, limits: Limits) -> None:
+        self.name, self.limits = name, limits
+        self._began_s = time.monotonic()
+        self._cells: MutableSequence[int] = [0] * 6
+        self._warned = False
+        with COUNTING:
+            _budgets.add(self)
+
+    def exceeded_by(self, wanted: Wanted) -> BudgetExceeded | None:
+        """What would not hold if this call were sent; ``None`` when all does."""
+        limits, cells = self.limits, self._cells
+        if limits.calls is not None and cells[_CALLS] >= limits.calls:
+            done = cells[_CALLS] - cells[_HELD_CALLS]
+            return self._exceeded("calls", limits.calls, done, cells[_HELD_CALLS], 1)
+        passed_s = time.monotonic() - self._began_s
+        if limits.seconds is not None and passed_s >= limits.seconds:
+            return self._exceeded("seconds", limits.seconds, passed_s, 0, None)
+        if limits.repeats is not None and wanted.repeats >= limits.repeats:
+            return self._exceeded("repeats", limits.repeats, wanted.repeats, 0, 1)
+        spent, held, asked = cells[_SPENT_TOKENS], cells[_HELD_TOKENS], wanted.amounts.tokens
+        if limits.tokens is not None and spent + held + asked > limits.tokens:
+            return self._exceeded("tokens", limits.tokens, spent, held, asked, wanted.reason)
+        return self._money_exceeded_by(wanted)
+
+    def _money_exceeded_by(self, wanted: Wanted) -> BudgetExceeded | None:
+        limit = self.limits.usd
+        if limit is None:
+            return None
+        spent, held = dollars(self._cells[_SPENT_USD]), dollars(self._cells[_HELD_USD])
+        if wanted.unpriced:
+            if self.limits.unpriced == "block":
+                return self._exceeded("usd", limit, spent, held, None, wanted.unpriced)
+            warn_once(
+                f"budget:unpriced:{wanted.unpriced}",
+                "touchdown: a call without a price (%s) does not count in budget_usd; "
+                "unpriced='block' stops such calls",
+                wanted.unpriced,
+            )
+            # It takes nothing, but what is spent already may be all there was.
+        asked = dollars(wanted.amounts.pico_usd)
+        if spent + held + asked > limit or (not limit and not asked):
+            return self._exceeded("usd", limit, spent, held, asked, wanted.reason)
+        return None
+
+    def _exceeded(
+        self,
+        unit: Unit,
+        limit: Amount,
+        spent: Amount,
+        held: Amount,
+        asked: Amount | None,
+        reason: str = "",
+    ) -> BudgetExceeded:
+        return BudgetExceeded(unit, limit, spent, held, asked, self.name, reason)
+
+    def hold(self, amounts: Amounts) -> None:
+        """Reserve this for a call that is about to be sent."""
+        self._cells[_HELD_USD] += amounts.pico_usd
+        self._cells[_HELD_TOKENS] += amounts.tokens
+        self._cells[_HELD_CALLS] += 1
+        self._cells[_CALLS] += 1
+
+    def settle(self, held: Amounts, spent: Amounts, sent: bool) -> None:
+        """The call ended: what it really took in the place of what was held for it."""
+        self._cells[_HELD_USD] -= held.pico_usd
+        self._cells[_HELD_TOKENS] -= held.tokens
+        self._cells[_HELD_CALLS] -= 1
+        self._cells[_CALLS] -= not sent
+        self._cells[_SPENT_USD] += spent.pico_usd
+        self._cells[_SPENT_TOKENS] += spent.tokens
+
+    def refuse(self, exceeded: BudgetExceeded) -> None:
+        """Do with a call what the user asked for; returns when it is to be sent all the same.
+
+        Errors: the exception itself, or whatever the user's function raises.
+        """
+        asked = self.limits.on_budget
+        if callable(asked):
+            asked(exceeded)
+        elif asked == "raise":
+            raise exceeded
+        elif not self._warned:
+            self._warned = True
+            warn("touchdown: %s; calls are sent all the same", exceeded.about)
+
+    def share(self) -> None:
+        """Count in memory that forked children share."""
+        if not isinstance(self._cells, list):
+            return
+        shared: Any = memoryview(mmap.mmap(-1, mmap.PAGESIZE)).cast("q")
+        for index, count in enumerate(self._cells):
+            shared[index] = count
+        self._cells = shared
+
+
+class Counting:
+    """The lock of all budgets; one lock, so that a call is reserved in all of its budgets or in none."""
+
+    def __init__(self) -> None:
+        self.renew()
+        self._file: Any = None
+
+    def renew(self) -> None:
+        """In a forked child: whoever held it is not here."""
+        # Re-entrant: a stream that the garbage collector drops settles inside whatever runs.
+        self._lock = threading.RLock()
+        self._depth = 0
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+        self._depth += 1
+        if self._file is not None and self._depth == 1:
+            self._wait()
+
+    def __exit__(self, *_error: object) -> None:
+        self._depth -= 1
+        if self._file is not None and not self._depth:
+            import fcntl
+
+            with contextlib.suppress(OSError):
+                fcntl.lockf(self._file, fcntl.LOCK_UN)
+        self._lock.release()
+
+    def _wait(self) -> None:
+        """Keep the other processes out; one that stands still is not waited for."""
+        import fcntl
+
+        deadline = time.monotonic() + WAIT_S
+        while time.monotonic() < deadline:
+            with contextlib.suppress(BlockingIOError, PermissionError):
+                fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            time.sleep(0.0005)
+        warn_once(
+            "budget:lock", "touchdown: another process keeps the budgets; counting without it"
+        )
+
+    def before_fork(self) -> None:
+        """Let the children count in the same budgets."""
+        self._lock.acquire()
+        try:
+            budgets = list(_budgets)
+            if budgets and self._file is None:
+                import tempfile
+
+                self._file = tempfile.TemporaryFile()  # noqa: SIM115 - as long as the process lasts
+            for budget in budgets:
+                budget.share()
+        except Exception:
+            failed("budget.share")
+
+
+COUNTING = Counting()
+_budgets: "weakref.WeakSet[Budget]" = weakref.WeakSet()
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=COUNTING.before_fork,
+        after_in_parent=lambda: COUNTING._lock.release(),
+        after_in_child=COUNTING.renew,
+    )
