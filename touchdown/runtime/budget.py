@@ -213,6 +213,8 @@ COUNTING = Counting()
 _budgets: "weakref.WeakSet[Budget]" = weakref.WeakSet()
 
 if hasattr(os, "register_at_fork"):
+    # Hooks before a fork run last first: core imports this ahead of the delivery, whose item in hand may
+    # still settle before this lock is taken.
     os.register_at_fork(
         before=COUNTING.before_fork,
         after_in_parent=lambda: COUNTING._lock.release(),
