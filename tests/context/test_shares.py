@@ -85,3 +85,21 @@ def test_positions_name_their_segments() -> None:
 
     assert [shares.at(token) for token in (0, 99, 100, 249, 250)] == [0, 0, 2, 2, 2]
     assert [shares.span(index) for index in range(3)] == [(0, 100), (100, 100), (100, 250)]
+
+
+def test_an_answer_counted_apart_ends_at_a_count() -> None:
+    first = share_out(300, [100, 200])
+    second = share_appended(first, 2, 1000, [30, 20, 650], counted=2)
+
+    assert second is not None
+    assert second.ends == [100, 300, 330, 350, 1000]
+    assert [second.is_measured(n) for n in range(6)] == [True, False, True, False, True, True]
+    assert [second.basis(i) for i in range(5)] == [*["estimated"] * 4, "derived"]
+
+
+def test_a_boundary_is_as_uncertain_as_what_lies_behind_the_last_count() -> None:
+    first = share_out(10_000, [4_000, 6_000])
+    second = share_appended(first, 2, 11_000, [500, 500])
+
+    assert second is not None
+    assert [second.error(n) for n in range(5)] == [0, 200, 0, 60, 0]

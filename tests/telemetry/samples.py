@@ -81,6 +81,7 @@ CALL = replace(
                 failed=True,
                 cache_life="5m",
                 result_digest="r5",
+                tokens=260,
             ),
         ),
         sequence=3,

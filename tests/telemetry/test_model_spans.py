@@ -129,6 +129,7 @@ def test_a_call_of_which_all_is_known(seen: Seen) -> None:
         "touchdown.context.tool_result.chars": 900,
         "touchdown.context.new.kinds": ["assistant", "tool_result"],
         "touchdown.context.new.chars": [30, 900],
+        "touchdown.context.new.tokens": [0, 260],
         "touchdown.context.new.digests": ["d4", "d5"],
         "touchdown.context.new.roles": ["assistant", "user"],
         "touchdown.context.new.tool_call_ids": ["", "toolu_1"],

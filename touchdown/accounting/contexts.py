@@ -64,7 +64,11 @@ class Context:
 
     def chars(self, start: int) -> list[int]:
         """Characters of the segments from ``start`` on."""
-        return [segment.chars for segment in self.trunk.segments[start : self.length]]
+        return [segment.chars for segment in self.segments(start)]
+
+    def segments(self, start: int) -> list[Segment]:
+        """The segments from ``start`` on."""
+        return self.trunk.segments[start : self.length]
 
     def results(self) -> Iterator[tuple[int, int]]:
         """Indices of the tool results, last first, and how many earlier ones answer the same call id."""

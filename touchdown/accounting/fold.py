@@ -1,6 +1,6 @@
 """Folding: model calls in the order they were sent, each into its facts and its verdict."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from decimal import Decimal
 
@@ -10,16 +10,16 @@ from touchdown.accounting.carrying import Carrying
 from touchdown.accounting.causes import diagnose
 from touchdown.accounting.changes import Change, find_change
 from touchdown.accounting.compactions import compacted_by_host, compacted_inside
-from touchdown.accounting.contexts import Context, Contexts
+from touchdown.accounting.contexts import Contexts
 from touchdown.accounting.facts import CallFacts, Compaction, Missed
 from touchdown.accounting.gaps import find_gaps
+from touchdown.accounting.laying import Laying
 from touchdown.accounting.postings import UNSPLIT, charge_of, price_layer, scaled_cost
 from touchdown.accounting.pricing import Bill, bill_of, written_lives
 from touchdown.accounting.rents import Rents
 from touchdown.accounting.taxes.registry import WORK, tax_of
 from touchdown.accounting.toolbook import ToolBook
 from touchdown.accounting.writes import Writes
-from touchdown.context.shares import Shares, share_appended, share_out
 from touchdown.prices.rates import Prices, Unpriced
 from touchdown.records import CallVerdict, Miss, ModelCall, Usage
 from touchdown.records.verdict import Basis
@@ -35,6 +35,7 @@ class Fold:
         self._prices = prices
         self._contexts = contexts
         self._earlier = Earlier()
+        self._laying = Laying()
         self._rents = Rents()
         self._writes = Writes()
         self._carrying = Carrying()
@@ -45,7 +46,7 @@ class Fold:
         facts = CallFacts(call, self._contexts.of(call), bill_of(call, self._prices), rule)
         if call.operation != "embeddings":
             facts.base, facts.common = self._earlier.base_of(facts)
-        facts.shares = lay_shares(facts)
+        self._laying.lay(facts)
         facts.life = _life(facts)
         change = _change(facts)
         if change is not None and change.cause is not None:
@@ -137,76 +138,6 @@ def _removed(facts: CallFacts) -> int:
         return facts.compaction.removed
     same = base is not None and base.call.agent_id == facts.call.agent_id
     return base.removed if same and base is not None and facts.common else 0
-
-
-def lay_shares(facts: CallFacts) -> Shares | None:
-    """Token shares of this call's context; ``None`` where its input was not reported.
-
-    A context that cannot be seen, or that holds no characters, is one segment.
-    """
-    total = facts.call.usage.input_tokens
-    if total is None or _contradicts(facts.call):
-        facts.by_kind = {}
-        return None
-    context = facts.context
-    if context is None or facts.is_hidden or context.length == 0:
-        facts.by_kind = {"opaque": total} if total else {}
-        return share_out(total, [1])
-    appended = _appended(facts, context, total)
-    shares = appended or share_out(total, context.chars(0))
-    base = facts.base
-    if appended is not None and base is not None and _is_whole(base, facts.common):
-        facts.by_kind = _by_kind(context, shares, facts.common, base.by_kind)
-    else:
-        facts.by_kind = _by_kind(context, shares, 0, {})
-    return shares
-
-
-def _contradicts(call: ModelCall) -> bool:
-    counts = [call.usage.uncached, call.usage.cache_read, *(call.usage.cache_write or {}).values()]
-    return any(count is not None and count < 0 for count in counts)
-
-
-def _appended(facts: CallFacts, context: Context, total: int) -> Shares | None:
-    """Shares that keep those of the base, where the counts can be compared."""
-    base = facts.base
-    if base is None or base.shares is None or base.context is None or not facts.common:
-        return None
-    if base.is_hidden or _may_be_stripped(context, facts.common):
-        return None
-    if base.call.priced_model != facts.call.priced_model:
-        return None
-    if base.call.context.parameters != facts.call.context.parameters:
-        return None
-    return share_appended(base.shares, facts.common, total, context.chars(facts.common))
-
-
-def _may_be_stripped(context: Context, common: int) -> bool:
-    """Whether a provider may have taken reasoning out of what came before: only where a user speaks anew.
-
-    Source: https://docs.anthropic.com/en/docs/build-with-claude/context-windows (stored copy, 2026-11-24):
-    reasoning of earlier turns is taken out, that of a tool loop is passed back until its end.
-    """
-    if not context.has_thinking():
-        return False
-    return any(context.segment(index).kind == "user" for index in range(common, context.length))
-
-
-def _is_whole(base: CallFacts, common: int) -> bool:
-    return base.context is not None and base.context.length == common
-
-
-def _by_kind(
-    context: Context, shares: Shares, start: int, before: Mapping[str, int]
-) -> dict[str, int]:
-    counted = dict(before)
-    position = shares.end(start)
-    for index in range(start, context.length):
-        end = shares.ends[index]
-        kind = context.segment(index).kind
-        counted[kind] = counted.get(kind, 0) + end - position
-        position = end
-    return counted
 
 
 def _life(facts: CallFacts) -> str | None:

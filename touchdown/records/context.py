@@ -42,6 +42,8 @@ class Segment:
     result_digest: str = ""
     answer_of: str = ""
     """Id of an earlier call whose answer stands in this segment, looked for where a history was cut."""
+    tokens: int = 0
+    """About how many tokens it is, estimated from its content; 0: not estimated, ``chars`` stand for it."""
 
 
 @dataclass(frozen=True, slots=True)

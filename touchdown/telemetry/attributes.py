@@ -1,7 +1,6 @@
 """Every attribute that telemetry writes: OpenTelemetry's ``gen_ai.*`` where one exists, else ``touchdown.*``.
 
-``docs/telemetry.md`` shows the lines below; braces make a template. Source: GenAI conventions 0.1.0, 2026-11.
-"""
+``docs/telemetry.md`` shows the lines below; braces make a template. Source: conventions 0.1.0, 2026-11."""
 
 from typing import Final
 
@@ -120,7 +119,6 @@ OUTPUT_TOOL_IDS: Final = "touchdown.output.tool_requests.ids"
 """Call ids of those requests."""
 OUTPUT_TOOL_CHARS: Final = "touchdown.output.tool_requests.chars"
 """Characters of their arguments."""
-
 CONTEXT_TOKENS: Final = "touchdown.context.tokens"
 """Tokens of the whole context."""
 CONTEXT_CHARS: Final = "touchdown.context.chars"
@@ -155,6 +153,8 @@ NEW_KINDS: Final = "touchdown.context.new.kinds"
 """Kind of each new segment, in the provider's cache order."""
 NEW_CHARS: Final = "touchdown.context.new.chars"
 """Characters of each new segment."""
+NEW_TOKENS: Final = "touchdown.context.new.tokens"
+"""Estimated tokens of each new segment, 0 where they were not estimated."""
 NEW_DIGESTS: Final = "touchdown.context.new.digests"
 """Keyed digest of each new segment."""
 NEW_ROLES: Final = "touchdown.context.new.roles"

@@ -50,6 +50,7 @@ _SEGMENT = (
     Column("result_digest", names.NEW_RESULT_DIGESTS, needed=False),
     Column("failed", names.NEW_FAILED, bool, needed=False),
     Column("answer_of", names.NEW_ANSWERS, needed=False),
+    Column("tokens", names.NEW_TOKENS, int, needed=False),
 )
 
 

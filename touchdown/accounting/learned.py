@@ -1,0 +1,92 @@
+"""What a ledger learns of a model's tokens: how far estimates are off, for each kind of segment."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from touchdown.records import Segment
+
+UNIT = 4_000_000
+"""A weight of one token: sizes are quarters of a token, ratios are millionths."""
+
+PRIOR = 4 * 300
+"""A kind's own ratio counts for as much as the model's once this much of it was counted."""
+MEMORY = 4 * 50_000
+"""Beyond this much what was learned first fades, so that a session may change what it reads."""
+
+GUESSED_KINDS = frozenset({"opaque", "media", "other"})
+"""Kinds whose size is a guess that has nothing to do with text: nothing is learned of them."""
+
+SLACK = 32
+"""Tokens by which the count of each segment may be off without being doubted: the marks around it."""
+
+
+def size_of(segment: Segment) -> int:
+    """The size of a segment before anything is learned. Units: quarters of a token."""
+    return 4 * segment.tokens or segment.chars
+
+
+def plausible(tokens: int, expected: int, segments: int) -> bool:
+    """Whether a count may be that of segments expected to have about so many tokens."""
+    slack = SLACK * segments
+    return tokens >= 0 and expected <= 2 * tokens + slack and tokens <= 2 * expected + slack
+
+
+@dataclass(slots=True)
+class _Counted:
+    """Tokens that providers counted, and the sizes that had been estimated for them."""
+
+    tokens: int = 0
+    estimated: int = 0
+
+    def add(self, tokens: int, estimated: int) -> None:
+        self.tokens += 4 * tokens
+        self.estimated += estimated
+        while self.estimated > MEMORY:
+            self.tokens //= 2
+            self.estimated //= 2
+
+
+@dataclass(slots=True)
+class Learned:
+    """Of one model: tokens counted for what was estimated, in all and by kind. Whole numbers only."""
+
+    whole: _Counted = field(default_factory=_Counted)
+    kinds: dict[str, _Counted] = field(default_factory=dict)
+
+    def weigh(self, segment: Segment) -> int:
+        """About how many tokens a segment has. Units: ``UNIT`` is one token."""
+        own = self.kinds.get(segment.kind)
+        ratio = self._ratio()
+        if own is not None:
+            ratio = (PRIOR * ratio + 1_000_000 * own.tokens) // (PRIOR + own.estimated)
+        return size_of(segment) * ratio
+
+    def could_be(self, tokens: int, segments: Sequence[Segment]) -> bool:
+        """Whether so many tokens may be what these segments have together."""
+        return plausible(tokens, sum(map(self.weigh, segments)) // UNIT, len(segments))
+
+    def note_whole(self, segments: Sequence[Segment], tokens: int) -> None:
+        """A first context had so many tokens: says how far estimates are off for this model."""
+        size = sum(map(size_of, segments))
+        if _can_teach(segments, tokens, size):
+            self.whole.add(tokens, size)
+
+    def note(self, segments: Sequence[Segment], parts: Sequence[int]) -> None:
+        """These segments were counted together and laid in these parts: each tells of its kind."""
+        size, tokens = sum(map(size_of, segments)), sum(parts)
+        if not _can_teach(segments, tokens, size):
+            return
+        self.whole.add(tokens, size)
+        for segment, part in zip(segments, parts, strict=True):
+            self.kinds.setdefault(segment.kind, _Counted()).add(part, size_of(segment))
+
+    def _ratio(self) -> int:
+        whole = self.whole
+        return 1_000_000 * whole.tokens // whole.estimated if whole.estimated else 1_000_000
+
+
+def _can_teach(segments: Sequence[Segment], tokens: int, size: int) -> bool:
+    """Whether tokens were counted for text, and not for far more or less of it than is seen."""
+    if any(segment.kind in GUESSED_KINDS for segment in segments):
+        return False
+    return 0 < size <= 16 * tokens <= 16 * size
