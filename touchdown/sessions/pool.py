@@ -106,7 +106,7 @@ def _work(source: Source, question: Question) -> Answered:
 
 @contextmanager
 def _collector_at_rest() -> Iterator[None]:
-    """The records of a source hold no cycles: looking for some, time and again, took a tenth of the time."""
+    """Nothing of a source can go before its end: to look for garbage meanwhile took a tenth of the time."""
     was = gc.isenabled()
     gc.disable()
     try:
@@ -114,6 +114,7 @@ def _collector_at_rest() -> Iterator[None]:
     finally:
         if was:
             gc.enable()
+            gc.collect(0)
 
 
 def _again(source: Source, question: Question, counted: Set[int]) -> Answered:
