@@ -152,5 +152,5 @@ def _continues(blocks: Sequence[Block], before: Sequence[Block]) -> bool:
 def _estimated(blocks: Sequence[Block]) -> int:
     tools = [block.content for block in blocks if block.kind == "tools"]
     shown = [block.content for block in blocks if block.kind != "tools"]
-    tokens = estimate_tokens(shown) + (estimate_tokens(tools, schema=True) if tools else 0)
+    tokens = estimate_tokens(shown) + (estimate_tokens(tools) if tools else 0)
     return tokens + PER_MESSAGE_TOKENS * len(blocks) + (WITH_TOOLS_TOKENS if tools else 0)
