@@ -11,7 +11,7 @@ import touchdown
 from tests.clients.conftest import make_client
 from tests.matrix.talk import APIS, CHAT, MESSAGES, Api, Talk, prose
 from touchdown.accounting.account import TaskAccount
-from touchdown.testing import Provider, Reply, capture
+from touchdown.testing import Provider, Reply, Request, capture
 
 Scene = Callable[[Api, Any, Talk], None]
 
@@ -133,8 +133,13 @@ SCENES: tuple[Scene, ...] = (
 )
 
 
-def run(api: Api, scene: Scene) -> TaskAccount:
-    with Provider(lambda _: Reply("Done.")) as provider:
+SUMMARY = "Summary of the work: " + prose(7000, 800)
+
+
+def run(
+    api: Api, scene: Scene, decide: Callable[[Request], Reply] = lambda _: Reply("Done.")
+) -> TaskAccount:
+    with Provider(decide) as provider:
         url = provider.url if api.vendor == "anthropic" else provider.openai_url
         client = make_client(api.vendor, url)
         with capture() as seen, touchdown.task("without fault"):
@@ -155,6 +160,53 @@ def test_nothing_is_claimed(api: Api, scene: Scene) -> None:
     assert money.work_usd == money.total_usd > 0
     assert money.complete
     assert account.findings == ()
+
+
+CHEAPER = {
+    "messages": ("claude-opus-5", "claude-haiku-5-5"),
+    "chat.completions": ("gpt-4.1", "gpt-4.1-nano"),
+    "responses": ("gpt-5.6-sol", "gpt-5.4-nano"),
+}
+
+
+@pytest.mark.parametrize("api", APIS, ids=str)
+def test_a_switch_to_a_model_that_pays_is_no_tax(api: Api) -> None:
+    dear, cheap = CHEAPER[api.name]
+
+    def switch(api: Api, client: Any, talk: Talk) -> None:
+        talk.model = dear
+        for _ in range(4):
+            say(api, client, talk)
+        talk.model = cheap
+        for _ in range(4):
+            say(api, client, talk)
+
+    account = run(api, switch)
+    assert {tax: usd for tax, usd in account.money.taxes.items() if usd} == {}
+    assert account.money.unexplained_usd == 0
+    assert [miss.miss.cause for miss in account.cache.misses] == ["model_changed"]
+
+
+@pytest.mark.parametrize("api", APIS, ids=str)
+def test_a_compaction_that_pays_costs_what_it_cost_and_says_what_it_saved(api: Api) -> None:
+    def compact(api: Api, client: Any, talk: Talk) -> None:
+        for _ in range(15):
+            say(api, client, talk)
+        talk.said.append(["Summarise what was done so far."])
+        api.function(client)(**api.body(talk))
+        talk.said[:] = [[SUMMARY], ["Done."]]
+        for _ in range(15):
+            say(api, client, talk)
+
+    account = run(api, compact, lambda _: Reply(SUMMARY if len(_.raw) > 20_000 else "Done."))
+    money = account.money
+    assert {tax for tax, usd in money.taxes.items() if usd} == {"compaction"}
+    assert money.unexplained_usd == 0
+    net = money.memo["compaction_net_usd"]
+    assert net is not None
+    assert net > 0
+    (finding,) = account.findings
+    assert (finding.tax, finding.saves_usd) == ("compaction", 0)
 
 
 def test_messages_are_cached_in_these_sessions() -> None:

@@ -122,11 +122,12 @@ def make_segment(block: Block, key: bytes) -> Segment:
         failed=block.failed,
         cache_life=block.cache_life,
         result_digest=digest(text, key) if text is not None else "",
-        tokens=_tokens_of(block),
+        tokens=block_tokens(block),
     )
 
 
-def _tokens_of(block: Block) -> int:
+def block_tokens(block: Block) -> int:
+    """About how many tokens a block is, with what marks it in the prompt."""
     marks = MARK_TOKENS.get(block.kind, OTHER_MARK_TOKENS)
     if block.kind == "tools":
         # Shown to the model with its whole structure.

@@ -10,6 +10,7 @@ from decimal import Decimal
 
 from touchdown.context.blocks import Block, RequestView, count_chars
 from touchdown.context.sizes import estimate_tokens
+from touchdown.context.tracker import block_tokens
 from touchdown.prices.cost import EXACT
 from touchdown.prices.rates import Rates, Unpriced
 from touchdown.records import Usage
@@ -150,7 +151,7 @@ def _continues(blocks: Sequence[Block], before: Sequence[Block]) -> bool:
 
 
 def _estimated(blocks: Sequence[Block]) -> int:
-    tools = [block.content for block in blocks if block.kind == "tools"]
+    tools = [block_tokens(block) for block in blocks if block.kind == "tools"]
     shown = [block.content for block in blocks if block.kind != "tools"]
-    tokens = estimate_tokens(shown) + (estimate_tokens(tools) if tools else 0)
+    tokens = estimate_tokens(shown) + sum(tools)
     return tokens + PER_MESSAGE_TOKENS * len(blocks) + (WITH_TOOLS_TOKENS if tools else 0)
