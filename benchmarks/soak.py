@@ -25,6 +25,7 @@ from typing import Any
 import openai
 
 import touchdown
+from touchdown.accounting.account import Summary
 from touchdown.prices import Override
 from touchdown.testing import Provider, Reply, Request
 
@@ -108,9 +109,14 @@ def soak(calls: int, url: str) -> list[tuple[int, float]]:
     return seen
 
 
-def check(calls: int, seen: list[tuple[int, float]], charged: dict[str, int], lines: int) -> None:
+def check(
+    calls: int,
+    seen: list[tuple[int, float]],
+    summary: Summary,
+    charged: dict[str, int],
+    lines: int,
+) -> None:
     """Totals to the last digit, one journal line per call, and no memory per call."""
-    summary = touchdown.summary().summary
     usd = (charged["input"] + 10 * charged["output"]) / Decimal(1_000_000)
     assert charged["calls"] == calls, f"{charged['calls']:,} requests for {calls:,} calls"
     assert summary.complete
@@ -152,11 +158,12 @@ def main() -> None:
         began = time.monotonic()
         seen = soak(calls, where["provider"])
         print(f"{time.monotonic() - began:.0f} s", flush=True)
+        summary = touchdown.summary().summary
+        touchdown.uninstrument()
         charged = json.loads(other.communicate("\n")[0])
         with open(journal, encoding="utf-8") as file:
             lines = sum('"kind":"ModelCall"' in line for line in file)
-        check(calls, seen, charged, lines)
-        touchdown.uninstrument()
+        check(calls, seen, summary, charged, lines)
 
 
 if __name__ == "__main__":
