@@ -1,7 +1,13 @@
 """Leaves out the tests of integrations that are not installed here, and says which."""
 
+import signal
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
+
+# A runner in the background has these ignored, and every process that a test starts would inherit it.
+for _number in (signal.SIGINT, signal.SIGHUP):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, signal.SIG_DFL)
 
 INTEGRATIONS = Path(__file__).parent / "integrations"
 
