@@ -261,7 +261,11 @@ def test_children_count_in_one_task_however_they_end(
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout == "plain 0\nexit 5\nkill -9\n"
     root, inner = report_of(folder)["tasks"]
-    assert (root["name"], root["outcome"], root["model_calls"]) == ("python agent.py", "useless", 6)
+    assert (root["name"], root["outcome"], root["model_calls"]) == (
+        f"{Path(sys.executable).name} agent.py",
+        "useless",
+        6,
+    )
     assert (inner["name"], inner["outcome"], inner["model_calls"]) == ("inner", "useful", 1)
     assert inner["parent_id"] == root["id"]
     assert {model["model"] for model in root["models"]} == {"gpt-5", "claude-sonnet-5"}
