@@ -13,7 +13,11 @@ def bare(pattern: str) -> int:
     return len(pattern)
 
 
-@touchdown.tool("search", failed=lambda result: result is None, read_only=True)
+def is_missing(result: object) -> bool:
+    return result is None
+
+
+@touchdown.tool("search", failed=is_missing, read_only=True)
 def named(pattern: str) -> str | None:
     return pattern or None
 
