@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
+import anthropic
 import pytest
 
 import touchdown
@@ -25,6 +26,11 @@ from touchdown.telemetry import attributes as names
 from touchdown.telemetry import miss_names
 from touchdown.telemetry.model_call import read_call
 from touchdown.testing import Reply, capture
+
+pytestmark = pytest.mark.skipif(
+    "diagnostics" not in anthropic.types.Message.model_fields,
+    reason="this SDK drops the field of the answer",
+)
 
 LONG = "All of the tests must pass before the change goes in. " * 400
 TOOL = {"name": "run", "description": "Runs. " * 200, "input_schema": {"type": "object"}}

@@ -182,7 +182,9 @@ def _responses_body(talk: Talk) -> dict[str, Any]:
     for number, texts in enumerate(talk.said):
         role = "assistant" if number % 2 else "user"
         items += [{"role": role, "content": text} for text in texts]
-    asked: dict[str, Any] = {} if talk.caching else {"prompt_cache_options": {"mode": "explicit"}}
+    asked: dict[str, Any] = (
+        {} if talk.caching else {"extra_body": {"prompt_cache_options": {"mode": "explicit"}}}
+    )
     return {
         "model": talk.model,
         "instructions": talk.system,
