@@ -10,6 +10,7 @@ from opentelemetry.util.types import AttributeValue
 
 from touchdown.records import CallStart, CallVerdict, Record, Start, StepStart, TaskRecord
 from touchdown.telemetry import attributes as names
+from touchdown.telemetry.forks import in_forked_children
 from touchdown.telemetry.held import Adopted, Held, missing
 from touchdown.telemetry.metrics import Metrics
 from touchdown.telemetry.model_call import call_start_attributes
@@ -64,6 +65,8 @@ class SpanSink:
         self._tasks: Recent[TaskRecord] = Recent(_MOST_TASKS)
         self._writer = Writer(self._tasks)
         self._metrics = Metrics(self._meters.current, self._tasks, tuple(metric_tags))
+        self._is_forked = False
+        in_forked_children(self._note_fork)
         self._tracers.warm_up()
         self._meters.warm_up()
 
@@ -72,6 +75,8 @@ class SpanSink:
         try:
             # Both before there is something to tell: at the interpreter's end no thread can be started.
             meter, tracer = self._meters.current(), self._tracers.current()
+            if self._is_forked:
+                self._keep()
             if isinstance(start, TaskRecord):
                 self._tasks.put(start.id, start)
             elif isinstance(start, CallStart):
@@ -122,8 +127,6 @@ class SpanSink:
 
     def _settle(self, record: Record) -> Mapping[str, AttributeValue]:
         try:
-            for private in self._privates():
-                private.keep()
             return self._settled(record.id) if isinstance(record, TaskRecord) else {}
         except Exception as error:
             failed("settling a task's figures", error)
@@ -138,6 +141,14 @@ class SpanSink:
             begun[names.TASK_ID] = start.task_id
             span.set_attributes(missing(span, begun))
         return held
+
+    def _note_fork(self) -> None:
+        self._is_forked = True
+
+    def _keep(self) -> None:
+        self._is_forked = False
+        for private in self._privates():
+            private.keep()
 
     def _privates(self) -> list[Private]:
         return [own for own in (self._tracers.private, self._meters.private) if own is not None]
