@@ -96,6 +96,7 @@ QUICK = (
     Cell("refusing", "host_handlers"),
     Cell("slow", "normal"),
     Cell("error_503", "exception"),
+    Cell("error_500", "sigint"),
 )
 """What every test run can afford: each state, and the ways that differ most."""
 

@@ -1,6 +1,7 @@
 """The end of the process: the interpreter's own, and that of children which leave without it."""
 
 import atexit
+import contextlib
 import os
 import sys
 from collections.abc import Callable
@@ -22,7 +23,8 @@ def at_end(action: Callable[[], None]) -> None:
     """Call `action` when this process ends by itself, and when a forked child of it does."""
     if action not in _actions:
         _actions.append(action)
-    atexit.register(action)
+    atexit.unregister(_end)
+    atexit.register(_end)
     _watch_children()
     process: Any = sys.modules.get("multiprocessing.process")
     if process is not None and process.parent_process() is not None:
@@ -33,12 +35,25 @@ def never_mind(action: Callable[[], None]) -> None:
     """Take :func:`at_end` back."""
     if action in _actions:
         _actions.remove(action)
-    atexit.unregister(action)
+    if not _actions:
+        atexit.unregister(_end)
 
 
 def _end() -> None:
     for action in list(_actions):
         action()
+    if getattr(sys, "last_type", None) is KeyboardInterrupt:
+        _remember_ctrl_c()
+
+
+def _remember_ctrl_c() -> None:
+    """Let the process die by SIGINT as it would have.
+
+    CPython notes that Ctrl-C ended the program where it runs code from text, and forgets it with the next
+    text it runs: a dataclass in a module that is imported at the end, say.
+    """
+    with contextlib.suppress(KeyboardInterrupt):
+        exec("raise KeyboardInterrupt")
 
 
 def _end_of_worker(**_about: object) -> None:
