@@ -1,6 +1,9 @@
 """Where to hook the openai SDK."""
 
+import contextlib
+import importlib
 import re
+import sys
 from types import ModuleType
 
 from touchdown.clients.fields import text
@@ -89,6 +92,7 @@ class OpenAiIntegration:
 
     def patch(self, module: ModuleType, seam: Seam) -> Undo:
         """Install the hooks."""
+        _load_httpx2(module)
         sdk = OpenAiSdk(seam)
         undo_hooks = Hooks(sdk, seam).install(module)
 
@@ -97,3 +101,13 @@ class OpenAiIntegration:
             sdk.background.let_go()
 
         return undo
+
+
+def _load_httpx2(module: ModuleType) -> None:
+    """Some of these SDKs look whether ``httpx2`` is loaded, and break where another thread is loading it.
+
+    The price book's package loads it, behind the queue: so it is loaded here, before any call.
+    """
+    if f"{module.__name__}._httpx2" in sys.modules and "httpx2" not in sys.modules:
+        with contextlib.suppress(Exception):
+            importlib.import_module("httpx2")
