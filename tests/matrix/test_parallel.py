@@ -49,7 +49,7 @@ def test_all_but_the_first_pay_again(api: Api, turns: int) -> None:
                 talk.said.append([prose(100 + number, 1400)])
                 api.function(client)(**api.body(talk))
                 talk.said.append(["Done."])
-            delay_s = 0.3
+            delay_s = 1.5
             threads = [
                 threading.Thread(target=copy_context().run, args=(help_out, number))
                 for number in range(TOGETHER)
