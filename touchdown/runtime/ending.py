@@ -7,6 +7,8 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from touchdown.runtime.guard import failed
+
 FAMILY = "multiprocessing.util"
 """Its children run finalizers and leave by ``os._exit``; billiard shares them."""
 
@@ -41,7 +43,10 @@ def never_mind(action: Callable[[], None]) -> None:
 
 def _end() -> None:
     for action in list(_actions):
-        action()
+        try:
+            action()
+        except Exception:
+            failed("end")
     if getattr(sys, "last_type", None) is KeyboardInterrupt:
         _remember_ctrl_c()
 
