@@ -9,27 +9,16 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from touchdown.accounting.account import Summary
-from touchdown.accounting.policies import configured_policies
 from touchdown.clients.registry import CLIENTS
 from touchdown.integration import Seam
-from touchdown.live.accountant import LiveAccountant
-from touchdown.live.budgets import BudgetGate
-from touchdown.live.journal import Journal
-from touchdown.live.run_folder import Run, RunFolder
-from touchdown.live.started import StartedCalls
-from touchdown.prices.book import PriceBook
+from touchdown.live.run_folder import RunFolder
 from touchdown.report import Receipt, SummaryView
 from touchdown.runtime import core
 from touchdown.runtime.arming import Armed, Arms, load_object
-from touchdown.runtime.budget import Budget
 from touchdown.runtime.ending import at_end, never_mind
 from touchdown.runtime.guard import disabled, failed, forget_warnings, warn_once
-from touchdown.runtime.joined import Joined
 from touchdown.runtime.limits import OnBudget, limits_of
-from touchdown.runtime.sinks import Sink
-from touchdown.telemetry.foreign.live import Beside
-from touchdown.telemetry.settled import settled_attributes
-from touchdown.telemetry.spans import SpanSink
+from touchdown.wiring import build_runtime
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import MeterProvider
@@ -38,9 +27,6 @@ if TYPE_CHECKING:
 ENTRY_POINTS = "touchdown.integrations"
 EXIT_S = 2.0
 """How long the process may be held at its exit to deliver and send what is pending."""
-
-SETTLE_S = 2.0
-"""How long a call that a budget does not cover waits for the bills of those that ended before."""
 
 _lock = threading.RLock()
 _arms = Arms(Seam())
@@ -157,79 +143,6 @@ def _chosen(clients: tuple[str, ...] | None) -> tuple[str, ...]:
     if unknown:
         raise ValueError(f"unknown client {unknown[0]!r} in clients=; known: {', '.join(CLIENTS)}")
     return tuple(CLIENTS) if clients is None else clients
-
-
-def build_runtime(asked: dict[str, Any], folder: RunFolder | None = None) -> core.Runtime:
-    """Accountant, journals, price book and sinks, wired together, and to the run of ``folder``."""
-    run = folder.read() if folder is not None else None
-    journals = {asked.get("journal") or os.environ.get("TOUCHDOWN_JOURNAL")}
-    if folder is not None and run is not None:
-        journals |= {run.journal, folder.new_journal()}
-        folder.keep_prices(asked.get("prices") or ())
-    limits = limits_of(asked)
-    book = PriceBook.configured(asked.get("prices") or ())
-    for problem in book.problems:
-        warn_once(f"prices:{problem}", "touchdown: %s", problem)
-    policies, wrong = configured_policies(asked.get("policies"))
-    for line in wrong:
-        warn_once(f"policies:{line}", "touchdown: %s", line)
-    accountant = LiveAccountant(
-        book, *(Journal(path) for path in journals if path), policies=policies
-    )
-    sinks: list[Sink] = [
-        SpanSink(
-            tracer_provider=asked.get("tracer_provider"),
-            meter_provider=asked.get("meter_provider"),
-            settled=partial(_settled, accountant),
-            traceparent=run.traceparent if run is not None else "",
-        ),
-        Beside(),
-    ]
-    if folder is None or run is None:
-        runtime = core.Runtime(accountant, sinks, _options(asked, _digest_key()))
-    else:
-        runtime = _below(folder, run, accountant, sinks, asked)
-    whole = None if limits is None else Budget("the process", limits)
-    settle_pending = partial(runtime.delivery.drain, SETTLE_S)
-    runtime.gate = BudgetGate(book, whole, settle_pending, runtime.note_refused)
-    return runtime
-
-
-def _below(
-    folder: RunFolder,
-    run: Run,
-    accountant: LiveAccountant,
-    sinks: list[Sink],
-    asked: dict[str, Any],
-) -> core.Runtime:
-    """The runtime of a process below ``touchdown run``: in its task, under its key."""
-    key = bytes.fromhex(run.digest_key)
-    accountant.fold(run.task)
-    try:
-        sinks.append(StartedCalls(folder.new_starts()))
-    except OSError:
-        failed("writing the starts of calls")
-    options = _options(asked, key, run.stream_usage)
-    return core.Runtime(accountant, sinks, options, Joined(run.task, key, first=folder.is_first()))
-
-
-def _options(asked: dict[str, Any], key: bytes | None, stream_usage: bool = False) -> core.Options:
-    return core.Options(
-        stream_usage=stream_usage or bool(asked.get("stream_usage")),
-        cache_diagnostics=bool(asked.get("cache_diagnostics")),
-        digest_key=key,
-    )
-
-
-def _digest_key() -> bytes | None:
-    key = os.environ.get("TOUCHDOWN_DIGEST_KEY", "").encode()
-    return key[:64] or None
-
-
-def _settled(accountant: LiveAccountant, task_id: str) -> dict[str, Any]:
-    """The settled ledger of a task as attributes of its span."""
-    account = accountant.settled(task_id)
-    return {} if account is None else settled_attributes(account)
 
 
 def _arm(clients: tuple[str, ...], integrations: bool) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ LAYERS = (
     ("clients", "tasks", "engines"),
     ("live", "telemetry"),
     ("sessions", "report", "collect"),
+    ("wiring",),
     ("api",),
     ("testing",),  # capture() is the wiring with a fresh accountant
     ("__init__",),

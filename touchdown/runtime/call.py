@@ -10,13 +10,14 @@ from touchdown.context.blocks import RequestView
 from touchdown.records import AnswerView, Attempt, CallStart, ContextShape, ModelCall, Usage
 from touchdown.records.call import CallStatus
 from touchdown.runtime.admission import Admission
-from touchdown.runtime.core import Runtime, ids_of
+from touchdown.runtime.core import Runtime
 from touchdown.runtime.guard import failed, qualified_name
 from touchdown.runtime.identity import ANCHOR_NS, this_process
 from touchdown.runtime.inside import Inside
 from touchdown.runtime.place import Place
 from touchdown.runtime.raw import RawBody, read_raw
 from touchdown.runtime.reading import CallReader, StreamReader
+from touchdown.runtime.sinks import ids_of
 from touchdown.runtime.unreported import with_problems
 
 UNREADABLE = Usage(problems=("answer not readable",))

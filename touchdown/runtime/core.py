@@ -7,7 +7,6 @@ import secrets
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from touchdown.accounting.account import TaskAccount
@@ -18,20 +17,12 @@ from touchdown.runtime.delivery import Delivery
 from touchdown.runtime.guard import failed, warn
 from touchdown.runtime.implicit import ImplicitTasks
 from touchdown.runtime.joined import Joined
+from touchdown.runtime.options import Options
 from touchdown.runtime.place import Place, TaskState, current_place
 from touchdown.runtime.sinks import Accountant, Opened, Sink
 from touchdown.runtime.trackers import Trackers
 
 REFUSED_S = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What ``instrument()`` was asked for and the capture side must know."""
-
-    stream_usage: bool = False
-    cache_diagnostics: bool = False
-    digest_key: bytes | None = None
 
 
 class Receipt(Protocol):
@@ -290,11 +281,3 @@ def _after_fork() -> None:
 
 
 os.register_at_fork(after_in_child=_after_fork)
-
-
-def ids_of(opened: list[Opened]) -> tuple[str, str]:
-    """Trace and span id of the first handle that has them."""
-    for handle in opened:
-        if handle.span_id:
-            return handle.trace_id, handle.span_id
-    return "", ""

@@ -98,3 +98,11 @@ class Accountant(Protocol):
     def note_dropped(self, task_id: str) -> None:
         """A record of this task was lost before it could be folded."""
         ...
+
+
+def ids_of(opened: list[Opened]) -> tuple[str, str]:
+    """Trace and span id of the first handle that has them."""
+    for handle in opened:
+        if handle.span_id:
+            return handle.trace_id, handle.span_id
+    return "", ""

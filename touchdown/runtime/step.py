@@ -13,6 +13,7 @@ from touchdown.runtime.guard import qualified_name
 from touchdown.runtime.identity import new_id, now_ns, this_process
 from touchdown.runtime.inside import Inside
 from touchdown.runtime.place import Place
+from touchdown.runtime.sinks import ids_of
 
 Ending = Literal["ok", "error", "cancelled", "closed_early", "not_started"]
 
@@ -138,7 +139,7 @@ class StepObservation:
     def _tool(self) -> ToolCall:
         start, key = self.start, self._place.task.digest_key
         text = result_as_text(self._result)
-        trace_id, span_id = core.ids_of(self._opened)
+        trace_id, span_id = ids_of(self._opened)
         return ToolCall(
             id=start.id,
             task_id=start.task_id,
@@ -163,7 +164,7 @@ class StepObservation:
     def _agent(self) -> AgentRun:
         start = self.start
         text = result_as_text(self._result)
-        trace_id, span_id = core.ids_of(self._opened)
+        trace_id, span_id = ids_of(self._opened)
         return AgentRun(
             id=start.id,
             task_id=start.task_id,

@@ -12,6 +12,7 @@ from touchdown.runtime.identity import now_ns, this_process
 from touchdown.runtime.inside import Inside
 from touchdown.runtime.limits import Limits
 from touchdown.runtime.place import Place, current_place, new_task
+from touchdown.runtime.sinks import ids_of
 
 
 class TaskRun:
@@ -50,7 +51,7 @@ class TaskRun:
             gate.prepare()
 
     def _identify(self) -> None:
-        trace_id, span_id = core.ids_of(self._opened)
+        trace_id, span_id = ids_of(self._opened)
         self.state.record = replace(self.state.record, trace_id=trace_id, span_id=span_id)
 
     def __enter__(self) -> "TaskRun":

@@ -15,6 +15,7 @@ from touchdown.records import AgentRun, CallVerdict, ModelCall, Record, TaskReco
 from touchdown.runtime import core
 from touchdown.runtime.place import Place, reset_place, set_place
 from touchdown.runtime.sinks import Accountant
+from touchdown.wiring import build_runtime
 
 
 class Capture:
@@ -119,7 +120,7 @@ def capture(**options: Any) -> Iterator[Capture]:
     exporter = InMemorySpanExporter()
     provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(SimpleSpanProcessor(exporter))
-    runtime = api.build_runtime({"tracer_provider": provider, **options})
+    runtime = build_runtime({"tracer_provider": provider, **options})
     with contextlib.ExitStack() as stack:
         seen = Capture(runtime, exporter)
         stack.callback(provider.shutdown)

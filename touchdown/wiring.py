@@ -1,0 +1,103 @@
+"""What ``instrument()`` wires together: the accountant, its journals, the price book and the sinks."""
+
+import os
+from functools import partial
+from typing import Any
+
+from touchdown.accounting.policies import configured_policies
+from touchdown.live.accountant import LiveAccountant
+from touchdown.live.budgets import BudgetGate
+from touchdown.live.journal import Journal
+from touchdown.live.run_folder import Run, RunFolder
+from touchdown.live.started import StartedCalls
+from touchdown.prices.book import PriceBook
+from touchdown.report import Receipt
+from touchdown.runtime import core
+from touchdown.runtime.budget import Budget
+from touchdown.runtime.guard import failed, warn_once
+from touchdown.runtime.joined import Joined
+from touchdown.runtime.limits import limits_of
+from touchdown.runtime.options import Options
+from touchdown.runtime.sinks import Sink
+from touchdown.telemetry.foreign.live import Beside
+from touchdown.telemetry.settled import settled_attributes
+from touchdown.telemetry.spans import SpanSink
+
+SETTLE_S = 2.0
+"""How long a call that a budget does not cover waits for the bills of those that ended before."""
+
+
+def build_runtime(asked: dict[str, Any], folder: RunFolder | None = None) -> core.Runtime:
+    """Accountant, journals, price book and sinks, wired together, and to the run of ``folder``."""
+    run = folder.read() if folder is not None else None
+    journals = {asked.get("journal") or os.environ.get("TOUCHDOWN_JOURNAL")}
+    if folder is not None and run is not None:
+        journals |= {run.journal, folder.new_journal()}
+        folder.keep_prices(asked.get("prices") or ())
+    limits = limits_of(asked)
+    book = PriceBook.configured(asked.get("prices") or ())
+    for problem in book.problems:
+        warn_once(f"prices:{problem}", "touchdown: %s", problem)
+    policies, wrong = configured_policies(asked.get("policies"))
+    for line in wrong:
+        warn_once(f"policies:{line}", "touchdown: %s", line)
+    accountant = LiveAccountant(
+        book, *(Journal(path) for path in journals if path), policies=policies
+    )
+    sinks: list[Sink] = [
+        SpanSink(
+            tracer_provider=asked.get("tracer_provider"),
+            meter_provider=asked.get("meter_provider"),
+            settled=partial(_settled, accountant),
+            traceparent=run.traceparent if run is not None else "",
+        ),
+        Beside(),
+    ]
+    if folder is None or run is None:
+        runtime = core.Runtime(accountant, sinks, _options(asked, _digest_key()))
+    else:
+        runtime = _below(folder, run, accountant, sinks, asked)
+    whole = None if limits is None else Budget("the process", limits)
+    settle_pending = partial(runtime.delivery.drain, SETTLE_S)
+    runtime.gate = BudgetGate(book, whole, settle_pending, runtime.note_refused)
+    return runtime
+
+
+def _below(
+    folder: RunFolder,
+    run: Run,
+    accountant: LiveAccountant,
+    sinks: list[Sink],
+    asked: dict[str, Any],
+) -> core.Runtime:
+    """The runtime of a process below ``touchdown run``: in its task, under its key."""
+    key = bytes.fromhex(run.digest_key)
+    accountant.fold(run.task)
+    try:
+        sinks.append(StartedCalls(folder.new_starts()))
+    except OSError:
+        failed("writing the starts of calls")
+    options = _options(asked, key, run.stream_usage)
+    return core.Runtime(accountant, sinks, options, Joined(run.task, key, first=folder.is_first()))
+
+
+def _options(asked: dict[str, Any], key: bytes | None, stream_usage: bool = False) -> Options:
+    return Options(
+        stream_usage=stream_usage or bool(asked.get("stream_usage")),
+        cache_diagnostics=bool(asked.get("cache_diagnostics")),
+        digest_key=key,
+    )
+
+
+def _digest_key() -> bytes | None:
+    key = os.environ.get("TOUCHDOWN_DIGEST_KEY", "").encode()
+    return key[:64] or None
+
+
+def _settled(accountant: LiveAccountant, task_id: str) -> dict[str, Any]:
+    """The settled ledger of a task as attributes of its span."""
+    account = accountant.settled(task_id)
+    return {} if account is None else settled_attributes(account)
+
+
+core.receipt_of = Receipt
