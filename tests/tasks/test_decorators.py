@@ -6,9 +6,8 @@ import copy
 import functools
 import inspect
 import pickle
-import sys
 import traceback
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -60,7 +59,7 @@ def count(a: int, b: int = 2) -> Iterator[int]:
     yield b
 
 
-async def count_later(a: int, b: int = 2) -> AsyncIterator[int]:
+async def count_later(a: int, b: int = 2) -> AsyncIterator[str]:
     """Counts."""
     yield a
     yield b
@@ -336,9 +335,6 @@ def test_the_rule_of_a_tool_that_raises_is_ours_to_swallow(
     forget_warnings()
 
 
-@pytest.mark.skipif(
-    sys.version_info < (3, 11), reason="fails with the lowest versions; the cause is not known"
-)
 async def test_futures_and_other_awaitables_are_handed_on_as_they_are() -> None:
     class Request:
         """Awaitable, and a context manager besides, as those of aiohttp are."""
@@ -351,6 +347,13 @@ async def test_futures_and_other_awaitables_are_handed_on_as_they_are() -> None:
             return "entered"
 
         async def __aexit__(self, *_error: object) -> None: ...
+
+    class Cursor(Request):
+        """One whose rows can be read besides."""
+
+        async def __aiter__(self) -> AsyncIterator[str]:
+            yield "row "
+            yield "and row"
 
     made: list[Any] = []
 
@@ -379,12 +382,16 @@ async def test_futures_and_other_awaitables_are_handed_on_as_they_are() -> None:
         assert await start(Request) == "got"
         async with start(Request) as entered:
             assert entered == "entered"
+        assert [row async for row in start(Cursor)] == ["row ", "and row"]
+        assert isinstance(start(Cursor), AsyncIterable)
+        assert not isinstance(start(Request), AsyncIterable)
         pool.shutdown()  # its callbacks have run then
         ended = [(tool.status, tool.output_chars) for tool in seen.tools if tool.name == "start"]
     assert sorted(ended, key=str) == sorted(
         [
             *[("ok", 5), ("ok", 1), ("ok", 1), ("ok", 3), ("error", None), ("cancelled", None)],
-            *[("not_started", None)] * 2,
+            *[("ok", 7), ("ok", 11)],  # entered; iterated
+            *[("not_started", None)] * 3,
         ],
         key=str,
     )

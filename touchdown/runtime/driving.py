@@ -6,7 +6,7 @@ gets is of the same kind as without us: a coroutine, a generator, the very futur
 
 import inspect
 import weakref
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator
 from dataclasses import dataclass
 from functools import partial
 from types import AsyncGeneratorType, CoroutineType, GeneratorType, TracebackType
@@ -56,7 +56,7 @@ def drive(call: Callable[[], Any], seen: Observed) -> Any:
     if hasattr(type(answer), "add_done_callback"):
         return _follow_future(answer, seen)
     if isinstance(answer, Awaitable):
-        return AwaitedOnce(answer, seen)
+        return (AwaitedStream if hasattr(answer, "__aiter__") else AwaitedOnce)(answer, seen)
     seen.finish(answer)
     return answer
 
@@ -99,6 +99,26 @@ class AwaitedOnce(Proxy):
     def __await__(self) -> Generator[Any, Any, Any]:
         self._self_driven.began = True  # whoever awaits may let go of this object
         return _await(self._self_driven).__await__()
+
+    def __aenter__(self) -> Coroutine[Any, Any, Any]:
+        self._self_driven.began = True
+        return _await(_Driven(self.__wrapped__.__aenter__(), self._self_driven.seen))
+
+    def __aexit__(self, *error: Any) -> Any:
+        return self.__wrapped__.__aexit__(*error)
+
+
+class AwaitedStream(AwaitedOnce):
+    """One that can be iterated too, as the cursors of databases can."""
+
+    def __aiter__(self) -> AsyncIterator[Any]:
+        driven = self._self_driven
+        driven.began = True
+        rows: AsyncIterator[Any] = self.__wrapped__.__aiter__()
+        if isinstance(rows, AsyncGeneratorType):
+            return _generate_async(_Driven(rows, driven.seen))
+        driven.seen.finish(rows)  # an iterator of the host's own is handed on as it is
+        return rows
 
 
 def _follow_future(future: Any, seen: Observed) -> Any:
@@ -155,7 +175,7 @@ def _generate(driven: _Driven) -> Generator[Any, Any, Any]:
         del item
 
 
-async def _generate_async(driven: _Driven) -> Any:
+async def _generate_async(driven: _Driven) -> AsyncIterator[Any]:
     driven.began = True
     inner, seen, said = driven.inner, driven.seen, _Said()
     step: Callable[[], Awaitable[Any]] = partial(inner.asend, None)
