@@ -26,6 +26,20 @@ pinned_env() {
     fi
 }
 
+# dev_env: the environment with `.[dev,grpc]` that several stages share, made by the first of them. Sets PYTHON.
+dev_env() {
+    PYTHON=$BUILD/dev/bin/python
+    mkdir -p "$BUILD"
+    {
+        flock 9
+        if [ ! -e "$BUILD/dev/made" ]; then
+            fresh_env dev
+            "$BUILD/dev/bin/pip" install -qq -e ".[dev,grpc]"
+            touch "$BUILD/dev/made"
+        fi
+    } 9>"$BUILD/dev.lock"
+}
+
 # python_of VERSION: the interpreter of that version, empty when this machine has none.
 python_of() {
     local candidate

@@ -3,9 +3,6 @@ source "$(dirname "$0")/../environment.sh"
 
 pinned_env foreign
 pinned_env foreign-openllmetry
-if [ ! -d "$BUILD/main" ]; then
-    fresh_env main
-    "$BUILD/main/bin/pip" install -qq -e ".[dev]"
-fi
+dev_env
 FOREIGN_PYTHON=$BUILD/foreign/bin/python OPENLLMETRY_PYTHON=$BUILD/foreign-openllmetry/bin/python \
-    "$BUILD/main/bin/python" -m pytest -m stage_foreign tests/stages
+    "$PYTHON" -m pytest -m stage_foreign tests/stages

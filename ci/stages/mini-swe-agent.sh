@@ -2,9 +2,6 @@
 source "$(dirname "$0")/../environment.sh"
 
 pinned_env mini-swe-agent
-if [ ! -d "$BUILD/main" ]; then
-    fresh_env main
-    "$BUILD/main/bin/pip" install -qq -e ".[dev]"
-fi
+dev_env
 MINI_SWE_PYTHON=$BUILD/mini-swe-agent/bin/python \
-    "$BUILD/main/bin/python" -m pytest -m stage_mini_swe_agent tests/stages
+    "$PYTHON" -m pytest -m stage_mini_swe_agent tests/stages

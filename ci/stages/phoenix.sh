@@ -2,8 +2,7 @@
 source "$(dirname "$0")/../environment.sh"
 
 pinned_env phoenix
-[ -d "$BUILD/main" ] || fresh_env main
-"$BUILD/main/bin/pip" install -qq -e ".[dev,grpc]"
+dev_env
 
 read -r http grpc < <(python3 -c '
 import socket
@@ -20,4 +19,4 @@ if ! python3 ci/wait_for.py "http://127.0.0.1:$http/healthz" 180; then
     exit 1
 fi
 PHOENIX_URL=http://127.0.0.1:$http PHOENIX_GRPC=http://127.0.0.1:$grpc \
-    "$BUILD/main/bin/python" -m pytest -m stage_phoenix tests/stages
+    "$PYTHON" -m pytest -m stage_phoenix tests/stages

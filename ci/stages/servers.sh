@@ -2,8 +2,5 @@
 source "$(dirname "$0")/../environment.sh"
 
 pinned_env servers
-if [ ! -d "$BUILD/main" ]; then
-    fresh_env main
-    "$BUILD/main/bin/pip" install -qq -e ".[dev]"
-fi
-SERVERS_PYTHON=$BUILD/servers/bin/python "$BUILD/main/bin/python" -m pytest -m stage_servers tests/stages
+dev_env
+SERVERS_PYTHON=$BUILD/servers/bin/python "$PYTHON" -m pytest -m stage_servers tests/stages
