@@ -13,6 +13,7 @@ from touchdown.accounting.contexts import Context
 from touchdown.accounting.facts import CallFacts
 from touchdown.accounting.holders import Holders
 from touchdown.context.shares import Shares
+from touchdown.records.quick import quick
 
 MOST_CALLS_BACK = 64
 """How many earlier calls of an agent on one route are asked for an entry that this call could read."""
@@ -23,6 +24,7 @@ MOST_SIDE_CALLS = 8
 Alive = Literal["alive", "expired", "unsure", "unknown"]
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Entry:
     """A cache entry that may be read: how far it reaches into a call's context."""

@@ -16,6 +16,7 @@ from touchdown.accounting.contexts import Context
 from touchdown.accounting.facts import CallFacts
 from touchdown.accounting.pricing import Bill
 from touchdown.accounting.toolbook import ToolBook
+from touchdown.records.quick import quick
 
 STALE_CALLS = 10
 """A result is stale when more than so many later calls have carried it.
@@ -136,6 +137,7 @@ def _age(agent: _Agent, chain: _Chain, rent_before: Decimal) -> None:
         heapq.heappush(chain.heap, (Decimal(0), found.start, found))
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class _Rewrite:
     """What dropping a result would cost at one call: everything behind it is written again."""

@@ -9,6 +9,7 @@ from touchdown.accounting.facts import CallFacts, Diagnosis, Missed
 from touchdown.accounting.ranges import Range, clip, count, joined
 from touchdown.context.shares import Shares
 from touchdown.prices.rates import Unpriced
+from touchdown.records.quick import quick
 from touchdown.records.verdict import Basis, CacheState
 
 FREE_CAUSES = frozenset({"below_minimum", "not_offered"})
@@ -21,6 +22,7 @@ Cause = tuple[str, str]
 """A cause and a detail in words."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class _Question:
     """Everything the rules ask about one call."""

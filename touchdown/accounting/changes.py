@@ -11,8 +11,10 @@ from touchdown.accounting.facts import CallFacts
 from touchdown.accounting.ranges import Range, joined
 from touchdown.context.shares import Shares
 from touchdown.records import Segment
+from touchdown.records.quick import quick
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Change:
     """``at`` is the number of first segments that are equal and not invalidated.

@@ -11,8 +11,10 @@ from touchdown.accounting.pricing import Bill
 from touchdown.accounting.ranges import Range
 from touchdown.accounting.taxes.registry import tax_of
 from touchdown.accounting.taxes.tax import Claim
+from touchdown.records.quick import quick
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class _Stretch:
     """Neighbouring tokens billed alike and claimed alike. Units: US dollars per token."""

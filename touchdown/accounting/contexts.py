@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from touchdown.records import ModelCall, Segment
 from touchdown.records.context import SegmentKind
+from touchdown.records.quick import quick
 
 
 @dataclass(slots=True, eq=False)
@@ -45,6 +46,7 @@ class Trunk:
         return trunk
 
 
+@quick
 @dataclass(frozen=True, slots=True, eq=False)
 class Context:
     """The segments of one call: the first ``length`` of ``trunk``; ``breakpoints`` are indices in them."""

@@ -11,9 +11,11 @@ from touchdown.accounting.ranges import Range
 from touchdown.context.shares import Shares
 from touchdown.prices.rates import Unpriced
 from touchdown.records import CallVerdict, Miss, ModelCall, Usage
+from touchdown.records.quick import quick
 from touchdown.records.verdict import Basis, CacheState
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Missed:
     """Tokens that were missed, by one cause, before their price is known."""
@@ -27,6 +29,7 @@ class Missed:
     basis: Basis = "estimated"
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
     """What became of the prefix cache at one call; ``missed`` is ``None`` when it cannot be known."""
@@ -38,6 +41,7 @@ class Diagnosis:
     misses: tuple[Missed, ...] = ()
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Posting:
     """One call's money in accounts. ``total`` is their sum; all is empty for an unpriced call."""
@@ -51,6 +55,7 @@ class Posting:
     """Parts of ``work`` by account: they are in it, not beside it."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class PriceLayer:
     """What one call was charged, split before any claim: the misses' price layer and the content."""
@@ -66,6 +71,7 @@ class PriceLayer:
     """The total is what the provider's own answer says."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Compaction:
     """A summary in the place of a history, at the first call that reads it.
@@ -79,6 +85,7 @@ class Compaction:
     removed: int
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class WrittenPart:
     """Tokens that one call wrote with one life. Units: seconds; ``max_s`` ``None``: its end is not stated."""

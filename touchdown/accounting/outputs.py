@@ -4,8 +4,10 @@ from dataclasses import dataclass
 
 from touchdown.context.shares import apportion
 from touchdown.records import ModelCall
+from touchdown.records.quick import quick
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class OutputShares:
     """Output tokens by what they said; they add up to the output billed. Basis: estimated."""

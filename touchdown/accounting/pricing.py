@@ -9,6 +9,7 @@ from touchdown.context.shares import apportion
 from touchdown.prices.cost import price_usage
 from touchdown.prices.rates import Prices, Rates, Unpriced
 from touchdown.records import CostByClass, ModelCall, ServerStep, Usage
+from touchdown.records.quick import quick
 from touchdown.records.verdict import Basis
 
 LIVES = ("12h", "1h", "30m", "5m")
@@ -24,6 +25,7 @@ FINEST = Decimal(1).scaleb(-12)
 """A pico-dollar: the smallest part into which an amount is divided, unless it came in finer."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Band:
     """Token positions billed at one rate. Units: US dollars per token."""
@@ -33,6 +35,7 @@ class Band:
     rate: Decimal
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Bill:
     """What one call cost by the table, and how its input was billed along the context."""

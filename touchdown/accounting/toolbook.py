@@ -8,6 +8,7 @@ from touchdown.accounting.contexts import Context
 from touchdown.accounting.facts import CallFacts
 from touchdown.accounting.ranges import Range
 from touchdown.records import Segment, ToolCall
+from touchdown.records.quick import quick
 
 UNNAMED = "unknown"
 """The name of a tool whose request was never seen."""
@@ -33,6 +34,7 @@ class Result:
         return self.segment.failed
 
 
+@quick
 @dataclass(frozen=True, slots=True, eq=False)
 class Execution:
     """One tool call: seen by a decorator or integration, in a context, or both."""

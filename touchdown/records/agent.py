@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from touchdown.records.quick import quick
 
+
+@quick
 @dataclass(frozen=True, slots=True)
 class AgentRun:
     """One run of an agent. Units: times in nanoseconds, ``result_chars`` characters handed back."""

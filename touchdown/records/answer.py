@@ -5,9 +5,11 @@ from decimal import Decimal
 
 from touchdown.records.call import Output
 from touchdown.records.provider import ProviderVerdict
+from touchdown.records.quick import quick
 from touchdown.records.usage import Usage
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class AnswerView:
     """The facts of one answer. ``terminal`` is false for a background response that still runs."""

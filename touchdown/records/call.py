@@ -7,6 +7,7 @@ from typing import Literal
 
 from touchdown.records.context import ContextShape
 from touchdown.records.provider import ProviderVerdict
+from touchdown.records.quick import quick
 from touchdown.records.usage import Usage
 
 CallStatus = Literal["ok", "error", "cancelled", "closed_early", "not_read", "not_started"]
@@ -17,6 +18,7 @@ Scalar = str | int | float | bool
 """A request parameter small enough to be an attribute."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """One HTTP request that failed inside a model call and was sent again by the SDK.
@@ -31,6 +33,7 @@ class Attempt:
     error_type: str = ""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class ToolRequest:
     """One tool call that the model asked for. Units: ``argument_chars`` characters."""
@@ -40,6 +43,7 @@ class ToolRequest:
     argument_chars: int
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Output:
     """The size of an answer by kind. Units: characters."""
@@ -66,6 +70,7 @@ class Output:
         return self.summary_chars > 0 and not self.text_chars and not self.tool_requests
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class CallStart:
     """The fact that a model call was sent. Units: ``sent_at_ns`` nanoseconds since the epoch."""
@@ -85,6 +90,7 @@ class CallStart:
     """The SDK makes a span of its own that the host configured: it is enriched, none is made beside it."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class ModelCall:
     """One request to a model with everything that is known of it once it ended.

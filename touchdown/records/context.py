@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from touchdown.records.quick import quick
+
 SegmentKind = Literal[
     "tools",
     "system",
@@ -20,6 +22,7 @@ SegmentKind = Literal[
 """What a segment holds. ``opaque``: input the client cannot see (server-side state)."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Segment:
     """One piece of the context: a tool definition, a system block or one block of one message.
@@ -46,6 +49,7 @@ class Segment:
     """About how many tokens it is, estimated from its content; 0: not estimated, ``chars`` stand for it."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class ContextShape:
     """The context of one call, told as what is new since a named predecessor of the same agent.

@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from touchdown.records.quick import quick
 
+
+@quick
 @dataclass(frozen=True, slots=True)
 class StepStart:
     """A tool call or agent run that began. Units: ``started_at_ns`` nanoseconds since the epoch."""

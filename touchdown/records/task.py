@@ -4,9 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from touchdown.records.quick import quick
+
 Outcome = Literal["useful", "useless", "unknown"]
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class TaskOutcome:
     """How a task turned out, told by its id, when it was known; it holds over what the task said itself.
@@ -22,6 +25,7 @@ class TaskOutcome:
     score: float | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class TaskRecord:
     """One task, written when it opens (``duration_ns`` is ``None``) and again when it changes or closes.

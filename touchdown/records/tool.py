@@ -3,10 +3,13 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from touchdown.records.quick import quick
+
 ToolSource = Literal["decorator", "context", "integration"]
 Failure = Literal["raised", "protocol", "rule"]
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class ToolCall:
     """One tool execution, seen by a decorator, an integration, or as a result in a context.

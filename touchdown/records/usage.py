@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from touchdown.records.quick import quick
+
 Completeness = Literal["full", "input_only", "lower_bound", "none"]
 """How much of the bill the counts cover.
 
@@ -12,6 +14,7 @@ input known and output at least what is given (a stream cut short). ``none``: no
 """
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class ServerStep:
     """Something the provider did inside one call that it bills beside the call's own counts.
@@ -25,6 +28,7 @@ class ServerStep:
     model: str = ""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Usage:
     """Token counts of one model call in disjoint classes; a class the provider did not report is ``None``.

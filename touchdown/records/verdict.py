@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal
 
+from touchdown.records.quick import quick
+
 CacheState = Literal["cold", "warm", "partial", "missed", "off", "unknown"]
 """``cold``: no predecessor; ``warm``: all that could be read was; ``partial``/``missed``: some or none of
 it was; ``off``: no caching offered or asked for; ``unknown``: the provider reported no cache figures."""
@@ -12,6 +14,7 @@ it was; ``off``: no caching offered or asked for; ``unknown``: the provider repo
 Basis = Literal["measured", "derived", "estimated"]
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class CostByClass:
     """The cost of one call by what was billed. Units: US dollars, exact decimals."""
@@ -28,6 +31,7 @@ class CostByClass:
         return self.uncached + self.cache_read + self.cache_write + self.output + self.server_tools
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Miss:
     """Tokens that stood in the base and were paid above the cache-read rate, with one cause.
@@ -47,6 +51,7 @@ class Miss:
     basis: Basis = "estimated"
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class CallVerdict:
     """Cost, cache state and make-up of one model call.

@@ -13,11 +13,13 @@ from touchdown.accounting.ranges import Range
 from touchdown.accounting.toolbook import Execution, ToolBook
 from touchdown.prices.rates import Prices
 from touchdown.records import AgentRun, ModelCall, TaskRecord
+from touchdown.records.quick import quick
 
 Kind = Literal["account", "account (time)", "memo"]
 """``account`` taxes partition the bill; ``memo`` ones stand beside it."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Claim:
     """What of one call's content a tax takes: the whole, some of its input, or one part of the rest."""

@@ -7,6 +7,7 @@ import msgspec
 from touchdown.context.blocks import MEDIA_CHARS
 from touchdown.records import Segment
 from touchdown.records.context import SegmentKind
+from touchdown.records.quick import quick
 from touchdown.sessions.claude_code.line import NOTHING
 from touchdown.sessions.history import digest
 
@@ -28,6 +29,7 @@ class Part(msgspec.Struct, gc=False):
     is_error: bool | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Content:
     """A message taken apart. ``raw`` parts of an unknown form are kept as one block of other content."""
