@@ -113,7 +113,7 @@ class Earlier:
     def _longest_of_task(self, facts: CallFacts) -> tuple[CallFacts | None, int]:
         if facts.context is None:
             return None, 0
-        found, common = self._holders.longest(facts.call.priced_model, facts.context)
+        found, common = self._holders.longest(facts.model, facts.context)
         # One that was sent later can only be met by a call that came late, whose verdict is provisional.
         return (found, common) if found is not None and found.key < facts.key else (None, 0)
 

@@ -144,6 +144,7 @@ _PATTERNS = [(rule, re.compile(rule.model)) for rule in CACHE_RULES]
 
 
 @lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def rule_for(provider: str, vendor: str, model: str) -> CacheRule | None:
     """The cache rules of this model at this provider; ``None`` when no row fits.
 

@@ -95,7 +95,7 @@ class Carrying:
         context, shares, bill = facts.context, facts.shares, facts.bill
         if context is None or shares is None or facts.is_hidden or not isinstance(bill, Bill):
             return
-        if bill.rates is None or next(context.results(), None) is None:
+        if bill.rates is None or not context.has_results():
             return
         agent = self._agents[facts.call.agent_id]
         chain = agent.chain(shares.ends)
@@ -115,16 +115,18 @@ class Carrying:
 
 def _take_in(agent: _Agent, chain: _Chain, context: Context, book: ToolBook) -> None:
     fresh: list[_Carried] = []
-    for index, _ in context.results():
-        if index < chain.seen:
-            break
+    for index in context.results_from(chain.seen):
         result = book.at(context, index)
         start, end = chain.ends[index - 1] if index else 0, chain.ends[index]
         if result is None or start == end:
             continue
-        age = agent.ages.setdefault(result.number, _Age(agent.calls))
+        age = agent.ages.get(result.number)
+        if age is None:
+            age = agent.ages[result.number] = _Age(agent.calls)
         fresh.append(_Carried(result.number, start, end, age))
-    chain.waiting.extend(sorted(fresh, key=lambda found: (found.age.first_call, found.start)))
+    if len(fresh) > 1:
+        fresh.sort(key=lambda found: (found.age.first_call, found.start))
+    chain.waiting.extend(fresh)
     chain.seen = max(chain.seen, context.length)
 
 

@@ -72,6 +72,18 @@ class Context:
         """The segments from ``start`` on."""
         return self.trunk.segments[start : self.length]
 
+    def has_results(self) -> bool:
+        """Whether a tool result stands in the context."""
+        results = self.trunk.results
+        return bool(results) and results[0] < self.length
+
+    def results_from(self, start: int) -> Sequence[int]:
+        """Indices of the tool results from segment ``start`` on."""
+        results = self.trunk.results
+        if not results or results[-1] < start:
+            return ()
+        return results[bisect_left(results, start) : bisect_left(results, self.length)]
+
     def results(self) -> Iterator[tuple[int, int]]:
         """Indices of the tool results, last first, and how many earlier ones answer the same call id."""
         trunk = self.trunk

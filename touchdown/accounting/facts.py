@@ -170,40 +170,38 @@ class CallFacts:
     posted: tuple[object, Posting] | None = None
     """The last posting, and the claims it was made with: only what claims changed is posted again."""
 
-    @property
-    def key(self) -> tuple[int, str]:
-        """The order of folding."""
-        return self.call.sent_at_ns, self.call.id
+    key: tuple[int, str] = field(init=False)
+    """The order of folding."""
+    model: str = field(init=False)
+    """The model that is priced."""
+    route: tuple[str, str, str] = field(init=False)
+    """Whose cache, and of which model: entries of other routes cannot be read."""
+    answered: bool = field(init=False)
+    """Whether an answer began, so that the call may have written to the cache."""
+    is_hidden: bool = field(init=False)
+    """Whether the input that was billed is not the context as it was sent."""
+    clock_is_sound: bool = field(init=False)
+    """Whether its times can be compared with others."""
+    input_tokens: int | None = field(init=False)
+    """The whole input; ``None`` when it was not reported."""
 
-    @property
-    def route(self) -> tuple[str, str, str]:
-        """Whose cache, and of which model: entries of other routes cannot be read."""
-        return self.call.scope, self.call.provider, self.call.priced_model
-
-    @property
-    def answered(self) -> bool:
-        """Whether an answer began, so that the call may have written to the cache."""
-        call = self.call
-        return (
-            call.status == "ok"
-            or call.first_chunk_ns is not None
-            or call.usage.completeness != "none"
+    def __post_init__(self) -> None:
+        """What is asked again and again by later calls, worked out once."""
+        call, usage = self.call, self.call.usage
+        self.key = call.sent_at_ns, call.id
+        self.model = call.priced_model
+        self.route = call.scope, call.provider, self.model
+        self.answered = (
+            call.status == "ok" or call.first_chunk_ns is not None or usage.completeness != "none"
         )
+        self.is_hidden = call.context.opaque is not None or usage.compacted
+        self.clock_is_sound = call.duration_ns >= 0 and (call.first_chunk_ns or 0) >= 0
+        self.input_tokens = usage.input_tokens
 
     @property
     def ends_conversation(self) -> bool:
         """Whether it is the last call of a conversation of two or more."""
         return self.continues and not self.continued
-
-    @property
-    def is_hidden(self) -> bool:
-        """Whether the input that was billed is not the context as it was sent."""
-        return self.call.context.opaque is not None or self.call.usage.compacted
-
-    @property
-    def clock_is_sound(self) -> bool:
-        """Whether its times can be compared with others."""
-        return self.call.duration_ns >= 0 and (self.call.first_chunk_ns or 0) >= 0
 
     @property
     def extent(self) -> int:

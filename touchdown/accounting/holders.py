@@ -26,7 +26,7 @@ class Holders:
 
     def note(self, facts: CallFacts) -> None:
         """Remember an answered call."""
-        context, model = facts.context, facts.call.priced_model
+        context, model = facts.context, facts.model
         if context is None:
             return
         strand = self._open.get(model)

@@ -47,7 +47,7 @@ class Laying:
             facts.by_kind = _by_kind(context, facts.shares, facts.common, base.by_kind)
         else:
             facts.by_kind = _by_kind(context, facts.shares, 0, {})
-        self._remember(facts.call.priced_model, context, facts.shares, start)
+        self._remember(facts.model, context, facts.shares, start)
 
     def _append(self, facts: CallFacts, context: Context, total: int) -> Shares | None:
         """Shares that keep those of the base up to where this call parts from it."""
@@ -57,7 +57,7 @@ class Laying:
         rest = total - base.shares.end(facts.common)
         if rest < 0 or (rest > 0) != (len(new) > 0):
             return None
-        model = facts.call.priced_model
+        model = facts.model
         learned = self._of(model)
         if not _is_whole(base, facts.common):
             parts = self._divide(model, new, rest)
@@ -77,9 +77,9 @@ class Laying:
 
         A model that was not met before is taken to share out its tokens as the base's model does.
         """
-        model, base, segments = facts.call.priced_model, facts.base, context.segments(0)
+        model, base, segments = facts.model, facts.base, context.segments(0)
         is_known = model in self._learned
-        like = model if is_known or base is None else base.call.priced_model
+        like = model if is_known or base is None else base.model
         shares = share_out(total, self._divide(like, segments, total, comparable=False))
         if not is_known:
             self._of(model).note_whole(segments, total)
@@ -129,7 +129,7 @@ def _can_be_compared(facts: CallFacts, context: Context) -> bool:
         return False
     if base.is_hidden or _may_be_stripped(context, facts.common):
         return False
-    if base.call.priced_model != facts.call.priced_model:
+    if base.model != facts.model:
         return False
     return base.call.context.parameters == facts.call.context.parameters
 

@@ -52,13 +52,15 @@ class Learned:
 
     whole: _Counted = field(default_factory=_Counted)
     kinds: dict[str, _Counted] = field(default_factory=dict)
+    _ratios: dict[str, int] = field(default_factory=dict)
+    """Ratios as they stand until something more is learned."""
 
     def weigh(self, segment: Segment) -> int:
         """About how many tokens a segment has. Units: ``UNIT`` is one token."""
-        own = self.kinds.get(segment.kind)
-        ratio = self._ratio()
-        if own is not None:
-            ratio = (PRIOR * ratio + 1_000_000 * own.tokens) // (PRIOR + own.estimated)
+        kind = segment.kind
+        ratio = self._ratios.get(kind)
+        if ratio is None:
+            ratio = self._ratios[kind] = self._ratio(kind)
         return size_of(segment) * ratio
 
     def could_be(self, tokens: int, segments: Sequence[Segment]) -> bool:
@@ -69,6 +71,7 @@ class Learned:
         """A first context had so many tokens: says how far estimates are off for this model."""
         size = sum(map(size_of, segments))
         if _can_teach(segments, tokens, size):
+            self._ratios.clear()
             self.whole.add(tokens, size)
 
     def note(self, segments: Sequence[Segment], parts: Sequence[int]) -> None:
@@ -76,17 +79,24 @@ class Learned:
         size, tokens = sum(map(size_of, segments)), sum(parts)
         if not _can_teach(segments, tokens, size):
             return
+        self._ratios.clear()
         self.whole.add(tokens, size)
         for segment, part in zip(segments, parts, strict=True):
-            self.kinds.setdefault(segment.kind, _Counted()).add(part, size_of(segment))
+            kind = self.kinds.get(segment.kind)
+            if kind is None:
+                kind = self.kinds[segment.kind] = _Counted()
+            kind.add(part, size_of(segment))
 
-    def _ratio(self) -> int:
-        whole = self.whole
-        return 1_000_000 * whole.tokens // whole.estimated if whole.estimated else 1_000_000
+    def _ratio(self, kind: str) -> int:
+        whole, own = self.whole, self.kinds.get(kind)
+        ratio = 1_000_000 * whole.tokens // whole.estimated if whole.estimated else 1_000_000
+        if own is None:
+            return ratio
+        return (PRIOR * ratio + 1_000_000 * own.tokens) // (PRIOR + own.estimated)
 
 
 def _can_teach(segments: Sequence[Segment], tokens: int, size: int) -> bool:
     """Whether tokens were counted for text, and not for far more or less of it than is seen."""
-    if any(segment.kind in GUESSED_KINDS for segment in segments):
+    if not 0 < size <= 16 * tokens <= 16 * size:
         return False
-    return 0 < size <= 16 * tokens <= 16 * size
+    return not any(segment.kind in GUESSED_KINDS for segment in segments)

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 from touchdown.accounting.ranges import Range, overlap
 from touchdown.context.shares import apportion
-from touchdown.prices.cost import price_usage
+from touchdown.prices.cost import price_exactly
 from touchdown.prices.rates import Prices, Rates, Unpriced
 from touchdown.records import CostByClass, ModelCall, ServerStep, Usage
 from touchdown.records.quick import quick
@@ -20,6 +20,8 @@ must come before 5-minute ones.
 """
 
 _PLACES = {life: place for place, life in enumerate(LIVES)}
+
+NOTHING = Decimal(0)
 
 FINEST = Decimal(1).scaleb(-12)
 """A pico-dollar: the smallest part into which an amount is divided, unless it came in finer."""
@@ -61,7 +63,7 @@ class Bill:
 
     def paid(self, ranges: Iterable[Range]) -> Decimal:
         """What was paid for these tokens."""
-        return self._paid_above(ranges, Decimal(0))
+        return self._paid_above(ranges, NOTHING)
 
     def premium(self, ranges: Iterable[Range]) -> Decimal:
         """What was paid for these tokens above the uncached rate: the premium of writing them."""
@@ -79,7 +81,7 @@ class Bill:
 
     def _paid_above(self, ranges: Iterable[Range], rate: Decimal) -> Decimal:
         wanted = tuple(ranges)
-        paid = Decimal(0)
+        paid = NOTHING
         for band in self.bands if wanted else ():
             tokens = overlap(wanted, band.start, band.end)
             if tokens and band.rate > rate:
@@ -130,14 +132,14 @@ def _bill_without_steps(call: ModelCall, rates: Rates | Unpriced) -> Bill | Unpr
     usage = call.usage
     if usage.completeness == "none" and costs_nothing(call):
         return Bill(CostByClass())
-    if negative := _negative_class(usage):
+    if (negative := _negative_class(usage)) is not None:
         return Unpriced(f"negative token count: {negative}")
     if isinstance(rates, Unpriced):
         return rates
-    cost = price_usage(usage, rates)
+    cost = price_exactly(usage, rates)
     if isinstance(cost, Unpriced):
         return cost
-    return Bill(cost, rates, _bands(usage, rates), rates.output or Decimal(0))
+    return Bill(cost, rates, _bands(usage, rates), rates.output or NOTHING)
 
 
 def costs_nothing(call: ModelCall) -> bool:
@@ -148,7 +150,9 @@ def costs_nothing(call: ModelCall) -> bool:
 
 def written_lives(usage: Usage) -> list[tuple[str, int]]:
     """Lives and tokens written, in the order they lie along the context."""
-    written = list((usage.cache_write or {}).items())
+    if not usage.cache_write:
+        return []
+    written = list(usage.cache_write.items())
     if len(written) > 1:
         written.sort(key=lambda item: (_PLACES.get(item[0], len(_PLACES)), item[0]))
     return written
@@ -173,32 +177,27 @@ def _integers(amounts: Sequence[Decimal]) -> list[int]:
 
 
 def _negative_class(usage: Usage) -> str | None:
-    single = {
-        "uncached": usage.uncached,
-        "cache_read": usage.cache_read,
-        "output": usage.output,
-        "reasoning": usage.reasoning,
-    }
-    counts = [
-        *single.items(),
-        *(usage.cache_write or {}).items(),
-        *(usage.server_tools or {}).items(),
-    ]
-    return next(
-        (f"{name} {tokens}" for name, tokens in counts if tokens is not None and tokens < 0), None
-    )
+    for name in ("uncached", "cache_read", "output", "reasoning"):
+        tokens: int | None = getattr(usage, name)
+        if tokens is not None and tokens < 0:
+            return f"{name} {tokens}"
+    for counts in (usage.cache_write, usage.server_tools):
+        for name, counted in counts.items() if counts else ():
+            if counted < 0:
+                return f"{name} {counted}"
+    return None
 
 
 def _bands(usage: Usage, rates: Rates) -> tuple[Band, ...]:
-    if usage.input_tokens is None:
+    if usage.uncached is None:
         return ()
-    classes = [(usage.cache_read or 0, rates.cache_read)]
+    classes = [(usage.cache_read, rates.cache_read)]
     classes += [(tokens, rates.cache_write.get(life)) for life, tokens in written_lives(usage)]
-    classes.append((usage.uncached or 0, rates.uncached))
+    classes.append((usage.uncached, rates.uncached))
     bands: list[Band] = []
     position = 0
     for tokens, rate in classes:
         if tokens:
-            bands.append(Band(position, position + tokens, rate or Decimal(0)))
+            bands.append(Band(position, position + tokens, rate or NOTHING))
             position += tokens
     return tuple(bands)

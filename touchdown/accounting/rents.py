@@ -7,7 +7,7 @@ from decimal import Decimal
 from touchdown.accounting.contexts import Context
 from touchdown.accounting.facts import CallFacts
 from touchdown.accounting.places import Places
-from touchdown.accounting.pricing import Bill
+from touchdown.accounting.pricing import NOTHING, Bill
 from touchdown.accounting.toolbook import Result, ToolBook
 from touchdown.context.shares import Shares
 
@@ -38,11 +38,15 @@ class Rents:
         first: dict[str, Decimal] = {}
         for index, result in new:
             paid = facts.bill.paid([shares.span(index)])
-            first[result.name] = first.get(result.name, Decimal(0)) + paid
+            first[result.name] = first.get(result.name, NOTHING) + paid
         facts.first_reads = first
-        carried = {name: _carried(found, facts.bill) for name, found in places.items()}
-        rents = {name: usd - first.get(name, Decimal(0)) for name, usd in carried.items()}
-        facts.rents = {name: usd for name, usd in rents.items() if usd}
+        rents: dict[str, Decimal] = {}
+        for name, found in places.items():
+            carried = _carried(found, facts.bill)
+            usd = carried - first[name] if name in first else carried
+            if usd:
+                rents[name] = usd
+        facts.rents = rents
 
     def _places(
         self, agent: str, context: Context, shares: Shares, book: ToolBook
@@ -50,24 +54,23 @@ class Rents:
         known = self._maps.get(agent)
         if known is None or known.ends is not shares.ends:
             known = self._maps[agent] = _Map(shares.ends)
-        fresh: list[tuple[int, Result]] = []
-        for index, _ in context.results():
-            if index < known.seen:
-                break
+        for index in context.results_from(known.seen):
             result = book.at(context, index)
             if result is not None:
-                fresh.append((index, result))
-        for index, result in reversed(fresh):
-            known.by_name.setdefault(result.name, Places()).add(*shares.span(index))
+                places = known.by_name.get(result.name)
+                if places is None:
+                    places = known.by_name[result.name] = Places()
+                places.add(*shares.span(index))
         known.seen = max(known.seen, context.length)
         return known.by_name
 
 
 def _carried(places: Places, bill: Bill) -> Decimal:
-    return sum(
-        (
-            band.rate * (places.tokens_until(band.end) - places.tokens_until(band.start))
-            for band in bill.bands
-        ),
-        Decimal(0),
-    )
+    """What a call paid for these tokens: its bands lie one behind the other from the first token on."""
+    paid, before = NOTHING, 0
+    for band in bill.bands:
+        until = places.tokens_until(band.end)
+        if until > before:
+            paid += band.rate * (until - before)
+            before = until
+    return paid

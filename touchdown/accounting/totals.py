@@ -71,7 +71,7 @@ def total_models(calls: Sequence[CallFacts], postings: Postings) -> tuple[ModelT
     """What each model of each provider was used for, dearest first."""
     groups: defaultdict[tuple[str, str], list[CallFacts]] = defaultdict(list)
     for facts in calls:
-        groups[facts.call.provider, facts.call.priced_model].append(facts)
+        groups[facts.call.provider, facts.model].append(facts)
     totals = [
         ModelTotals(
             provider=provider,

@@ -31,13 +31,19 @@ def apportion(total: int, weights: Sequence[int]) -> list[int]:
         if total:
             raise ValueError(f"nothing to share {total} over")
         return []
+    if len(weights) == 1:
+        return [total]
     whole = sum(weights)
+    if whole == total:
+        return list(weights)
     if whole == 0:
         return apportion(total, [1] * len(weights))
     parts = [total * weight // whole for weight in weights]
     left = total - sum(parts)
     if left:
-        by_remainder = sorted(range(len(weights)), key=lambda i: (-(total * weights[i] % whole), i))
+        # Kept in the order of the index where remainders are equal: a reversed sort is stable, too.
+        remainders = [total * weight % whole for weight in weights]
+        by_remainder = sorted(range(len(weights)), key=remainders.__getitem__, reverse=True)
         for index in by_remainder[:left]:
             parts[index] += 1
     return parts
@@ -58,10 +64,14 @@ class Shares:
 
     def end(self, segments: int) -> int:
         """Tokens of the first ``segments`` segments."""
-        return self.ends[min(segments, self.length) - 1] if segments > 0 and self.length else 0
+        if segments > self.length:
+            segments = self.length
+        return self.ends[segments - 1] if segments > 0 else 0
 
     def span(self, index: int) -> tuple[int, int]:
         """First token of segment ``index`` and the token behind its last."""
+        if 0 < index < self.length:
+            return self.ends[index - 1], self.ends[index]
         return self.end(index), self.end(index + 1)
 
     def at(self, token: int) -> int:

@@ -1,7 +1,7 @@
 """Cost: usage times rates, exactly."""
 
-from collections.abc import Iterable
-from decimal import Context, Decimal
+from collections.abc import Callable, Mapping
+from decimal import Context, Decimal, localcontext
 
 from touchdown.prices.rates import Rates, Unpriced
 from touchdown.records import CostByClass, Usage
@@ -12,8 +12,17 @@ EXACT = Context(prec=60)
 NOT_REPORTED = "usage not reported"
 
 
+_NOTHING = Decimal(0)
+
+
 def price_usage(usage: Usage, rates: Rates) -> CostByClass | Unpriced:
     """The cost of what is known of ``usage``; unpriced when a class with tokens in it has no rate."""
+    with localcontext(EXACT):
+        return price_exactly(usage, rates)
+
+
+def price_exactly(usage: Usage, rates: Rates) -> CostByClass | Unpriced:
+    """The same for a caller whose own decimal context rounds nothing."""
     if usage.completeness == "none":
         return Unpriced(NOT_REPORTED)
     missing = _class_without_rate(usage, rates)
@@ -23,15 +32,9 @@ def price_usage(usage: Usage, rates: Rates) -> CostByClass | Unpriced:
     return CostByClass(
         uncached=_times(usage.uncached, rates.uncached),
         cache_read=_times(usage.cache_read, rates.cache_read),
-        cache_write=_sum(
-            _times(tokens, rates.cache_write.get(life))
-            for life, tokens in (usage.cache_write or {}).items()
-        ),
+        cache_write=_times_each(usage.cache_write, rates.cache_write),
         output=_times(usage.output, rates.output),
-        server_tools=_sum(
-            _times(count, rates.server_tools.get(tool_name(tool)))
-            for tool, count in (usage.server_tools or {}).items()
-        ),
+        server_tools=_times_each(usage.server_tools, rates.server_tools, tool_name),
     )
 
 
@@ -47,21 +50,27 @@ def _class_without_rate(usage: Usage, rates: Rates) -> str | None:
         return "cache_read"
     if usage.output and rates.output is None:
         return "output"
-    for life, tokens in (usage.cache_write or {}).items():
-        if tokens and life not in rates.cache_write:
-            return f"cache_write {life}"
-    for tool, count in (usage.server_tools or {}).items():
-        if count and tool_name(tool) not in rates.server_tools:
-            return f"server tool {tool_name(tool)}"
+    if usage.cache_write:
+        for life, tokens in usage.cache_write.items():
+            if tokens and life not in rates.cache_write:
+                return f"cache_write {life}"
+    if usage.server_tools:
+        for tool, count in usage.server_tools.items():
+            if count and tool_name(tool) not in rates.server_tools:
+                return f"server tool {tool_name(tool)}"
     return None
 
 
 def _times(count: int | None, rate: Decimal | None) -> Decimal:
-    return EXACT.multiply(rate, count) if count and rate is not None else Decimal(0)
+    return rate * count if count and rate is not None else _NOTHING
 
 
-def _sum(amounts: Iterable[Decimal]) -> Decimal:
-    total = Decimal(0)
-    for amount in amounts:
-        total = EXACT.add(total, amount)
+def _times_each(
+    counts: Mapping[str, int] | None,
+    rates: Mapping[str, Decimal],
+    named: Callable[[str], str] | None = None,
+) -> Decimal:
+    total = _NOTHING
+    for name, count in counts.items() if counts else ():
+        total += _times(count, rates.get(name if named is None else named(name)))
     return total

@@ -58,7 +58,10 @@ class Usage:
     @property
     def written_tokens(self) -> int:
         """All tokens written to the cache; 0 when none was reported."""
-        return sum(self.cache_write.values()) if self.cache_write else 0
+        written = self.cache_write
+        if not written:
+            return 0
+        return sum(written.values()) if len(written) > 1 else next(iter(written.values()))
 
     @property
     def input_tokens(self) -> int | None:
@@ -77,4 +80,4 @@ class Usage:
     @property
     def compacted(self) -> bool:
         """Whether the provider summarised the history inside this call: its input is then not the prompt."""
-        return any(step.kind == "compaction" for step in self.steps)
+        return bool(self.steps) and any(step.kind == "compaction" for step in self.steps)

@@ -37,9 +37,13 @@ class Agents:
 
     def seen(self, agent_id: str, at_ns: int) -> None:
         """An agent wrote a line."""
-        agent = self._agents.setdefault(agent_id, _Agent())
-        agent.first_ns = at_ns if agent.first_ns is None else min(agent.first_ns, at_ns)
-        agent.last_ns = max(agent.last_ns, at_ns)
+        agent = self._agents.get(agent_id)
+        if agent is None:
+            agent = self._agents[agent_id] = _Agent()
+        if agent.first_ns is None or at_ns < agent.first_ns:
+            agent.first_ns = at_ns
+        if at_ns > agent.last_ns:
+            agent.last_ns = at_ns
 
     def spawned(self, agent_id: str, parent: str, name: str) -> None:
         """An agent was begun by another. What is known already is kept."""

@@ -1,8 +1,6 @@
 """The context of one recorded agent as it grows, told call by call at the price of what is new."""
 
-import hashlib
 from collections.abc import Sequence
-from dataclasses import replace
 
 from touchdown.records import ContextShape, Segment
 
@@ -81,14 +79,26 @@ def with_unseen(shape: ContextShape, chars: int, agent_id: str) -> ContextShape:
     Its size is a guess and its content unknown. It is taken to stay the same for one agent, and no cause
     is claimed for what happens in it.
     """
-    if shape.predecessor is not None:
-        return replace(shape, shared=shape.shared + 1)
-    return replace(shape, new=(Segment("opaque", chars, f"unseen:{agent_id}"), *shape.new))
+    going_on = shape.predecessor is not None
+    first = () if going_on else (Segment("opaque", chars, f"unseen:{agent_id}"),)
+    return ContextShape(
+        predecessor=shape.predecessor,
+        shared=shape.shared + 1 if going_on else shape.shared,
+        new=(*first, *shape.new),
+        sequence=shape.sequence,
+        digest=shape.digest,
+        chars=shape.chars,
+        chars_by_kind=shape.chars_by_kind,
+        parameters=shape.parameters,
+        opaque=shape.opaque,
+        caching=shape.caching,
+    )
 
 
 def digest(kind: str, *pieces: str | bytes) -> str:
-    """A digest of one block, to be compared within one session and with nothing else."""
-    state = hashlib.blake2b(digest_size=8, person=kind.encode())
-    for piece in pieces:
-        state.update(piece if isinstance(piece, bytes) else piece.encode("utf-8", "surrogatepass"))
-    return state.hexdigest()
+    """A digest of one block, to be compared within one session and with nothing else.
+
+    It is the interpreter's own keyed hash, which takes text as it lies in memory: it means nothing in another
+    process.
+    """
+    return f"{hash((kind, *pieces)):x}"

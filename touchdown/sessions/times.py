@@ -1,12 +1,11 @@
 """When things were written, as sources tell it: nanoseconds since the epoch."""
 
 import os
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 
 import msgspec
 
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-MICROSECOND = timedelta(microseconds=1)
 
 NO_TIMES = "it carries no times: the file's own date stands in, and no gap can be seen"
 
@@ -15,7 +14,8 @@ def ns_of(at: datetime) -> int:
     """A time in nanoseconds; one without a zone is taken as UTC."""
     if at.tzinfo is None:
         at = at.replace(tzinfo=timezone.utc)
-    return (at - EPOCH) // MICROSECOND * 1000
+    since = at - EPOCH
+    return ((since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds) * 1000
 
 
 def read_time(value: object) -> int | None:

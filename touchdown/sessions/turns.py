@@ -42,8 +42,10 @@ class Turns:
         if not self._turns:
             self.begin(at_ns)
         turn = self._turns[max(bisect_right(self._starts, at_ns) - 1, 0)]
-        turn.started_at_ns = min(turn.started_at_ns, at_ns)
-        turn.ended_at_ns = max(turn.ended_at_ns, ended_ns)
+        if at_ns < turn.started_at_ns:
+            turn.started_at_ns = at_ns
+        if ended_ns > turn.ended_at_ns:
+            turn.ended_at_ns = ended_ns
         turn.used = True
         return turn.id
 

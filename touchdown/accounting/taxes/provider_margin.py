@@ -7,7 +7,8 @@ from decimal import Decimal
 from touchdown.accounting.account import Finding
 from touchdown.accounting.pricing import Bill
 from touchdown.accounting.taxes.tax import Claim, Evidence, Kind
-from touchdown.prices.cost import price_usage
+from touchdown.prices.cost import price_exactly
+from touchdown.prices.rates import Rates
 from touchdown.records import CostByClass
 
 
@@ -60,16 +61,48 @@ class ProviderMargin:
 
 
 def _offers(seen: Evidence) -> Iterator[_Offer]:
+    compared = _Compared()
     for facts in seen.calls:
-        if not isinstance(facts.bill, Bill) or facts.bill.rates is None or facts.bill.steps:
+        bill, layer = facts.bill, facts.layer
+        if not isinstance(bill, Bill) or bill.rates is None or bill.steps:
             continue
-        paid = facts.layer.total if facts.layer is not None else facts.bill.cost.total
+        by_table = layer is None or not layer.reported
+        paid = layer.total if layer is not None else bill.cost.total
         best: _Offer | None = None
         for seller, rates in seen.prices.offers_elsewhere(facts.call).items():
-            cost = price_usage(facts.call.usage, rates)
+            if by_table and not compared.undercuts(rates, bill.rates):
+                continue
+            cost = price_exactly(facts.call.usage, rates)
             if not isinstance(cost, CostByClass) or cost.total >= paid:
                 continue
             if best is None or cost.total < best.there_usd:
                 best = _Offer(seller, cost.total, paid - cost.total)
         if best is not None:
             yield best
+
+
+class _Compared:
+    """Which rates have some class of token cheaper than others: sellers of one model seldom do."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[int, int], tuple[Rates, Rates, bool]] = {}
+
+    def undercuts(self, rates: Rates, others: Rates) -> bool:
+        """Whether a call may cost less at ``rates``."""
+        key = id(rates), id(others)
+        known = self._known.get(key)
+        if known is None:
+            # Both are held with the answer, so that their numbers stay theirs.
+            known = self._known[key] = (rates, others, _undercuts(rates, others))
+        return known[2]
+
+
+def _undercuts(rates: Rates, others: Rates) -> bool:
+    pairs = [
+        (rates.uncached, others.uncached),
+        (rates.output, others.output),
+        (rates.cache_read, others.cache_read),
+        *((rate, others.cache_write.get(life)) for life, rate in rates.cache_write.items()),
+        *((fee, others.server_tools.get(tool)) for tool, fee in rates.server_tools.items()),
+    ]
+    return any(here is not None and here < there for here, there in pairs if there is not None)

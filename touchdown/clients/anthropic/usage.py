@@ -27,6 +27,7 @@ def read_usage(usage: object, *, whole: bool = True) -> Usage:
     reasoning = count(get(usage, "output_tokens_details"), "thinking_tokens")
     if min(uncached, *known(output, read, reasoning), *(written or {}).values()) < 0:
         return Usage(problems=(NEGATIVE,))
+    steps = items(get(usage, "iterations"))
     return Usage(
         uncached=uncached,
         cache_read=read,
@@ -35,8 +36,8 @@ def read_usage(usage: object, *, whole: bool = True) -> Usage:
         reasoning=reasoning,
         server_tools=_server_tools(usage),
         completeness=_completeness(output, whole),
-        problems=too_much_reasoning(reasoning, output) + _unknown_steps(usage) + _credit(usage),
-        steps=_steps(usage),
+        problems=too_much_reasoning(reasoning, output) + _unknown_steps(steps) + _credit(usage),
+        steps=_steps(steps),
     )
 
 
@@ -49,14 +50,14 @@ def _completeness(output: int | None, whole: bool) -> Completeness:
 def _written(usage: object) -> dict[str, int] | None:
     total = count(usage, "cache_creation_input_tokens")
     lives = get(usage, "cache_creation")
-    split = {
-        "5m": count(lives, "ephemeral_5m_input_tokens") or 0,
-        "1h": count(lives, "ephemeral_1h_input_tokens") or 0,
-    }
-    split = {life: tokens for life, tokens in split.items() if tokens}
+    short = count(lives, "ephemeral_5m_input_tokens") or 0
+    long = count(lives, "ephemeral_1h_input_tokens") or 0
+    split = {"5m": short} if short else {}
+    if long:
+        split["1h"] = long
     if total is None:
         return split or None
-    rest = total - sum(split.values())
+    rest = total - short - long
     if rest:
         split["unknown"] = rest
     return split
@@ -64,6 +65,8 @@ def _written(usage: object) -> dict[str, int] | None:
 
 def _server_tools(usage: object) -> dict[str, int] | None:
     used = get(usage, "server_tool_use")
+    if used is None:
+        return None
     counted = {
         "web_search": count(used, "web_search_requests") or 0,
         "web_fetch": count(used, "web_fetch_requests") or 0,
@@ -71,18 +74,20 @@ def _server_tools(usage: object) -> dict[str, int] | None:
     return {name: requests for name, requests in counted.items() if requests} or None
 
 
-def _steps(usage: object) -> tuple[ServerStep, ...]:
+def _steps(steps: list[object]) -> tuple[ServerStep, ...]:
     """The steps of ``usage.iterations`` that the totals leave out; each is billed by its own counts."""
     found = []
-    for step in items(get(usage, "iterations")):
+    for step in steps:
         kind = text(step, "type")
         if kind in BESIDE_THE_TOTALS:
             found.append(ServerStep(kind, read_usage(step), text(step, "model")))
     return tuple(found)
 
 
-def _unknown_steps(usage: object) -> tuple[str, ...]:
-    kinds = {text(step, "type") for step in items(get(usage, "iterations"))}
+def _unknown_steps(steps: list[object]) -> tuple[str, ...]:
+    if not steps:
+        return ()
+    kinds = {text(step, "type") for step in steps}
     unknown = sorted(kinds - BESIDE_THE_TOTALS - {"message", ""})
     return tuple(
         f"how a {kind} step of usage.iterations is billed is not known" for kind in unknown
@@ -94,5 +99,7 @@ def _credit(usage: object) -> tuple[str, ...]:
 
     Source: anthropic 2.13.0 ``types/beta/beta_fallback_credit_usage.py``, 2026-11-23: no amount is told.
     """
-    status = text(get(get(usage, "fallback_credit"), "status"), "type")
-    return (CREDIT,) if status == "redeemed" else ()
+    credit = get(usage, "fallback_credit")
+    if credit is None:
+        return ()
+    return (CREDIT,) if text(get(credit, "status"), "type") == "redeemed" else ()

@@ -1,7 +1,8 @@
 """Tool calls: what an answer asked for, joined with the result that came back."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 
 import msgspec
 
@@ -44,6 +45,15 @@ _decode_spawn = msgspec.json.Decoder(_Spawn).decode
 
 
 @dataclass(slots=True)
+class _Returned:
+    """A tool call that is known but for its task. Units: nanoseconds since the epoch."""
+
+    started_ns: int
+    ended_ns: int
+    call: partial[ToolCall]
+
+
+@dataclass(slots=True)
 class _Request:
     name: str
     agent_id: str
@@ -57,7 +67,7 @@ class Tools:
     def __init__(self) -> None:
         self.names: dict[str, str] = {}
         self._requests: dict[str, _Request] = {}
-        self._calls: dict[str, ToolCall] = {}
+        self._calls: dict[str, _Returned] = {}
         self._spawned: dict[str, str] = {}
 
     def requested(self, content: Content, agent_id: str, at_ns: int) -> None:
@@ -96,12 +106,13 @@ class Tools:
             if outcome.agent:
                 agents.spawned(outcome.agent, agent_id, self.spawned_name(part.tool_use_id))
             failed = part.is_error is True
-            self._calls[part.tool_use_id] = ToolCall(
+            started_ns = min(request.at_ns, at_ns) if request else at_ns
+            call = partial(
+                ToolCall,
                 id=part.tool_use_id,
-                task_id="",
                 agent_id=request.agent_id if request else agent_id,
                 name=request.name if request else "",
-                started_at_ns=min(request.at_ns, at_ns) if request else at_ns,
+                started_at_ns=started_ns,
                 source="context",
                 duration_ns=outcome.duration_ns,
                 call_id=part.tool_use_id,
@@ -113,13 +124,13 @@ class Tools:
                 read_only=request is not None and request.name in READ_ONLY,
                 status="error" if failed else "ok",
             )
+            ended_ns = started_ns + max(outcome.duration_ns or 0, 0)
+            self._calls[part.tool_use_id] = _Returned(started_ns, ended_ns, call)
 
     def records(self, turns: Turns) -> Iterator[ToolCall]:
         """The tool calls, each in the turn in which it began."""
-        for call in self._calls.values():
-            ended = call.started_at_ns + max(call.duration_ns or 0, 0)
-            task = turns.use(call.started_at_ns, ended)
-            yield replace(call, task_id=task)
+        for returned in self._calls.values():
+            yield returned.call(task_id=turns.use(returned.started_ns, returned.ended_ns))
 
 
 def _outcome(line: Line) -> _Outcome:

@@ -60,7 +60,8 @@ class Transcript:
     def take(self, line: Line, agent: str | None = None) -> None:
         """Take one line in. ``agent`` names the side agent that a stream says wrote it."""
         self.title = line.own_title or line.title or self.title or line.summary or ""
-        self.project = self.project or line.cwd or ""
+        if not self.project:
+            self.project = line.cwd or ""
         if line.type not in IN_THE_TREE:
             return
         at_ns = self._time(line)
@@ -83,8 +84,10 @@ class Transcript:
             self.without_time += 1
             at_ns = self._now_ns + 1000
         self._now_ns = at_ns
-        self._first_ns = at_ns if self._first_ns is None else min(self._first_ns, at_ns)
-        self._last_ns = max(self._last_ns, at_ns)
+        if self._first_ns is None or at_ns < self._first_ns:
+            self._first_ns = at_ns
+        if at_ns > self._last_ns:
+            self._last_ns = at_ns
         return at_ns
 
     def _speaker(self, line: Line, agent: str | None) -> _Speaker:
