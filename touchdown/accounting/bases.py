@@ -47,7 +47,11 @@ class Earlier:
         """Remember a folded call."""
         if facts.call.operation == "embeddings":
             return
-        insort(self._by_agent[facts.call.agent_id], facts, key=lambda known: known.key)
+        calls = self._by_agent[facts.call.agent_id]
+        if not calls or calls[-1].key <= facts.key:
+            calls.append(facts)
+        else:
+            insort(calls, facts, key=lambda known: known.key)
         if facts.answered:
             self._holders.note(facts)
 

@@ -47,10 +47,7 @@ class _Carried:
     start: int
     end: int
     age: _Age
-
-    @property
-    def tokens(self) -> int:
-        return self.end - self.start
+    tokens: int
 
 
 @dataclass(slots=True)
@@ -75,12 +72,14 @@ class _Agent:
     chains: OrderedDict[int, _Chain] = field(default_factory=OrderedDict)
 
     def chain(self, ends: Sequence[int]) -> _Chain:
-        known = self.chains.get(id(ends))
+        key = id(ends)
+        known = self.chains.get(key)
         if known is None:
-            known = self.chains[id(ends)] = _Chain(ends)
+            known = self.chains[key] = _Chain(ends)
             if len(self.chains) > MOST_CHAINS:
                 self.chains.popitem(last=False)
-        self.chains.move_to_end(id(ends))
+        elif len(self.chains) > 1:
+            self.chains.move_to_end(key)
         return known
 
 
@@ -110,7 +109,7 @@ class Carrying:
             heapq.heapify(chain.heap)
             chain.write_rate = rewrite.rate
         facts.rewriting_usd = rewrite.claim(chain)
-        facts.stale = tuple((it.number, (it.start, it.end)) for it in chain.claimed)
+        facts.stale = tuple([(it.number, (it.start, it.end)) for it in chain.claimed])
 
 
 def _take_in(agent: _Agent, chain: _Chain, context: Context, book: ToolBook) -> None:
@@ -123,7 +122,7 @@ def _take_in(agent: _Agent, chain: _Chain, context: Context, book: ToolBook) -> 
         age = agent.ages.get(result.number)
         if age is None:
             age = agent.ages[result.number] = _Age(agent.calls)
-        fresh.append(_Carried(result.number, start, end, age))
+        fresh.append(_Carried(result.number, start, end, age, end - start))
     if len(fresh) > 1:
         fresh.sort(key=lambda found: (found.age.first_call, found.start))
     chain.waiting.extend(fresh)
@@ -153,7 +152,9 @@ class _Rewrite:
 
     def pays(self, found: _Carried) -> bool:
         since = found.age.rent_from
-        return since is not None and found.tokens * (self.rent - since) > self.cost(found)
+        if since is None:
+            return False
+        return found.tokens * (self.rent - since) > (self.total - found.end) * self.rate
 
     def claim(self, chain: _Chain) -> Decimal:
         """Move what pays by now among the claimed and back; what the dearest of the new ones would cost."""

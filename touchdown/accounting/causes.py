@@ -1,6 +1,7 @@
 """Causes of cache misses: which repeated tokens were not read, and why, by where they lie."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 from touchdown.accounting.bases import Entry, is_alive, life_of
 from touchdown.accounting.changes import Change
@@ -33,7 +34,7 @@ class _Question:
     shares: Shares
     change: Change
     read: int
-    entry: Entry | None
+    entry: Entry | None = None
 
     @property
     def tokens_at_change(self) -> int:
@@ -50,25 +51,31 @@ class _Question:
         return self.base_tokens if same else self.tokens_at_change
 
 
-def diagnose(facts: CallFacts, entry: Entry | None, change: Change | None) -> Diagnosis:
-    """What became of the cache at this call; ``change`` is ``None`` where its base cannot be compared."""
+def diagnose(
+    facts: CallFacts, entry_of: Callable[[CallFacts], Entry | None], change: Change | None
+) -> Diagnosis:
+    """What became of the cache at this call; ``change`` is ``None`` where its base cannot be compared.
+
+    ``entry_of`` finds the entry that could be read; it is asked only where something was missed.
+    """
     usage, read = facts.call.usage, facts.call.usage.cache_read
     if facts.call.operation == "embeddings":
         return Diagnosis("off", 0, read or 0, 0)
-    if usage.input_tokens is None or read is None or facts.shares is None:
-        return Diagnosis("unknown", None, read, None)
-    if usage.compacted:
+    total = facts.input_tokens
+    if total is None or read is None or facts.shares is None or usage.compacted:
         return Diagnosis("unknown", None, read, None)
     if facts.context is None or facts.call.context.opaque is not None:
-        return _hidden(facts, read, usage.input_tokens)
+        return _hidden(facts, read, total)
     base = facts.base
     if base is None:
         state: CacheState = "warm" if read else "off" if _off(facts) else "cold"
         return Diagnosis(state, read, read, 0)
     if change is None:
-        return _hidden(facts, read, usage.input_tokens)
-    question = _Question(facts, base, facts.context, facts.shares, change, read, entry)
-    return _answer(question)
+        return _hidden(facts, read, total)
+    question = _Question(facts, base, facts.context, facts.shares, change, read)
+    if not change.repeats or change.repeats[-1][1] <= read:
+        return Diagnosis(_state(question, [], 0), read, read, 0)
+    return _answer(replace(question, entry=entry_of(facts)))
 
 
 def _off(facts: CallFacts) -> bool:
@@ -87,9 +94,8 @@ def _hidden(facts: CallFacts, read: int, total: int) -> Diagnosis:
     most = total
     if facts.context is not None and opaque is not None and facts.base is None:
         most = 0
-    elif facts.base is not None and facts.base.call.usage.input_tokens is not None:
-        before = facts.base.call.usage
-        most = min(total, (before.input_tokens or 0) + (before.output or 0))
+    elif facts.base is not None and facts.base.input_tokens is not None:
+        most = min(total, facts.base.input_tokens + (facts.base.call.usage.output or 0))
     ranges = clip([(0, most)], read, total)
     if not ranges:
         return Diagnosis("warm" if read else "unknown", None, read, None)

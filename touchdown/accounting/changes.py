@@ -47,6 +47,8 @@ def find_change(facts: CallFacts, context: Context, shares: Shares) -> Change:
     if base.call.agent_id != facts.call.agent_id:
         return Change(common, joined([(0, shares.end(common))]))
     names = _changed_parameters(facts, base)
+    if not names and common == base.context.length:
+        return Change(common, joined([(0, shares.end(common))]))
     level, named = _invalidated(names, context, facts.rule)
     at = min(common, level)
     behind = tuple(_matched(base.context, context, common))

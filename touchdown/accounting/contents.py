@@ -1,13 +1,13 @@
 """The content layer of one call, split among the claims on it: no token twice, the first claim first."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import pairwise
 
 from touchdown.accounting.facts import CallFacts
 from touchdown.accounting.outputs import share_output
-from touchdown.accounting.pricing import Bill
+from touchdown.accounting.pricing import NOTHING, Bill
 from touchdown.accounting.ranges import Range
 from touchdown.accounting.taxes.registry import tax_of
 from touchdown.accounting.taxes.tax import Claim
@@ -28,7 +28,7 @@ class _Stretch:
 
 def split_content(facts: CallFacts, bill: Bill, claims: Sequence[Claim]) -> list[Decimal]:
     """By the table: what each claim takes."""
-    amounts = [Decimal(0)] * len(claims)
+    amounts = [NOTHING] * len(claims)
     asked: set[int] = set()
     for number, claim in enumerate(claims):
         if claim.request is not None and claim.request not in asked:
@@ -44,33 +44,36 @@ def split_content(facts: CallFacts, bill: Bill, claims: Sequence[Claim]) -> list
         left = stretch.end - stretch.start
         for number, claim in on_input:
             taken = min(_tokens(claim, stretch), left)
-            amounts[number] += taken * (stretch.premium if claim.premium else stretch.content)
-            left -= taken
+            if taken:
+                amounts[number] += taken * (stretch.premium if claim.premium else stretch.content)
+                left -= taken
     return amounts
 
 
 def _tokens(claim: Claim, stretch: _Stretch) -> int:
-    if claim.places is not None:
-        return claim.places.tokens_until(stretch.end) - claim.places.tokens_until(stretch.start)
+    places = claim.places
+    if places is not None:
+        until = places.tokens_until(stretch.end)
+        return until - places.tokens_until(stretch.start) if until else 0
     inside = any(first <= stretch.start and stretch.end <= last for first, last in claim.tokens)
     return stretch.end - stretch.start if inside else 0
 
 
 def _stretches(facts: CallFacts, bill: Bill, claims: Sequence[Claim]) -> Iterator[_Stretch]:
     missed = [r for miss in facts.diagnosis.misses if tax_of(miss.cause) for r in miss.ranges]
-    claimed = [r for claim in claims for r in claim.tokens]
+    ranges = [*missed, *(r for claim in claims for r in claim.tokens)]
     read = bill.read_rate
     plain = bill.rates.uncached if bill.rates else None
     for band in bill.bands:
-        for start, end in pairwise(_cuts(band.start, band.end, [*missed, *claimed])):
+        dearer = band.rate - plain if plain is not None and band.rate > plain else NOTHING
+        for start, end in _cuts(band.start, band.end, ranges):
             lost = any(first <= start and end <= last for first, last in missed)
             content = min(band.rate, read) if lost and read is not None else band.rate
-            premium = Decimal(0)
-            if plain is not None and not lost:
-                premium = max(band.rate - plain, premium)
-            yield _Stretch(start, end, content, premium)
+            yield _Stretch(start, end, content, NOTHING if lost else dearer)
 
 
-def _cuts(start: int, end: int, ranges: Sequence[Range]) -> list[int]:
+def _cuts(start: int, end: int, ranges: Sequence[Range]) -> Iterable[Range]:
+    if not ranges:
+        return ((start, end),)
     inside = {edge for found in ranges for edge in found if start < edge < end}
-    return [start, *sorted(inside), end]
+    return pairwise([start, *sorted(inside), end])

@@ -161,10 +161,10 @@ class Contexts:
             before, shared = self._built[shape.predecessor], shape.shared
             if not 0 <= shared <= before.length:
                 return False
-        kept = tuple(index for index in before.breakpoints if index < shared)
-        asked = tuple(shared + i for i, new in enumerate(shape.new) if new.cache_life is not None)
+        marks = [index for index in before.breakpoints if index < shared]
+        marks += [shared + i for i, new in enumerate(shape.new) if new.cache_life is not None]
         trunk, length = self._extend(before.trunk, shared, shape.new)
-        built = Context(trunk, length, kept + asked)
+        built = Context(trunk, length, tuple(marks))
         self._built[call.id] = self._latest[call.agent_id] = built
         return True
 

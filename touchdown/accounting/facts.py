@@ -10,7 +10,7 @@ from touchdown.accounting.pricing import Bill
 from touchdown.accounting.ranges import Range
 from touchdown.context.shares import Shares
 from touchdown.prices.rates import Unpriced
-from touchdown.records import CallVerdict, Miss, ModelCall, Usage
+from touchdown.records import Miss, ModelCall, Usage
 from touchdown.records.quick import quick
 from touchdown.records.verdict import Basis, CacheState
 
@@ -104,20 +104,17 @@ class CacheWrite:
     segment: int
     """The first segment with written tokens."""
     read_until: int
+    end: int = field(init=False)
+    """The token behind the last one written."""
+    dies_ns: int | None = field(init=False)
+    """When all of it is certain to be gone if nothing reads it; ``None``: never certain."""
 
-    @property
-    def end(self) -> int:
-        """The token behind the last one written."""
-        return self.parts[-1].end
-
-    @property
-    def dies_ns(self) -> int | None:
-        """When all of it is certain to be gone if nothing reads it; ``None``: never certain."""
-        lives = [part.max_s for part in self.parts]
-        known = [life for life in lives if life is not None]
-        if len(known) < len(lives) or not self.facts.clock_is_sound:
-            return None
-        return self.facts.call.ended_at_ns + max(known) * 10**9
+    def __post_init__(self) -> None:
+        """What every later call on the route asks, worked out once."""
+        self.end = self.parts[-1].end
+        known = [part.max_s for part in self.parts if part.max_s is not None]
+        certain = len(known) == len(self.parts) and self.facts.clock_is_sound
+        self.dies_ns = self.facts.call.ended_at_ns + max(known) * 10**9 if certain else None
 
     def unread(self) -> list[WrittenPart]:
         """The parts that nothing is known to have read."""
@@ -165,7 +162,6 @@ class CallFacts:
     first_reads: Mapping[str, Decimal] = field(default_factory=dict)
     rents: Mapping[str, Decimal] = field(default_factory=dict)
     """Tool name to what reading its results first, and carrying them later, cost at this call."""
-    verdict: CallVerdict | None = None
     _extent: int | None = None
     posted: tuple[object, Posting] | None = None
     """The last posting, and the claims it was made with: only what claims changed is posted again."""

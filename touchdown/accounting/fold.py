@@ -51,7 +51,7 @@ class Fold:
         change = _change(facts)
         if change is not None and change.cause is not None:
             facts.changed = change.cause, change.detail
-        facts.diagnosis = diagnose(facts, self._earlier.entry_for(facts), change)
+        facts.diagnosis = diagnose(facts, self._earlier.entry_for, change)
         facts.compaction = _compaction(facts, change)
         facts.removed = _removed(facts)
         _follow(facts, change)
@@ -61,7 +61,6 @@ class Fold:
         self._writes.note(facts)
         self._charge(facts)
         facts.gaps = find_gaps(facts)
-        facts.verdict = _verdict(facts)
         self._earlier.note(facts)
         self.calls.append(facts)
         if facts.layer is not None:
@@ -72,6 +71,8 @@ class Fold:
         misses = facts.diagnosis.misses
         charges = [self._capped(facts, missed) for missed in misses]
         facts.layer = price_layer(facts, charges)
+        if not misses:
+            return
         paid = facts.layer.misses if facts.layer and not facts.layer.unsplit else None
         facts.misses = tuple(
             _miss(missed, paid[index] if paid is not None else None)
@@ -181,7 +182,8 @@ def _miss(missed: Missed, usd: Decimal | None) -> Miss:
     )
 
 
-def _verdict(facts: CallFacts) -> CallVerdict:
+def verdict_of(facts: CallFacts) -> CallVerdict:
+    """What is said of a call once it is folded."""
     bill, found = facts.bill, facts.diagnosis
     rates = bill.rates if isinstance(bill, Bill) else None
     unpriced = bill.reason if isinstance(bill, Unpriced) else None

@@ -7,6 +7,7 @@ their sizes and by what was learned of this model and kind. What was laid once k
 context is edited, so that what is new takes the difference again.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from touchdown.accounting.contexts import Context
@@ -23,7 +24,8 @@ class Laying:
 
     def __init__(self) -> None:
         self._learned: dict[str, Learned] = {}
-        self._laid: dict[tuple[str, str], int] = {}
+        self._laid: defaultdict[str, dict[str, int]] = defaultdict(dict)
+        """Model to the tokens that segments took, by their digest."""
 
     def lay(self, facts: CallFacts) -> None:
         """Set the token shares of this call's context and its tokens by kind.
@@ -31,7 +33,7 @@ class Laying:
         No shares where its input was not reported. A context that cannot be seen, or that holds nothing,
         is one segment.
         """
-        total = facts.call.usage.input_tokens
+        total = facts.input_tokens
         if total is None or _contradicts(facts.call):
             return
         context = facts.context
@@ -93,10 +95,11 @@ class Laying:
         Where what is left cannot be theirs, or the counts were not made of like things, all take their
         part of the difference.
         """
-        learned = self._of(model)
-        known = [self._laid.get((model, segment.digest)) for segment in segments]
+        learned, laid = self._of(model), self._laid[model]
+        known = [laid.get(segment.digest) for segment in segments]
+        weigh = learned.weigh
         weights = [
-            learned.weigh(segment) if tokens is None else tokens * UNIT
+            weigh(segment) if tokens is None else tokens * UNIT
             for segment, tokens in zip(segments, known, strict=True)
         ]
         new = [w for w, tokens in zip(weights, known, strict=True) if tokens is None]
@@ -107,18 +110,23 @@ class Laying:
         return [next(parts) if tokens is None else tokens for tokens in known]
 
     def _remember(self, model: str, context: Context, shares: Shares, start: int) -> None:
-        position = shares.end(start)
-        for index in range(start, context.length):
-            end, digest = shares.ends[index], context.segment(index).digest
-            if digest:
-                self._laid[model, digest] = end - position
+        position, laid = shares.end(start), self._laid[model]
+        ends = shares.ends[start : context.length]
+        for segment, end in zip(context.segments(start), ends, strict=True):
+            if segment.digest:
+                laid[segment.digest] = end - position
             position = end
 
     def _of(self, model: str) -> Learned:
-        return self._learned.setdefault(model, Learned())
+        learned = self._learned.get(model)
+        if learned is None:
+            learned = self._learned[model] = Learned()
+        return learned
 
 
 def _by_weight(tokens: int, segments: Sequence[Segment], learned: Learned) -> list[int]:
+    if len(segments) == 1:
+        return apportion(tokens, (1,))
     return apportion(tokens, [learned.weigh(segment) for segment in segments])
 
 
@@ -142,12 +150,14 @@ def _may_be_stripped(context: Context, common: int) -> bool:
     """
     if not context.has_thinking():
         return False
-    return any(context.segment(index).kind == "user" for index in range(common, context.length))
+    return any(segment.kind == "user" for segment in context.segments(common))
 
 
 def _contradicts(call: ModelCall) -> bool:
-    counts = [call.usage.uncached, call.usage.cache_read, *(call.usage.cache_write or {}).values()]
-    return any(count is not None and count < 0 for count in counts)
+    usage = call.usage
+    if (usage.uncached or 0) < 0 or (usage.cache_read or 0) < 0:
+        return True
+    return min((usage.cache_write or {}).values(), default=0) < 0
 
 
 def _is_whole(base: CallFacts, common: int) -> bool:
@@ -158,8 +168,10 @@ def _length_of_answer(facts: CallFacts, base: CallFacts, new: Sequence[Segment])
     """How many of the new segments are what the agent's call before it answered."""
     if base.call.agent_id != facts.call.agent_id:
         return 0
-    others = (index for index, segment in enumerate(new) if segment.kind not in ANSWER_KINDS)
-    return next(others, len(new))
+    for index, segment in enumerate(new):
+        if segment.kind not in ANSWER_KINDS:
+            return index
+    return len(new)
 
 
 def _tokens_of_answer(
@@ -192,9 +204,8 @@ def _by_kind(
 ) -> dict[str, int]:
     counted = dict(before)
     position = shares.end(start)
-    for index in range(start, context.length):
-        end = shares.ends[index]
-        kind = context.segment(index).kind
-        counted[kind] = counted.get(kind, 0) + end - position
+    ends = shares.ends[start : context.length]
+    for segment, end in zip(context.segments(start), ends, strict=True):
+        counted[segment.kind] = counted.get(segment.kind, 0) + end - position
         position = end
     return counted

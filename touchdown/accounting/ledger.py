@@ -10,7 +10,7 @@ from touchdown.accounting.account import TaskAccount
 from touchdown.accounting.completeness import compared, with_gaps
 from touchdown.accounting.contexts import Contexts
 from touchdown.accounting.facts import CallFacts
-from touchdown.accounting.fold import Fold
+from touchdown.accounting.fold import Fold, verdict_of
 from touchdown.accounting.judging import judged
 from touchdown.accounting.policies import NO_POLICIES, Policies
 from touchdown.accounting.settlement import settle
@@ -63,15 +63,29 @@ class Ledger:
 
         A record whose id is known is counted once. Of a task's forms the latest holds.
         """
-        if isinstance(record, ModelCall):
-            return self._add_call(record)
+        if not isinstance(record, ModelCall):
+            self._keep(record)
+            return None
+        with localcontext(EXACT):
+            facts = self._take(record)
+            return self.verdict(record.id) if facts is None else verdict_of(facts)
+
+    def add_all(self, records: Iterable[Record]) -> None:
+        """Take many records in, without a verdict of each."""
+        with localcontext(EXACT):
+            for record in records:
+                if isinstance(record, ModelCall):
+                    self._take(record)
+                else:
+                    self._keep(record)
+
+    def _keep(self, record: ToolCall | AgentRun | TaskRecord) -> None:
         if isinstance(record, ToolCall):
             _keep(self._tools, record)
         elif isinstance(record, AgentRun):
             _keep(self._runs, record)
         else:
             _keep(self._tasks, record)
-        return None
 
     def account(self, now_ns: int | None = None, task_id: str | None = None) -> TaskAccount:
         """The account of the root task, or of one child task with its own children.
@@ -134,8 +148,8 @@ class Ledger:
         with localcontext(EXACT):
             if self._stale:
                 self._fold_again()
-        found = (facts for facts in self._fold.calls if facts.call.id == call_id)
-        return next((facts.verdict for facts in found), None)
+            found = (facts for facts in self._fold.calls if facts.call.id == call_id)
+            return next((verdict_of(facts) for facts in found), None)
 
     @property
     def calls(self) -> int:
@@ -152,23 +166,21 @@ class Ledger:
         """The known total so far. It does not depend on the order of arrival and costs nothing to ask."""
         return self._fold.spent_usd
 
-    def _add_call(self, call: ModelCall) -> CallVerdict | None:
+    def _take(self, call: ModelCall) -> CallFacts | None:
+        """Fold a call; ``None`` where its id is known and nothing or everything has to be folded."""
         known = self._calls.get(call.id)
         if known is not None:
-            if known == call:
-                return self.verdict(call.id)
-            self._clashes.add(call.id)
-            self._calls[call.id] = max(known, call, key=_fuller)
-            self._begin_again()
-            return self.verdict(call.id)
+            if known != call:
+                self._clashes.add(call.id)
+                self._calls[call.id] = max(known, call, key=_fuller)
+                self._begin_again()
+            return None
         self._calls[call.id] = call
         key = (call.sent_at_ns, call.id)
         if call.id in self._contexts.missing or (self._last is not None and key < self._last):
             self._stale = True
         self._last = max(self._last or key, key)
-        with localcontext(EXACT):
-            facts: CallFacts = self._fold.take(call)
-        return facts.verdict
+        return self._fold.take(call)
 
     def _begin_again(self) -> None:
         self._contexts = Contexts(self._calls)
@@ -203,8 +215,7 @@ def refold(told: Iterable[Told], prices: Prices, policies: Policies = NO_POLICIE
             ledger.note(one)
         else:
             records.append(one)
-    for record in _in_order(records):
-        ledger.add(record)
+    ledger.add_all(_in_order(records))
     return ledger
 
 

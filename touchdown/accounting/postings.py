@@ -1,12 +1,11 @@
 """Posting: one call's charge into accounts, in two layers, one account for every part."""
 
-from collections import defaultdict
 from collections.abc import Sequence
 from decimal import Decimal
 
 from touchdown.accounting.contents import split_content
 from touchdown.accounting.facts import CallFacts, Missed, Posting, PriceLayer
-from touchdown.accounting.pricing import Bill, scale
+from touchdown.accounting.pricing import NOTHING, Bill, scale
 from touchdown.accounting.taxes.registry import UNEXPLAINED, tax_of
 from touchdown.accounting.taxes.tax import Claim
 from touchdown.accounting.work import parts_of_work
@@ -33,7 +32,7 @@ def price_layer(facts: CallFacts, charges: Sequence[Decimal]) -> PriceLayer | No
             else PriceLayer(reported, reported, unsplit=True, reported=True)
         )
     table = facts.bill.cost.total
-    content = table - sum(charges, Decimal(0))
+    content = table - sum(charges, NOTHING) if charges else table
     if reported is None:
         return PriceLayer(table, content, tuple(charges), content)
     if table == 0:
@@ -80,23 +79,25 @@ def post(facts: CallFacts, claims: Sequence[Claim]) -> Posting:
         return Posting()
     if layer.unsplit or isinstance(facts.bill, Unpriced):
         return Posting(layer.total, unexplained={UNSPLIT: layer.total})
-    taxes: defaultdict[str, Decimal] = defaultdict(Decimal)
-    unexplained: defaultdict[str, Decimal] = defaultdict(Decimal)
+    taxes: dict[str, Decimal] = {}
+    unexplained: dict[str, Decimal] = {}
     work = layer.content
     for missed, usd in zip(facts.diagnosis.misses, layer.misses, strict=True):
         tax = tax_of(missed.cause)
         if tax == UNEXPLAINED:
-            unexplained[missed.cause] += usd
+            unexplained[missed.cause] = unexplained.get(missed.cause, NOTHING) + usd
         elif tax is not None:
-            taxes[tax] += usd
+            taxes[tax] = taxes.get(tax, NOTHING) + usd
     for tax_id, usd in _claimed(facts, facts.bill, layer, claims):
-        taxes[tax_id] += usd
+        taxes[tax_id] = taxes.get(tax_id, NOTHING) + usd
         work -= usd
     within = parts_of_work(facts.call, scaled_cost(facts), work)
     return Posting(layer.total, work, _paid(taxes), _paid(unexplained), within)
 
 
 def _paid(accounts: dict[str, Decimal]) -> dict[str, Decimal]:
+    if not accounts:
+        return accounts
     return {name: usd for name, usd in sorted(accounts.items()) if usd}
 
 

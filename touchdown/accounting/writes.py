@@ -19,7 +19,9 @@ class Writes:
         """What this call read of earlier writes, and what it wrote itself."""
         waiting = self._open[facts.route]
         if waiting:
-            waiting[:] = [write for write in waiting if _stays_open(write, facts)]
+            left = [write for write in waiting if _stays_open(write, facts)]
+            if len(left) < len(waiting):
+                waiting[:] = left
         facts.write = _write_of(facts)
         if facts.write is not None:
             waiting.append(facts.write)
