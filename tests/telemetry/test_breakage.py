@@ -70,10 +70,10 @@ def test_a_processor_that_raises_at_the_start_costs_the_span(
     sink = SpanSink(tracer_provider=provider)
     assert sink.open(CALL_START) is None
     assert sink.open(CALL_START) is None
-    assert [record.getMessage() for record in caplog.records] == [
-        "touchdown: opening a span failed (RuntimeError: broken at the start); "
-        "the host's call is not affected"
-    ]
+    (line,) = caplog.messages
+    assert line.startswith("touchdown: opening a span failed (RuntimeError at telemetry/test_break")
+    assert line.endswith("; the host's call is not affected")
+    assert "broken at the start" not in caplog.text
 
 
 def test_a_processor_that_raises_at_the_end_does_not_reach_the_worker(
@@ -94,10 +94,8 @@ def test_an_exporter_that_raises_is_counted_and_said(
     one_call(sink)
     assert not sink.flush(5.0)
     assert sink.shutdown(2.0) == ["1 of 1 spans (the backend refused them)"]
-    assert [record.getMessage() for record in caplog.records] == [
-        "touchdown: the span exporter failed (ConnectionError: no route); "
-        "the host's call is not affected"
-    ]
+    (line,) = caplog.messages
+    assert line.startswith("touchdown: the span exporter failed (ConnectionError at telemetry/")
 
 
 def test_all_that_was_sent_is_not_reported(

@@ -4,8 +4,8 @@ import weakref
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any, Protocol
 
-from touchdown.integration import warn_once
 from touchdown.records.call import CallStatus
+from touchdown.runtime.guard import failed
 from touchdown.runtime.raw import RawBody
 
 
@@ -36,7 +36,7 @@ def _look(seen: Follower, event: object) -> None:
     try:
         seen.chunk(event)
     except Exception:
-        warn_once("clients.chunk", "touchdown: a stream event could not be read", exc_info=True)
+        failed("clients.chunk")
 
 
 def _hides(event: object) -> bool:

@@ -4,6 +4,7 @@ import contextlib
 import functools
 import logging
 import os
+import sys
 from collections.abc import Callable
 from types import TracebackType
 from typing import ParamSpec, TypeVar
@@ -20,18 +21,18 @@ def disabled() -> bool:
     return os.environ.get("TOUCHDOWN_DISABLED", "").lower() in ("1", "true", "yes")
 
 
-def warn_once(place: str, message: str, *args: object, exc_info: bool = False) -> None:
+def warn_once(place: str, message: str, *args: object) -> None:
     """Log one warning per place and process. Never raises, even when the host's logging does."""
     if place in _warned:
         return
     _warned.add(place)
-    warn(message, *args, exc_info=exc_info)
+    warn(message, *args)
 
 
-def warn(message: str, *args: object, exc_info: bool = False) -> None:
+def warn(message: str, *args: object) -> None:
     """Log one warning. Never raises, even when the host's logging does."""
     with contextlib.suppress(Exception):
-        logger.warning(message, *args, exc_info=exc_info)
+        logger.warning(message, *args)
 
 
 def forget_warnings() -> None:
@@ -41,9 +42,23 @@ def forget_warnings() -> None:
 
 def failed(place: str) -> None:
     """Note that `place` raised, once; called inside an ``except`` block."""
-    warn_once(
-        f"guard:{place}", "touchdown: %s failed; the call is not affected", place, exc_info=True
-    )
+    error = sys.exc_info()[1]
+    told = "" if error is None else f" ({describe(error)})"
+    warn_once(f"guard:{place}", "touchdown: %s failed; the call is not affected%s", place, told)
+
+
+def describe(error: BaseException) -> str:
+    """What may be said of an exception: its type and where it was raised, never its text.
+
+    The text may quote a prompt, and crash reporters send the variables of every frame of a traceback.
+    """
+    tb = error.__traceback__
+    while tb is not None and tb.tb_next is not None:
+        tb = tb.tb_next
+    if tb is None:
+        return qualified_name(error)
+    folder, name = os.path.split(tb.tb_frame.f_code.co_filename)
+    return f"{qualified_name(error)} at {os.path.basename(folder)}/{name}:{tb.tb_lineno}"
 
 
 class Guard:

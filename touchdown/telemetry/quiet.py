@@ -3,6 +3,8 @@
 import contextlib
 import logging
 
+from touchdown.runtime.guard import describe
+
 _log = logging.getLogger("touchdown.telemetry")
 _said: set[str] = set()
 
@@ -22,14 +24,8 @@ def say(line: str) -> None:
 
 
 def failed(place: str, error: Exception) -> None:
-    """Note that `place` raised, once; a traceback only for those who log at debug level."""
-    if place in _said:
-        return
-    say_once(
-        place, f"{place} failed ({type(error).__name__}: {error}); the host's call is not affected"
-    )
-    with contextlib.suppress(Exception):
-        _log.debug("touchdown: %s failed", place, exc_info=error)
+    """Note that `place` raised, once."""
+    say_once(place, f"{place} failed ({describe(error)}); the host's call is not affected")
 
 
 def forget() -> None:
