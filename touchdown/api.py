@@ -18,6 +18,7 @@ from touchdown.runtime.arming import Armed, Arms, load_object
 from touchdown.runtime.ending import at_end, never_mind
 from touchdown.runtime.guard import disabled, failed, forget_warnings, warn_once
 from touchdown.runtime.limits import OnBudget, limits_of
+from touchdown.runtime.options import read_content_options
 from touchdown.wiring import build_runtime
 
 if TYPE_CHECKING:
@@ -72,6 +73,9 @@ def instrument(
     integrations: bool = True,
     stream_usage: bool = False,
     cache_diagnostics: bool = False,
+    capture_content: bool | str | None = None,
+    redact: Callable[[str], str] | None = None,
+    content_limit: int | None = None,
     prices: Iterable[Any] | None = None,
     policies: Mapping[str, Any] | None = None,
     budget_usd: Decimal | float | None = None,
@@ -87,7 +91,10 @@ def instrument(
     ``clients`` names the LLM clients to capture (all that are installed by default); an unknown name
     raises ``ValueError``. ``stream_usage=True`` asks chat streams for their usage where the caller did
     not, and hides the extra chunk. ``cache_diagnostics=True`` has Anthropic and OpenAI say with each answer
-    how its request differs from the agent's one before: one more field in requests. ``prices`` are your
+    how its request differs from the agent's one before: one more field in requests.
+    ``capture_content`` shows prompts and answers (``docs/privacy.md``): ``True``, or a value of the standard
+    variable, which holds where this is not given; each text goes through ``redact`` first, and
+    ``content_limit`` is the most characters of an attribute. ``prices`` are your
     own, each a mapping with the keys of a ``[[price]]`` table of ``touchdown.toml`` (``docs/prices.md``);
     ``policies`` state what only you can say, as its ``[[policy.oversized_model]]`` tables do. ``journal``
     is a file (or ``TOUCHDOWN_JOURNAL``). Budgets are as in :func:`touchdown.task`, for the whole process.
@@ -117,11 +124,15 @@ def instrument(
 
 
 def _read(asked: dict[str, Any]) -> dict[str, Any]:
-    """The options as they are compared and handed on. Errors: ``ValueError`` for what is no limit."""
+    """The options as they are compared and handed on.
+
+    Errors: ``ValueError`` for what is no limit or no place for content, ``TypeError`` for no function.
+    """
     clients = (asked["clients"],) if isinstance(asked["clients"], str) else asked["clients"]
     asked["clients"] = None if clients is None else tuple(clients)
     asked["prices"] = None if asked["prices"] is None else tuple(asked["prices"])
     limits_of(asked)
+    read_content_options(asked["capture_content"], asked["redact"], asked["content_limit"])
     return asked
 
 

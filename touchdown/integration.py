@@ -25,6 +25,7 @@ from touchdown.runtime.guard import guarded as guarded
 from touchdown.runtime.guard import warn_once as warn_once
 from touchdown.runtime.identity import new_id, now_ns
 from touchdown.runtime.limits import BudgetExceeded as BudgetExceeded
+from touchdown.runtime.listening import Listening
 from touchdown.runtime.place import Place, current_place
 from touchdown.runtime.reading import CallReader as CallReader
 from touchdown.runtime.reading import StreamReader as StreamReader
@@ -105,6 +106,8 @@ class Seam:
             conversation=conversation or place.task.record.conversation,
             adopt=adopt,
         )
+        content = runtime.options.content
+        reader = reader if content is None else Listening(reader, content)
         return CallObservation(runtime, reader, start, place, vendor, admission)
 
     @guarded("seam.tool_call")

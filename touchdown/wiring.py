@@ -17,7 +17,7 @@ from touchdown.runtime.budget import Budget
 from touchdown.runtime.guard import failed, warn_once
 from touchdown.runtime.joined import Joined
 from touchdown.runtime.limits import limits_of
-from touchdown.runtime.options import Options
+from touchdown.runtime.options import Options, read_content_options
 from touchdown.runtime.sinks import Sink
 from touchdown.telemetry.foreign.live import Beside
 from touchdown.telemetry.settled import settled_attributes
@@ -86,6 +86,9 @@ def _options(asked: dict[str, Any], key: bytes | None, stream_usage: bool = Fals
         stream_usage=stream_usage or bool(asked.get("stream_usage")),
         cache_diagnostics=bool(asked.get("cache_diagnostics")),
         digest_key=key,
+        content=read_content_options(
+            asked.get("capture_content"), asked.get("redact"), asked.get("content_limit")
+        ),
     )
 
 

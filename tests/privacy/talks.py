@@ -1,7 +1,7 @@
 """Talks with the mark in every place where content can live, through the real SDKs, in all shapes."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -332,11 +332,11 @@ REFUSED = (openai.APIError, anthropic.APIError, Exception)
 """A cut stream is an error of the transport's, which has another name with each SDK's library."""
 
 
-def talk(provider: Provider) -> int:
+def talk(provider: Provider, questions: Sequence[str]) -> int:
     """All calls, sync; hands back how many there were."""
     made = 0
     for client, calls in zip(clients(provider), (openai_calls, anthropic_calls), strict=True):
-        for question in QUESTIONS:
+        for question in questions:
             for call in calls(client, question):
                 made += 1
                 with suppress(*REFUSED):
@@ -345,12 +345,12 @@ def talk(provider: Provider) -> int:
     return made
 
 
-async def talk_async(provider: Provider) -> int:
+async def talk_async(provider: Provider, questions: Sequence[str]) -> int:
     """All calls, async."""
     made = 0
     both = clients(provider, asynchronous=True)
     for client, calls in zip(both, (openai_calls, anthropic_calls), strict=True):
-        for question in QUESTIONS:
+        for question in questions:
             for call in calls(client, question):
                 made += 1
                 with suppress(*REFUSED):
@@ -359,10 +359,12 @@ async def talk_async(provider: Provider) -> int:
     return made
 
 
-def everything(provider: Provider) -> tuple[touchdown.Task, int]:
-    """A task with all of it."""
+def everything(
+    provider: Provider, questions: Sequence[str] = QUESTIONS[:1]
+) -> tuple[touchdown.Task, int]:
+    """A task with all shapes of calls for each question, and all tools; how many calls there were."""
     with touchdown.task("canaries") as task:
-        made = talk(provider) + asyncio.run(talk_async(provider))
+        made = talk(provider, questions) + asyncio.run(talk_async(provider, questions))
         tools()
         asyncio.run(tools_async())
         gpt, _ = clients(provider)

@@ -1,5 +1,6 @@
 """The mark stands in every place of content, and nowhere in what leaves."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 import touchdown
 from tests.privacy import talks
 from tests.privacy.leaving import Left, begin_run, listening
-from tests.privacy.mark import MARK
+from tests.privacy.mark import MARK, canary
 from tests.telemetry.receiver import receiving
 from touchdown.accounting.fold import Fold
 from touchdown.clients.anthropic.reader import MessagesReader
@@ -75,7 +76,7 @@ def test_nothing_of_content_leaves_by_default(
     with receiving() as backend, listening() as (heard, warned):
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", backend.endpoint)
         touchdown.instrument()
-        task, made = talks.everything(provider)
+        task, made = talks.everything(provider, talks.QUESTIONS)
         assert touchdown.flush(30)
         left.looks(task)
         assert task.totals.model_calls == made
@@ -190,3 +191,33 @@ def test_digests_compare_across_tasks_with_a_key_of_the_users(
     assert (len(unlike), len(alike)) == (2, 1)
     monkeypatch.setenv("TOUCHDOWN_DIGEST_KEY", "another")
     assert digest_of_one_call() not in alike
+
+
+def test_content_in_the_spans_of_others_goes_no_further(tmp_path: Path) -> None:
+    said = [{"role": "user", "parts": [{"type": "text", "content": canary("message")}]}]
+    theirs = {
+        "gen_ai.operation.name": "chat",
+        "gen_ai.provider.name": "openai",
+        "gen_ai.request.model": talks.GPT,
+        "gen_ai.response.id": "answer_1",
+        "gen_ai.usage.input_tokens": 100,
+        "gen_ai.usage.output_tokens": 10,
+        "gen_ai.input.messages": json.dumps(said),
+        "gen_ai.output.messages": json.dumps(said),
+        "gen_ai.system_instructions": json.dumps(said[0]["parts"]),
+    }
+    tracers = TracerProvider(shutdown_on_exit=False)
+    tracers.add_span_processor(touchdown.SpanProcessor())
+    left, journal = Left(), tmp_path / "journal.jsonl"
+    with listening() as (heard, warned), capture(journal=journal) as seen:
+        with touchdown.task("foreign") as task:
+            tracer = tracers.get_tracer("opentelemetry.instrumentation.genai.openai")
+            with tracer.start_as_current_span("chat", attributes=theirs):
+                pass
+        left.looks(task)
+        (call,) = seen.calls
+        assert call.context.chars > len(canary())
+        left.spans(seen.spans)
+    left.files(tmp_path)
+    left.said(heard, warned)
+    assert left.leaks() == {}

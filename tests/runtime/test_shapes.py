@@ -169,9 +169,8 @@ def test_a_broken_accountant_never_reaches_the_host(
         for _ in range(2):
             assert client.chat.completions.create(**asked).choices[0].message.content == "fine"
         assert len(seen.calls) == 2
-    assert [r.getMessage() for r in caplog.records].count(
-        "touchdown: accountant.fold failed; the call is not affected"
-    ) == 1
+    told = "touchdown: accountant.fold failed; the call is not affected (RuntimeError at runtime/"
+    assert [line.startswith(told) for line in caplog.messages] == [True]
     forget_warnings()
 
 

@@ -23,7 +23,7 @@ from tests.telemetry.samples import (
     VERDICT,
 )
 from touchdown.records import ContextShape, Output, ProviderVerdict, Record, Segment, Start, Usage
-from touchdown.telemetry import attributes, evaluation, metric_names, miss_names
+from touchdown.telemetry import attributes, content_names, evaluation, metric_names, miss_names
 
 DOCS = Path(attributes.__file__).parents[2] / "docs" / "telemetry.md"
 ROW = re.compile(r"^\| `([^`]+)` \| ([^|]+) \| ([^|]+) \| (.+) \|$", re.MULTILINE)
@@ -41,7 +41,7 @@ def documented() -> Rows:
 
 def names_and_lines() -> dict[str, str]:
     """Every name, and the line under it."""
-    modules = (attributes, miss_names, metric_names, evaluation)
+    modules = (attributes, miss_names, metric_names, evaluation, content_names)
     return {name: line for module in modules for name, line in _names_of(module).items()}
 
 
@@ -148,11 +148,14 @@ def test_every_fact_of_a_new_segment_changes_the_span(seen: Seen, field: str) ->
     assert first != second
 
 
-def test_no_content_is_in_any_name(documented: Rows) -> None:
+def test_no_content_is_in_any_name_but_those_that_must_be_asked_for(documented: Rows) -> None:
     content = ("messages", "instructions", "arguments", "result", "definitions")
-    events = {evaluation.EVENT}
-    carrying = {name for name in documented if name.endswith(content)} - events
-    assert carrying == set()
+    asked_for = {value for name, value in vars(content_names).items() if name.isupper()}
+    carrying = {name for name in documented if name.endswith(content)} - {evaluation.EVENT}
+    assert carrying <= asked_for
+    assert all(
+        documented[name][1] in ("when asked", "when cut", "when dropped") for name in asked_for
+    )
 
 
 def _other(field: str, value: Any) -> Any:

@@ -3,17 +3,15 @@
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from touchdown.context.fields import either as either
+from touchdown.context.fields import get as get
+from touchdown.context.fields import items as items
+from touchdown.context.fields import text as text
+
 NOTHING: dict[str, Any] = {}
 
 KEEP_TEXT_CHARS = 100_000
 """A streamed answer's text is held, by reference, up to this length: a longer one is no summary."""
-
-
-def get(source: object, name: str) -> object:
-    """A field of an SDK object or a mapping; ``None`` when it is not there."""
-    if isinstance(source, dict):
-        return source.get(name)
-    return getattr(source, name, None)
 
 
 def has(source: object, name: str) -> bool:
@@ -28,21 +26,6 @@ def fields_of(source: object) -> dict[str, Any]:
     return source if isinstance(source, dict) else getattr(source, "__dict__", NOTHING)
 
 
-def either(source: object, *names: str) -> object:
-    """The first of these fields that is there."""
-    for name in names:
-        value = get(source, name)
-        if value is not None:
-            return value
-    return None
-
-
-def text(source: object, name: str) -> str:
-    """A string field; empty when it is missing or something else."""
-    value = get(source, name)
-    return value if isinstance(value, str) else ""
-
-
 def count(source: object, name: str) -> int | None:
     """A token count; ``None`` when it is missing or no whole number."""
     return whole(get(source, name))
@@ -51,11 +34,6 @@ def count(source: object, name: str) -> int | None:
 def whole(value: object) -> int | None:
     """A whole number; ``None`` for anything else."""
     return value if isinstance(value, int) and not isinstance(value, bool) else None
-
-
-def items(value: object) -> list[object]:
-    """A list's items; nothing for anything else."""
-    return list(value) if isinstance(value, (list, tuple)) else []
 
 
 def length(value: object) -> int:

@@ -14,10 +14,11 @@ from touchdown.runtime.core import Runtime
 from touchdown.runtime.guard import failed, qualified_name
 from touchdown.runtime.identity import ANCHOR_NS, this_process
 from touchdown.runtime.inside import Inside
+from touchdown.runtime.listening import Listening
 from touchdown.runtime.place import Place
 from touchdown.runtime.raw import RawBody, read_raw
 from touchdown.runtime.reading import CallReader, StreamReader
-from touchdown.runtime.sinks import ids_of
+from touchdown.runtime.sinks import ids_of, show_content
 from touchdown.runtime.unreported import with_problems
 
 UNREADABLE = Usage(problems=("answer not readable",))
@@ -190,7 +191,11 @@ class CallObservation:
     def deliver(self) -> None:
         """Read the payloads and hand the record on."""
         record = self.record()
-        verdict = self._runtime.settle(record, self._opened)
+        try:
+            if isinstance(self.reader, Listening):
+                show_content(self.reader.content, self._opened)
+        finally:
+            verdict = self._runtime.settle(record, self._opened)
         if self._admission is not None:
             self._admission.settle(record, verdict)
 

@@ -3,11 +3,14 @@
 Sinks fail alone: what one raises is logged once and never reaches the host or another sink.
 """
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Protocol
 
 from touchdown.accounting.account import Summary, TaskAccount
 from touchdown.records import CallVerdict, Record, Start, TaskOutcome, TaskRecord
+from touchdown.runtime.content import Content
+from touchdown.runtime.guard import failed
 
 
 class Opened(Protocol):
@@ -20,6 +23,10 @@ class Opened(Protocol):
 
     def activate(self) -> AbstractContextManager[object]:
         """A context manager that makes this the parent of what begins inside it. Enterable again."""
+        ...
+
+    def show(self, content: Content) -> None:
+        """Tell what was said; only where the user asked for it, and before ``close``."""
         ...
 
     def close(self, record: Record, verdict: CallVerdict | None) -> None:
@@ -98,6 +105,22 @@ class Accountant(Protocol):
     def note_dropped(self, task_id: str) -> None:
         """A record of this task was lost before it could be folded."""
         ...
+
+
+def show_content(make: Callable[[], Content | None], opened: list[Opened]) -> None:
+    """Make the content and hand it to whoever shows something of this call or step."""
+    try:
+        content = make()
+    except Exception:
+        failed("content")
+        content = None
+    if content is None:
+        return
+    for handle in opened:
+        try:
+            handle.show(content)
+        except Exception:
+            failed("sink.show")
 
 
 def ids_of(opened: list[Opened]) -> tuple[str, str]:

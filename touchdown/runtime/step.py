@@ -2,6 +2,7 @@
 
 import json
 import threading
+from functools import partial
 from types import TracebackType
 from typing import Literal
 
@@ -9,11 +10,12 @@ from touchdown.context.tracker import digest
 from touchdown.records import AgentRun, StepStart, ToolCall
 from touchdown.records.tool import ToolSource
 from touchdown.runtime import core
+from touchdown.runtime.content import Content, ContentOptions, content_of_tool
 from touchdown.runtime.guard import qualified_name
 from touchdown.runtime.identity import new_id, now_ns, this_process
 from touchdown.runtime.inside import Inside
 from touchdown.runtime.place import Place
-from touchdown.runtime.sinks import ids_of
+from touchdown.runtime.sinks import ids_of, show_content
 
 Ending = Literal["ok", "error", "cancelled", "closed_early", "not_started"]
 
@@ -129,8 +131,16 @@ class StepObservation:
     def deliver(self) -> None:
         """Measure the result and hand the record on."""
         record = self._tool() if self.start.kind == "tool" else self._agent()
-        self._result = self._arguments = None
-        self._runtime.settle(record, self._opened)
+        options = self._runtime.options.content
+        try:
+            if options is not None and self.start.kind == "tool":
+                show_content(partial(self._content, options), self._opened)
+        finally:
+            self._result = self._arguments = None
+            self._runtime.settle(record, self._opened)
+
+    def _content(self, options: ContentOptions) -> Content:
+        return content_of_tool(options, self._arguments, result_as_text(self._result))
 
     def drop(self) -> None:
         """The queue was full."""

@@ -11,7 +11,9 @@ from opentelemetry.trace import INVALID_SPAN, Span, set_span_in_context
 from opentelemetry.util.types import AttributeValue
 
 from touchdown.records import CallVerdict, Record
+from touchdown.runtime.content import Content
 from touchdown.telemetry import nesting
+from touchdown.telemetry.content import content_attributes
 
 _INACTIVE: AbstractContextManager[object] = nullcontext()
 
@@ -73,6 +75,14 @@ class Held:
         if self.span is INVALID_SPAN:
             return _INACTIVE
         return Activation(self.span, self.inference)
+
+    def show(self, content: Content) -> None:
+        """Tell what was said; what a host's own span says already stays as it is."""
+        if self.span.is_recording():
+            on_span, event, on_event = content_attributes(content)
+            self.span.set_attributes(missing(self.span, on_span))
+            if on_event:
+                self.span.add_event(event, on_event)
 
     def close(self, record: Record, verdict: CallVerdict | None) -> None:
         """Write the finished record."""

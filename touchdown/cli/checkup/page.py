@@ -10,6 +10,7 @@ from touchdown.report.text import clean, pad
 from touchdown.telemetry.destinations import Destination
 
 LABEL = 12
+MOST_LABEL = 24
 ABOVE = "(see above)"
 
 STATES: dict[str, tuple[str, Style]] = {
@@ -135,10 +136,15 @@ def _destination(
 
 
 def _settings(found: Diagnosis, width: int) -> Iterator[Line]:
-    size = max(len(setting.name) for setting in found.settings)
+    names = [setting.name for setting in found.settings]
+    size = max(len(name) for name in names if len(name) <= MOST_LABEL)
     for setting in found.settings:
         text, style = _effect(setting)
-        yield from _row(setting.name, text, width, style, size)
+        label = setting.name
+        if len(label) > size:
+            yield from _row(label, "", width, size=len(label))
+            label = ""
+        yield from _row(label, text, width, style, size)
 
 
 def _effect(setting: Setting) -> tuple[str, Style]:

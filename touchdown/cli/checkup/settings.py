@@ -9,9 +9,10 @@ from touchdown.cli.checkup.diagnosis import PriceFacts, Setting
 from touchdown.live.journal import unwritable
 from touchdown.prices import PriceBook
 from touchdown.prices.config import CONFIG_NAME, CONFIG_VARIABLE, find_config, read_config
+from touchdown.runtime.options import CONTENT_VARIABLE, where_by_variable
 
 DISABLED, JOURNAL, DIGEST_KEY = "TOUCHDOWN_DISABLED", "TOUCHDOWN_JOURNAL", "TOUCHDOWN_DIGEST_KEY"
-KNOWN = (DISABLED, JOURNAL, DIGEST_KEY, CONFIG_VARIABLE)
+KNOWN = (DISABLED, JOURNAL, DIGEST_KEY, CONFIG_VARIABLE, CONTENT_VARIABLE)
 ALMOST = 0.85
 """How alike two names must be for one to be a slip of the other."""
 
@@ -22,6 +23,7 @@ def settings(active: bool) -> Iterator[Setting]:
     yield _journal()
     yield _digest_key()
     yield _config()
+    yield _content()
     for name in sorted(os.environ):
         close = difflib.get_close_matches(name, KNOWN, n=1, cutoff=ALMOST)
         if name not in KNOWN and close:
@@ -53,6 +55,18 @@ def _digest_key() -> Setting:
     if os.environ.get(DIGEST_KEY):
         return Setting(DIGEST_KEY, True, None, "digests can be compared across tasks")
     return Setting(DIGEST_KEY, False, None, "each task has a key of its own for digests")
+
+
+def _content() -> Setting:
+    where, problem = where_by_variable()
+    asked = os.environ.get(CONTENT_VARIABLE) or None
+    shown = {
+        "NO_CONTENT": "no prompt, answer, argument or result leaves",
+        "SPAN_ONLY": "content is shown on spans",
+        "EVENT_ONLY": "content is shown in events on spans",
+        "SPAN_AND_EVENT": "content is shown on spans and in events on them",
+    }[where]
+    return Setting(CONTENT_VARIABLE, asked is not None, asked, shown, problem)
 
 
 def _config() -> Setting:

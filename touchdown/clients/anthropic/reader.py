@@ -1,7 +1,8 @@
 """Anthropic messages: payloads to records."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from touchdown.clients.anthropic.content import content_in
 from touchdown.clients.anthropic.stream import MessageStreamReader
 from touchdown.clients.anthropic.usage import read_usage
 from touchdown.clients.anthropic.verdict import compared_with, read_verdict
@@ -82,6 +83,15 @@ class MessagesReader:
     def new_stream(self) -> MessageStreamReader:
         """A stream of events."""
         return MessageStreamReader()
+
+    def said(self, answer: object) -> list[list[Block]]:
+        """What an answer says."""
+        content = items(get(answer, "content"))
+        return [_message_blocks({"role": "assistant", "content": content}, {})]
+
+    def said_in(self, events: Sequence[object]) -> list[list[Block]]:
+        """What a stream says."""
+        return self.said({"content": content_in(events)})
 
 
 MESSAGES = MessagesReader()

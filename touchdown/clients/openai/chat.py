@@ -1,11 +1,12 @@
 """Chat completions and embeddings: payloads to records."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from touchdown.clients.fields import KEEP_TEXT_CHARS, either, fields_of, get, items, length, text
 from touchdown.clients.openai.caching import caching_of, mark_breakpoints
+from touchdown.clients.openai.chunks import messages_in
 from touchdown.clients.openai.usage import read_usage, reported_cost
 from touchdown.clients.parameters import pick_request
 from touchdown.integration import AnswerView, Block, Output, RequestView, ToolRequest
@@ -77,6 +78,14 @@ class ChatReader:
     def new_stream(self) -> "ChatStream":
         """A stream of chunks."""
         return ChatStream()
+
+    def said(self, answer: object) -> list[list[Block]]:
+        """What each choice says."""
+        return [_message_blocks(get(one, "message"), {}) for one in items(get(answer, "choices"))]
+
+    def said_in(self, chunks: Sequence[object]) -> list[list[Block]]:
+        """What each choice of a stream says."""
+        return [_message_blocks(message, {}) for message in messages_in(chunks)]
 
 
 def _request(body: Mapping[str, object]) -> dict[str, str | int | float | bool]:

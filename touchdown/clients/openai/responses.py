@@ -1,7 +1,7 @@
 """The Responses API: payloads to records."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from touchdown.clients.fields import either, get, items, length, text
@@ -92,6 +92,19 @@ class ResponsesReader:
     def new_stream(self) -> "ResponsesStream":
         """A stream of events."""
         return ResponsesStream(self)
+
+    def said(self, answer: object) -> list[list[Block]]:
+        """What an answer says."""
+        output = items(get(answer, "output"))
+        return [[block for item in output for block in _item_blocks(item, {})]]
+
+    def said_in(self, events: Sequence[object]) -> list[list[Block]]:
+        """What a stream says: its last event tells all of it, else what came of the text."""
+        for event in reversed(events):
+            if get(event, "type") in LAST_EVENTS:
+                return self.said(get(event, "response"))
+        deltas = [e for e in events if get(e, "type") == "response.output_text.delta"]
+        return [[Block("assistant", "".join(text(e, "delta") for e in deltas), "assistant")]]
 
 
 @dataclass(slots=True)

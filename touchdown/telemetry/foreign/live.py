@@ -20,6 +20,7 @@ from touchdown.records import (
     TaskRecord,
 )
 from touchdown.runtime import core
+from touchdown.runtime.content import Content
 from touchdown.runtime.place import Place
 from touchdown.telemetry.foreign.dialect import Role
 from touchdown.telemetry.foreign.dialects import dialect_of
@@ -186,6 +187,9 @@ class Own:
     def activate(self) -> AbstractContextManager[object]:
         """Says to spans that begin inside where they stand."""
         return _Standing(self._mark)
+
+    def show(self, content: Content) -> None:
+        """Nothing: this is not about what was said."""
 
     def close(self, record: Record, verdict: CallVerdict | None) -> None:
         """It was folded."""
