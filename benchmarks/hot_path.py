@@ -32,7 +32,7 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, Spa
 
 import touchdown
 from touchdown.clients.anthropic.reader import READERS as ANTHROPIC_READERS
-from touchdown.clients.events import Events
+from touchdown.clients.events import events_of
 from touchdown.clients.openai.reader import READERS as OPENAI_READERS
 from touchdown.integration import CallReader, Seam
 
@@ -212,7 +212,7 @@ def chunk_us(reader: CallReader, events: list[object]) -> float:
     seen = Seam().model_call(reader, vendor="v", provider="p", model="m")
     assert seen is not None
     seen.begin_stream()
-    followed, bare = Events(Stream(events), seen), iter(events)
+    followed, bare = events_of(Stream(events), seen), iter(events)
     gc.disable()
     began = time.thread_time_ns()
     deque(followed, 0)

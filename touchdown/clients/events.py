@@ -1,9 +1,11 @@
 """The inner iterators of SDK streams, followed: the stream keeps its type, each event is looked at once."""
 
+import time
 import weakref
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from typing import Any, Protocol
 
+from touchdown.integration import StreamReader
 from touchdown.records.call import CallStatus
 from touchdown.runtime.guard import failed
 from touchdown.runtime.raw import RawBody
@@ -13,7 +15,9 @@ class Follower(Protocol):
     """What is told of an answer as it is read: a model call, or a look-up of a background response."""
 
     raw: RawBody | None
+    stream: StreamReader | None
     chunks: int
+    first_ns: int | None
     is_stream: bool
     reading: bool
     hide_usage_chunk: bool
@@ -23,8 +27,6 @@ class Follower(Protocol):
 
     def begin_stream(self) -> None: ...
 
-    def chunk(self, event: object) -> None: ...
-
     def finish(self, answer: object = None, status: CallStatus = "ok") -> None: ...
 
     def fail(self, error: BaseException) -> None: ...
@@ -32,11 +34,20 @@ class Follower(Protocol):
     def dropped(self) -> None: ...
 
 
-def _look(seen: Follower, event: object) -> None:
-    try:
-        seen.chunk(event)
-    except Exception:
-        failed("clients.chunk")
+def _reader_of(seen: Follower) -> Callable[[object], None]:
+    """What looks at each event: the reader itself, for this is done for every piece of text."""
+    return _pass_over if seen.stream is None else seen.stream.chunk
+
+
+def _unreadable(seen: Follower) -> Callable[[object], None]:
+    """The reader raised: what it says from here on would be half of the truth."""
+    seen.stream = None
+    failed("reader.chunk")
+    return _pass_over
+
+
+def _pass_over(_event: object) -> None:
+    """Nobody reads it."""
 
 
 def _hides(event: object) -> bool:
@@ -72,51 +83,52 @@ def _own_iterator(stream: object) -> Callable[[], Any]:
     return make
 
 
-class Events:
+def events_of(stream: object, seen: Follower) -> Iterator[object]:
     """A sync stream's events. Ends the call when they end, fail, or the iterator is let go of."""
+    following = _following(_own_iterator(stream), seen)
+    next(following)  # to where it hears that it is let go of, even if nobody reads
+    return following
 
-    __slots__ = ("__weakref__", "_hide", "_inner", "_make", "_seen")
 
-    def __init__(self, stream: object, seen: Follower) -> None:
-        self._make = _own_iterator(stream)
-        self._inner: Iterator[object] | None = None
-        self._seen, self._hide = seen, seen.hide_usage_chunk
-
-    def __iter__(self) -> "Events":
-        return self
-
-    def __next__(self) -> object:
-        seen = self._seen
-        if self._inner is None:
-            self._inner = self._make()
+def _following(make: Callable[[], Any], seen: Follower) -> Generator[object, None, None]:
+    hide, look = seen.hide_usage_chunk, _reader_of(seen)
+    try:
+        yield None
         seen.reading = True
-        try:
-            event = next(self._inner)
-        except StopIteration:
-            seen.finish()
-            raise
-        except BaseException as error:
+        for event in make():
+            seen.reading = False
+            if seen.first_ns is None:
+                seen.first_ns = time.monotonic_ns()
+            seen.chunks += 1
+            try:
+                look(event)
+            except Exception:
+                look = _unreadable(seen)
+            if not (hide and _hides(event)):
+                yield event
+            seen.reading = True
+        seen.finish()
+    except BaseException as error:
+        if seen.reading:
             seen.fail(error)
-            raise
-        seen.reading = False
-        _look(seen, event)
-        if self._hide and _hides(event):
-            return self.__next__()
-        return event
-
-    def __del__(self) -> None:
-        self._seen.dropped()
+        else:
+            seen.dropped()
+        raise
 
 
 class AsyncEvents:
-    """An async stream's events; as :class:`Events`."""
+    """An async stream's events; as :func:`events_of`.
 
-    __slots__ = ("__weakref__", "_hide", "_inner", "_make", "_seen")
+    Not a generator: those of one that is let go of would be told so only by the event loop, later.
+    """
+
+    __slots__ = ("__weakref__", "_hide", "_inner", "_look", "_make", "_seen")
 
     def __init__(self, stream: object, seen: Follower) -> None:
         self._make = _own_iterator(stream)
         self._inner: AsyncIterator[object] | None = None
         self._seen, self._hide = seen, seen.hide_usage_chunk
+        self._look = _reader_of(seen)
 
     def __aiter__(self) -> "AsyncEvents":
         return self
@@ -135,7 +147,13 @@ class AsyncEvents:
             seen.fail(error)
             raise
         seen.reading = False
-        _look(seen, event)
+        if seen.first_ns is None:
+            seen.first_ns = time.monotonic_ns()
+        seen.chunks += 1
+        try:
+            self._look(event)
+        except Exception:
+            self._look = _unreadable(seen)
         if self._hide and _hides(event):
             return await self.__anext__()
         return event

@@ -23,7 +23,10 @@ def has(source: object, name: str) -> bool:
 
 def fields_of(source: object) -> dict[str, Any]:
     """The declared fields of an SDK object, or a mapping: quicker where several are asked for."""
-    return source if isinstance(source, dict) else getattr(source, "__dict__", NOTHING)
+    try:
+        return source.__dict__
+    except AttributeError:
+        return source if isinstance(source, dict) else NOTHING
 
 
 def count(source: object, name: str) -> int | None:

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from touchdown.clients.body import watch_body, whole_body
-from touchdown.clients.events import AsyncEvents, Events, Follower
+from touchdown.clients.events import AsyncEvents, Follower, events_of
 from touchdown.clients.request import body_of, options_of
 from touchdown.clients.sending import (
     QUIET,
@@ -178,8 +178,8 @@ def _response_of(answer: Any) -> Any:
 @guarded("clients.follow")
 def follow(stream: object, seen: Follower) -> None:
     """Follow the events of an SDK stream through its inner iterator."""
-    events = AsyncEvents(stream, seen) if hasattr(stream, "__aiter__") else Events(stream, seen)
-    stream._iterator = events  # type: ignore[attr-defined]
+    is_async = hasattr(stream, "__aiter__")
+    stream._iterator = AsyncEvents(stream, seen) if is_async else events_of(stream, seen)  # type: ignore[attr-defined]
 
 
 def follow_raw(response: object, seen: Follower) -> None:

@@ -133,13 +133,12 @@ class CallObservation:
         if self.first_ns is None:
             self.first_ns = time.monotonic_ns()
         self.chunks += 1
-        stream = self.stream
-        if stream is not None:
-            try:
-                stream.chunk(event)
-            except Exception:
-                self.stream = None  # what it says from here on would be half of the truth
-                failed("reader.chunk")
+        try:
+            if self.stream is not None:
+                self.stream.chunk(event)
+        except Exception:
+            self.stream = None  # what it says from here on would be half of the truth
+            failed("reader.chunk")
 
     @property
     def closed(self) -> bool:

@@ -25,7 +25,27 @@ class MessageStreamReader:
     tools: dict[int, list[object]] = field(default_factory=dict)
 
     def chunk(self, event: object) -> None:
-        """Look at one event."""
+        """Look at one event. Nearly all are pieces of text: those take the short way."""
+        try:
+            fields = event.__dict__
+            said = fields["delta"].__dict__
+            is_text = said["type"] == "text_delta" and fields["type"] == "content_block_delta"
+            piece = said["text"] if is_text else None
+        except (AttributeError, KeyError):
+            piece = None
+        if type(piece) is str:
+            self.text_chars += len(piece)
+            if self.text_chars <= KEEP_TEXT_CHARS:
+                self.said.append(piece)
+        else:
+            self._look(event)
+
+    def _say(self, piece: str) -> None:
+        self.text_chars += len(piece)
+        if self.text_chars <= KEEP_TEXT_CHARS:
+            self.said.append(piece)
+
+    def _look(self, event: object) -> None:
         kind = get(event, "type")
         if kind == "content_block_delta":
             self._delta(event, get(event, "delta"))
@@ -45,10 +65,7 @@ class MessageStreamReader:
     def _delta(self, event: object, delta: object) -> None:
         kind = get(delta, "type")
         if kind == "text_delta":
-            piece = text(delta, "text")
-            self.text_chars += len(piece)
-            if self.text_chars <= KEEP_TEXT_CHARS:
-                self.said.append(piece)
+            self._say(text(delta, "text"))
         elif kind == "thinking_delta":
             self.reasoning_chars += length(get(delta, "thinking"))
         elif kind == "input_json_delta":

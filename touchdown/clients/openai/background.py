@@ -111,40 +111,36 @@ class Fetch:
     __slots__ = (
         "_calls",
         "_client",
-        "_stream",
         "chunks",
         "closed",
+        "first_ns",
         "hide_usage_chunk",
         "is_stream",
         "raw",
         "reading",
+        "stream",
     )
 
     def __init__(self, calls: BackgroundCalls, client: object) -> None:
         self._calls, self._client = calls, client
-        self._stream: StreamReader | None = None
+        self.stream: StreamReader | None = None
         self.raw: RawBody | None = None
+        self.first_ns: int | None = None
         self.chunks = 0
         self.closed = self.is_stream = self.reading = self.hide_usage_chunk = False
 
     def begin_stream(self) -> None:
         """The answer is a stream of events that the host will read."""
         self.is_stream = True
-        self._stream = self._calls.reader.new_stream()
-
-    def chunk(self, event: object) -> None:
-        """Look at one event."""
-        self.chunks += 1
-        if self._stream is not None:
-            self._stream.chunk(event)
+        self.stream = self._calls.reader.new_stream()
 
     def finish(self, answer: object = None, status: CallStatus = "ok") -> None:
         """The answer was read: bill the response if it told its end."""
         if self.closed:
             return
         self.closed = True
-        if self._stream is not None and self.chunks:
-            self._bill(self._stream.answer())
+        if self.stream is not None and self.chunks:
+            self._bill(self.stream.answer())
         elif self.raw is not None and self.raw.is_event_stream:
             self._bill(read_raw(self._calls.reader, self.raw))
         elif self.raw is not None:
@@ -155,7 +151,7 @@ class Fetch:
             return
         seen = self._calls.claim(told.response_id, self._client, told.model)
         if seen is not None:
-            seen.stream, seen.raw, seen.chunks = self._stream, self.raw, self.chunks
+            seen.stream, seen.raw, seen.chunks = self.stream, self.raw, self.chunks
             seen.is_stream = True
             seen.finish()
 

@@ -110,7 +110,30 @@ class ChatStream:
     tools: dict[tuple[int, int], list[object]] = field(default_factory=dict)
 
     def chunk(self, event: object) -> None:
-        """Look at one chunk."""
+        """Look at one chunk. Nearly all are one piece of text: those take the short way."""
+        try:
+            fields = event.__dict__
+            (choice,) = fields["choices"]
+            chosen = choice.__dict__
+            delta = chosen["delta"]
+            said = delta.__dict__
+            tells_more = fields["usage"] or chosen["finish_reason"] or said["tool_calls"]
+            piece = None if tells_more or delta.__pydantic_extra__ else said["content"]
+        except (AttributeError, KeyError, TypeError, ValueError):
+            piece = None
+        if type(piece) is str and self.first is not None:
+            self.text_chars += len(piece)
+            if self.text_chars <= KEEP_TEXT_CHARS:
+                self.said.append(piece)
+        else:
+            self._look(event)
+
+    def _say(self, piece: str) -> None:
+        self.text_chars += len(piece)
+        if self.text_chars <= KEEP_TEXT_CHARS:
+            self.said.append(piece)
+
+    def _look(self, event: object) -> None:
         if self.first is None:
             self.first = event
         fields = fields_of(event)
@@ -120,24 +143,18 @@ class ChatStream:
             self.service_tier = text(event, "service_tier") or None
         for choice in fields.get("choices") or ():
             fields = fields_of(choice)
-            delta, reason = fields.get("delta"), fields.get("finish_reason")
-            if reason is not None:
-                self.finish[int(fields.get("index") or 0)] = str(reason)
+            if fields.get("finish_reason") is not None:
+                self.finish[int(fields.get("index") or 0)] = str(fields["finish_reason"])
+            delta = fields.get("delta")
             fields = fields_of(delta)
             content = fields.get("content")
             if content:
                 self._say(content)
-            calls = fields.get("tool_calls")
-            if calls:
-                self._tools(choice, calls)
+            if fields.get("tool_calls"):
+                self._tools(choice, fields["tool_calls"])
             extra = getattr(delta, "__pydantic_extra__", delta)
             if extra:
                 self.reasoning_chars += length(get(extra, "reasoning_content"))
-
-    def _say(self, piece: str) -> None:
-        self.text_chars += len(piece)
-        if self.text_chars <= KEEP_TEXT_CHARS:
-            self.said.append(piece)
 
     def _tools(self, choice: object, calls: Any) -> None:
         for call in calls:
