@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-LEFT_OUT = ("tokens", "models", "tools", "not observable")
+LEFT_OUT = ("time", "tokens", "models", "tools", "not observable")
 """How the paragraphs of a receipt begin that README does not show."""
 
 _BLOCK = re.compile(r"^## A receipt\n.*?^```\n(?P<receipt>.*?)^```", re.M | re.S)

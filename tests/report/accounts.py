@@ -17,6 +17,7 @@ from touchdown.accounting.account import (
     ToolTotals,
     UsageTotals,
 )
+from touchdown.accounting.time.account import TimeAccount
 from touchdown.records import Miss, TaskRecord
 
 USAGE = UsageTotals(412_338, 6_120_441, {"5m": 688_120, "1h": 120_000}, 64_203, 21_500)
@@ -41,6 +42,24 @@ MONEY = Money(
     unpriced_calls=2,
     memo={"compaction_saved_usd": Decimal("0.412"), "pending_usd": None},
     basis={"work": "derived", "cache_miss": "derived", "tool_output": "estimated"},
+)
+
+TIME = TimeAccount(
+    total_ns=252_400_000_000,
+    work_ns=229_100_000_001,
+    within_work={"model": 164_000_000_000, "tools": 62_000_000_001, "agent": 3_100_000_000},
+    taxes={
+        "retries": 9_100_000_000,
+        "jitter": 6_250_000_000,
+        "runtime_overhead": 1_200_000,
+        "queue": 0,
+    },
+    unexplained_ns=7_948_799_999,
+    unexplained_reasons={"between calls, nothing was seen": 7_948_799_999},
+    memo={"cpu_waits_on_gpu": 181_250_000_000, "gpu_waits_on_cpu": None},
+    basis={"total": "measured", "work": "estimated", "jitter": "estimated", "retries": "derived"},
+    off_path={"model": 44_000_000_000},
+    without={"retries": 245_000_000_000, "jitter": 252_000_000_000},
 )
 
 MISS = Miss("system_changed", "cache_miss", 341_000, Decimal("1.2203411"), 1, 1_204, "system")
@@ -92,6 +111,7 @@ LONG = TaskAccount(
     retry_backoff_s=8.5,
     usage=USAGE,
     money=MONEY,
+    time=TIME,
     cache=CacheTotals(6_600_000, 6_120_441, 479_559, (CallMiss("c7", "00f067aa0ba902b7", MISS),)),
     context=ContextTotals(182_340, {"tool_result": 111_000, "assistant": 57_340, "system": 14_000}),
     models=(
@@ -105,7 +125,11 @@ LONG = TaskAccount(
     ),
     findings=FINDINGS,
     policies={"genai-prices": "0.2.3", "stale_tool_output": "1"},
-    not_observable={"rerouting": "the provider does not name the worker"},
+    not_observable={
+        "rerouting": "the provider does not name the worker",
+        "queue": "no serving engine told of it",
+        "kv_offload": "no serving engine told of it",
+    },
 )
 
 UNPRICED_USAGE = UsageTotals(41_000, None, None, 2_200, None)

@@ -46,6 +46,21 @@ bill
   beside the bill: compaction saved $0.412; cache writes that may yet be read
                    unknown (not in the sum)
 
+time
+  model calls       ~164.0 s   65.0%  ██████████████████▏
+  tools              ~62.0 s   24.6%  ██████▉
+  own code            ~3.1 s    1.2%  ▎
+  retries              9.1 s    3.6%  █
+  jitter              ~6.3 s    2.5%  ▋
+  runtime_overhead    <0.1 s   <0.1%  ▏
+  unexplained          7.9 s    3.1%  ▉
+  ──────────────────────────
+  wall time          252.4 s
+  unexplained: between calls, nothing was seen 7.9 s
+  beside it: your side waited for models 3 min 01 s; 44.0 s more of model calls
+             ran at the same time (not in the sum)
+  wall time without: retries 4 min 05 s
+
 what to mend
   cache_miss  $1.22 · 341,000 tokens  saves $1.19
     why:  the system prompt changed at token 1,204 on every call
@@ -108,7 +123,7 @@ def test_a_task_without_calls_has_an_honest_empty_bill() -> None:
 def test_what_cannot_be_observed_is_named_with_its_reason() -> None:
     text = " ".join(str(Receipt(LONG)).split())
     assert "rerouting (the provider does not name the worker)" in text
-    assert "and 6 more (the time ledger is not measured yet)" in text
+    assert "queue, kv_offload (no serving engine told of it)" in text
 
 
 def test_the_tilde_is_explained_once_and_only_when_used() -> None:

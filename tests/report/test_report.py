@@ -69,18 +69,21 @@ def test_unknown_is_null() -> None:
         "unexplained_s": None,
         "memo": {},
         "basis": {},
+        "within_work": {},
+        "unexplained": {},
+        "off_path_s": {},
+        "without_s": {},
     }
-    assert task["not_observable"]["queue"] == "the time ledger is not measured yet"
 
 
-def test_the_accountants_own_reason_wins() -> None:
-    account = replace(LONG, not_observable={"queue": "no engine"})
-    assert _json(account)["tasks"][0]["not_observable"]["queue"] == "no engine"
-
-
-def test_a_tax_of_time_that_is_in_the_bill_is_observable() -> None:
-    money = replace(MONEY, taxes={**MONEY.taxes, "queue": Decimal(0)})
-    assert "queue" not in _json(replace(LONG, money=money))["tasks"][0]["not_observable"]
+def test_seconds_add_up_as_decimals() -> None:
+    time = _json(LONG)["tasks"][0]["time"]
+    parts = [time["work_s"], *time["taxes"].values(), time["unexplained_s"]]
+    assert sum(Decimal(str(part)) for part in parts) == Decimal(str(time["total_s"]))
+    assert sum(Decimal(str(s)) for s in time["within_work"].values()) == Decimal(
+        str(time["work_s"])
+    )
+    assert time["memo"] == {"cpu_waits_on_gpu": 181.25, "gpu_waits_on_cpu": None}
 
 
 def test_one_task_brings_its_own_summary() -> None:

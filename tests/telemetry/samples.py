@@ -7,10 +7,14 @@ from typing import Any
 from touchdown.records import (
     AgentRun,
     Attempt,
+    CallClock,
     CallStart,
     CallVerdict,
     ContextShape,
     CostByClass,
+    EngineTiming,
+    GapBucket,
+    Mark,
     Miss,
     ModelCall,
     Output,
@@ -98,7 +102,7 @@ CALL = replace(
     stream=True,
     first_chunk_ns=400_000_000,
     chunks=12,
-    attempts=(Attempt(429, 0.5, 1.0, "RateLimitError"), Attempt(None, 1.0)),
+    attempts=(Attempt(429, 0.5, 1.0, "RateLimitError", 0.25), Attempt(None, 1.0)),
     output=Output(80, 60, (ToolRequest("toolu_2", "read_file", 25),)),
     finish_reasons=("stop",),
     http_status=200,
@@ -110,6 +114,12 @@ CALL = replace(
     request={"max_output_tokens": 512, "temperature": 0.5, "verbosity": "low", "n": 1},
     previous_response_id="resp_0",
     conversation="conversation-1",
+    inside="tool-9",
+    awaited="tools",
+    begun=Mark(4_321, 900, 80),
+    ended=Mark(4_322, 950, 90),
+    clock=CallClock(7, 1_500_000_007, None, 0, (GapBucket(20, 3, 2_500_000),)),
+    engine=EngineTiming("vllm", queue_ns=12, starved_by="other"),
 )
 
 VERDICT = CallVerdict(

@@ -170,6 +170,13 @@ def test_a_call_of_which_all_is_known(seen: Seen) -> None:
         "touchdown.attempts.backoff_s": [0.5, 1.0],
         "touchdown.attempts.retry_after_s": [1.0, -1.0],
         "touchdown.attempts.error_types": ["RateLimitError", ""],
+        "touchdown.attempts.lasted_s": [0.25, -1.0],
+        "touchdown.call.awaited": "tools",
+        "touchdown.clock.begun": [4321, 900, 80],
+        "touchdown.clock.ended": [4322, 950, 90],
+        "touchdown.clock.call": [7, 1_500_000_007, -1, 0, 20, 3, 2_500_000],
+        "touchdown.inside.id": "tool-9",
+        "touchdown.engine.timing": ['engine="vllm"', "queue_ns=12", 'starved_by="other"'],
     }
 
 

@@ -22,8 +22,26 @@ from tests.telemetry.samples import (
     TOOL_START,
     VERDICT,
 )
-from touchdown.records import ContextShape, Output, ProviderVerdict, Record, Segment, Start, Usage
-from touchdown.telemetry import attributes, content_names, evaluation, metric_names, miss_names
+from touchdown.records import (
+    CallClock,
+    ContextShape,
+    EngineTiming,
+    Mark,
+    Output,
+    ProviderVerdict,
+    Record,
+    Segment,
+    Start,
+    Usage,
+)
+from touchdown.telemetry import (
+    attributes,
+    content_names,
+    evaluation,
+    metric_names,
+    miss_names,
+    time_names,
+)
 
 DOCS = Path(attributes.__file__).parents[2] / "docs" / "telemetry.md"
 ROW = re.compile(r"^\| `([^`]+)` \| ([^|]+) \| ([^|]+) \| (.+) \|$", re.MULTILINE)
@@ -41,7 +59,7 @@ def documented() -> Rows:
 
 def names_and_lines() -> dict[str, str]:
     """Every name, and the line under it."""
-    modules = (attributes, miss_names, metric_names, evaluation, content_names)
+    modules = (attributes, miss_names, time_names, metric_names, evaluation, content_names)
     return {name: line for module in modules for name, line in _names_of(module).items()}
 
 
@@ -97,6 +115,12 @@ OTHER_VALUES: dict[str, Any] = {
     "failure": "rule",
     "outcome": "useless",
     "source": "integration",
+    "begun": Mark(1, 2, 3),
+    "ended": Mark(1, 2, 4),
+    "clock": CallClock(received_ns=4),
+    "engine": EngineTiming("other"),
+    "cpu_s": 0.5,
+    "children_cpu_s": 0.25,
     "first_chunk_ns": 9,
     "http_status": 201,
     "port": 8_443,

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from touchdown.accounting.time.account import TimeAccount
 from touchdown.records import Miss, TaskRecord
 from touchdown.records.verdict import Basis
 
@@ -169,6 +170,7 @@ class TaskAccount:
     retry_backoff_s: float = 0.0
     usage: UsageTotals = UsageTotals()
     money: Money = Money()
+    time: TimeAccount = field(default_factory=TimeAccount)
     cache: CacheTotals = CacheTotals()
     context: ContextTotals = ContextTotals()
     models: tuple[ModelTotals, ...] = ()

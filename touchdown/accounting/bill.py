@@ -9,7 +9,7 @@ from touchdown.accounting.facts import CallFacts, Posting
 from touchdown.accounting.fold import price_basis
 from touchdown.accounting.postings import reported_usd
 from touchdown.accounting.pricing import Bill
-from touchdown.accounting.taxes.registry import ACCOUNTS, BUILT
+from touchdown.accounting.taxes.registry import ACCOUNTS, TAXES
 from touchdown.accounting.taxes.tax import Evidence
 from touchdown.records.verdict import Basis
 
@@ -56,7 +56,7 @@ def _reported(calls: Iterable[CallFacts]) -> Decimal | None:
 
 def _memos(seen: Evidence) -> dict[str, Decimal | None]:
     memos = dict(_table(seen.calls))
-    for tax in BUILT:
+    for tax in TAXES:
         memos |= tax.memos(seen)
     return memos
 

@@ -3,10 +3,16 @@
 from decimal import Decimal
 
 from touchdown.accounting.account import TaskAccount
+from touchdown.accounting.time.account import TimeAccount
 from touchdown.records import Figure
+
+SECOND_NS = 10**9
 
 TAX = "tax "
 """Before the id of a tax in the name of a figure."""
+
+TIME_TAX = "seconds of "
+"""The same before the time that it took."""
 
 
 def figures_of(account: TaskAccount) -> dict[str, Figure]:
@@ -34,7 +40,20 @@ def figures_of(account: TaskAccount) -> dict[str, Figure]:
         "missed": cache.missed,
     }
     figures |= {f"{TAX}{tax}": _usd(usd) for tax, usd in money.taxes.items()}
+    figures |= _seconds_of(account.time)
     return {name: value for name, value in figures.items() if value is not None}
+
+
+def _seconds_of(time: TimeAccount) -> dict[str, Figure | None]:
+    """The wall time by account; nothing where the end of the task is not known. Units: seconds."""
+    if time.total_ns is None:
+        return {}
+    return {
+        "wall time": time.total_ns / SECOND_NS,
+        "working time": time.work_ns / SECOND_NS,
+        "unexplained time": time.unexplained_ns / SECOND_NS,
+        **{f"{TIME_TAX}{tax}": ns / SECOND_NS for tax, ns in time.taxes.items()},
+    }
 
 
 def is_money(name: str) -> bool:

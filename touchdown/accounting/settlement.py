@@ -9,7 +9,7 @@ from touchdown.accounting.fold import Fold
 from touchdown.accounting.policies import Policies
 from touchdown.accounting.postings import post
 from touchdown.accounting.repeats import Changes, repeated_calls, repeated_tools
-from touchdown.accounting.taxes.registry import BUILT, CLAIM_ORDER
+from touchdown.accounting.taxes.registry import CLAIM_ORDER, TAXES
 from touchdown.accounting.taxes.tax import Claim, Evidence
 from touchdown.accounting.toolbook import Execution, join_tools
 from touchdown.prices.rates import Prices
@@ -43,7 +43,15 @@ def settle(
     postings = {
         facts.call.id: _posted(facts, claims.get(facts.call.id, ())) for facts in fold.calls
     }
-    return replace(seen, postings=postings)
+    return replace(seen, postings=postings, whole_claims=_whole_claims(claims))
+
+
+def _whole_claims(by_call: Mapping[str, Sequence[Claim]]) -> dict[str, str]:
+    """The first claim on the whole of each call: claims stand in their order."""
+    whole = {
+        name: [claim.tax for claim in claims if claim.whole] for name, claims in by_call.items()
+    }
+    return {name: taxes[0] for name, taxes in whole.items() if taxes}
 
 
 def _last_ns(fold: Fold, tools: Iterable[ToolCall]) -> int:
@@ -104,7 +112,7 @@ def _asking_call(seen: Evidence, done: Execution) -> str:
 def _claims_by_call(seen: Evidence) -> dict[str, list[Claim]]:
     order = {scope: place for place, scope in enumerate(CLAIM_ORDER)}
     by_call: defaultdict[str, list[Claim]] = defaultdict(list)
-    for tax in BUILT:
+    for tax in TAXES:
         for claim in tax.claims(seen):
             by_call[claim.call_id].append(claim)
     for claims in by_call.values():

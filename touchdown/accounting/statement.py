@@ -10,11 +10,13 @@ from touchdown.accounting.cache_rules import VERSION as CACHE_RULES_VERSION
 from touchdown.accounting.facts import CallFacts
 from touchdown.accounting.settlement import of_calls, of_tasks
 from touchdown.accounting.taxes.compaction import POLICY as COMPACTION_POLICY
-from touchdown.accounting.taxes.registry import BUILT, TAXES
+from touchdown.accounting.taxes.registry import TAXES
 from touchdown.accounting.taxes.subagent_fanout import SMALLEST_SHARED_TOKENS
 from touchdown.accounting.taxes.tax import Evidence
 from touchdown.accounting.taxes.tool_output import POLICY as TOOL_OUTPUT_POLICY
 from touchdown.accounting.taxes.unneeded_work import POLICY as UNNEEDED_POLICY
+from touchdown.accounting.time.statement import POLICY as CRITICAL_PATH_POLICY
+from touchdown.accounting.time.statement import state_time
 from touchdown.accounting.totals import (
     total_agents,
     total_cache,
@@ -51,7 +53,11 @@ def state_account(folded: Folded, now_ns: int | None, task_id: str | None) -> Ta
     runs = [run for run in folded.runs.values() if tasks is None or run.task_id in tasks]
     account = _state(folded, task, seen, runs, _wall_s(task, now_ns))
     within = [one for one in folded.tasks.values() if tasks is None or one.id in tasks]
-    return replace(account, refused_calls=sum(one.refused_calls for one in within))
+    return replace(
+        account,
+        refused_calls=sum(one.refused_calls for one in within),
+        time=state_time(task, within, runs, seen, now_ns),
+    )
 
 
 def state_part(folded: Folded, calls: Sequence[CallFacts], name: str) -> TaskAccount:
@@ -96,6 +102,7 @@ def _state(
         findings=_findings(seen),
         policies={
             "prices": folded.prices_version,
+            "critical_path": CRITICAL_PATH_POLICY,
             "cache_rules": CACHE_RULES_VERSION,
             "token_shares": SHARES_POLICY,
             "subagent_fanout": f"messages from {SMALLEST_SHARED_TOKENS} tokens on",
@@ -171,7 +178,7 @@ def _wall_s(task: TaskRecord, now_ns: int | None) -> float | None:
 
 
 def _findings(seen: Evidence) -> tuple[Finding, ...]:
-    found: Iterable[Finding] = (finding for tax in BUILT for finding in tax.findings(seen))
+    found: Iterable[Finding] = (finding for tax in TAXES for finding in tax.findings(seen))
     return tuple(sorted(found, key=lambda f: (f.usd is None, -(f.usd or 0), f.tax, f.why)))
 
 

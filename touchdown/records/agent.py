@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from touchdown.records.clock import Mark
 from touchdown.records.quick import quick
 
 
@@ -23,3 +24,7 @@ class AgentRun:
     status: Literal["ok", "error", "cancelled", "closed_early", "not_started"] = "ok"
     trace_id: str = ""
     span_id: str = ""
+    inside: str = ""
+    """Id of the tool execution that started the run; empty outside one."""
+    begun: Mark | None = None
+    ended: Mark | None = None

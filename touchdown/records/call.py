@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal
 
+from touchdown.records.clock import CallClock, EngineTiming, Mark
 from touchdown.records.context import ContextShape
 from touchdown.records.provider import ProviderVerdict
 from touchdown.records.quick import quick
@@ -13,6 +14,9 @@ from touchdown.records.usage import Usage
 CallStatus = Literal["ok", "error", "cancelled", "closed_early", "not_read", "not_started"]
 """How a call ended. ``closed_early``: the caller closed the stream before its end; ``not_read``: the
 answer was dropped unread; ``not_started``: a coroutine that was never awaited."""
+
+Awaited = Literal["", "human", "tools"]
+"""``human``: a person wrote what this call reads; ``tools``: it reads what tools brought."""
 
 Scalar = str | int | float | bool
 """A request parameter small enough to be an attribute."""
@@ -31,6 +35,8 @@ class Attempt:
     backoff_s: float
     retry_after_s: float | None = None
     error_type: str = ""
+    lasted_s: float | None = None
+    """Seconds from its sending to its failure."""
 
 
 @quick
@@ -145,6 +151,15 @@ class ModelCall:
     """What the provider says of its cache, where it was asked (``cache_diagnostics``)."""
     trace_id: str = ""
     span_id: str = ""
+    inside: str = ""
+    """Id of the tool execution that made the call; empty outside one."""
+    awaited: Awaited = ""
+    """What the agent had waited for before this call, where its source tells."""
+    begun: Mark | None = None
+    ended: Mark | None = None
+    clock: CallClock | None = None
+    engine: EngineTiming | None = None
+    """What the serving engine says of the call, where one was asked."""
 
     @property
     def began_at_ns(self) -> int:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from touchdown.records.clock import Mark
 from touchdown.records.quick import quick
 
 Outcome = Literal["useful", "useless", "unknown"]
@@ -48,6 +49,14 @@ class TaskRecord:
     error_type: str | None = None
     trace_id: str = ""
     span_id: str = ""
+    inside: str = ""
+    """Id of the tool execution or agent run that opened it; empty outside both."""
+    begun: Mark | None = None
+    ended: Mark | None = None
+    cpu_s: float | None = None
+    """CPU seconds of this process while it was open."""
+    children_cpu_s: float | None = None
+    """And of the child processes that ended in that time."""
     refused_calls: int = 0
     """Model calls that a budget did not let be sent."""
     revision: int = 0

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from touchdown.records.clock import Mark
 from touchdown.records.quick import quick
 
 ToolSource = Literal["decorator", "context", "integration"]
@@ -36,3 +37,11 @@ class ToolCall:
     status: Literal["ok", "error", "cancelled", "closed_early", "not_started"] = "ok"
     trace_id: str = ""
     span_id: str = ""
+    inside: str = ""
+    """Id of the tool execution that ran this one; empty outside one."""
+    begun: Mark | None = None
+    ended: Mark | None = None
+    cpu_s: float | None = None
+    """CPU seconds of this process while it ran, whatever ran beside it."""
+    children_cpu_s: float | None = None
+    """And of the child processes that ended in that time."""

@@ -99,12 +99,12 @@ def _statement(entries: Sequence[Entry], money: Money, width: int) -> list[Line]
     percents = shares(exact)
     label = min(WIDEST_LABEL, max(cells(entry.label) for entry in entries))
     amount = max(map(len, [*amounts, total]))
-    bar = min(WIDEST_BAR, width - len(INDENT) - label - amount - 3 * len(GAP) - len("100.0%"))
+    room = min(WIDEST_BAR, width - len(INDENT) - label - amount - 3 * len(GAP) - len("100.0%"))
     rows = [
         (
             Span(f"{INDENT}{pad(entry.label, label)}{GAP}{text:>{amount}}"),
             Span(f"{GAP}{share:>6}", "faint"),
-            Span(f"{GAP}{_bar(entry.usd, exact, bar)}", entry.style),
+            Span(f"{GAP}{bar(entry.usd, exact, room)}", entry.style),
         )
         for entry, text, share in zip(entries, amounts, percents, strict=True)
     ]
@@ -126,7 +126,8 @@ def _total(amount: str, width: int, label: int, at_least: bool) -> list[Line]:
     ]
 
 
-def _bar(amount: Decimal, parts: Sequence[Decimal], width: int) -> str:
+def bar(amount: Decimal, parts: Sequence[Decimal], width: int) -> str:
+    """A bar of at most ``width`` cells for one part of a whole; anything above nothing shows."""
     sum_usd = sum(parts, Decimal(0))
     if amount <= 0 or sum_usd <= 0 or width < 1:
         return ""

@@ -1,6 +1,6 @@
 """From accounts to the JSON envelope. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 
@@ -34,8 +34,8 @@ from touchdown.report.model_parts import (
     UsageReport,
     WhereReport,
 )
-from touchdown.report.observable import not_observable
 
+SECOND_NS = 10**9
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
@@ -85,7 +85,7 @@ def _task(account: TaskAccount) -> TaskReport:
         refused_calls=account.refused_calls,
         usage=usage_report(account.usage),
         money=money_report(account.money),
-        time=_whole_time(account.wall_s),
+        time=time_report(account),
         cache=_cache(account.cache),
         context=ContextReport(
             peak_tokens=account.context.peak_tokens, by_kind=dict(account.context.by_kind)
@@ -95,12 +95,30 @@ def _task(account: TaskAccount) -> TaskReport:
         tools=_tools(account),
         findings=_findings(account),
         policies=dict(account.policies),
-        not_observable=not_observable(account),
+        not_observable=dict(account.not_observable),
     )
 
 
-def _whole_time(wall_s: float | None) -> TimeReport:
-    return TimeReport(total_s=wall_s, work_s=None, taxes={}, unexplained_s=None, memo={}, basis={})
+def time_report(account: TaskAccount) -> TimeReport:
+    """The wall time; without an end of the task only its length so far, if that is known."""
+    time = account.time
+    known = time.total_ns is not None
+    return TimeReport(
+        total_s=account.wall_s if time.total_ns is None else time.total_ns / SECOND_NS,
+        work_s=time.work_ns / SECOND_NS if known else None,
+        taxes=_seconds(time.taxes),
+        unexplained_s=time.unexplained_ns / SECOND_NS if known else None,
+        memo={n: None if ns is None else ns / SECOND_NS for n, ns in time.memo.items()},
+        basis=dict(time.basis),
+        within_work=_seconds(time.within_work),
+        unexplained=_seconds(time.unexplained_reasons),
+        off_path_s=_seconds(time.off_path),
+        without_s=_seconds(time.without),
+    )
+
+
+def _seconds(amounts: Mapping[str, int]) -> dict[str, float]:
+    return {name: ns / SECOND_NS for name, ns in amounts.items()}
 
 
 def money_report(money: Money) -> MoneyReport:

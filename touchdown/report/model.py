@@ -47,7 +47,11 @@ class MoneyReport(Part):
 
 
 class TimeReport(Part):
-    """Wall time, split once. Units: seconds."""
+    """Wall time along the critical path: ``work_s``, ``taxes`` and ``unexplained_s`` add up to ``total_s``.
+
+    Units: seconds; as decimals, which have at most nine places, they add up exactly. Null: not known.
+    ``taxes`` holds observable accounts only; ``memo``, ``off_path_s`` and ``without_s`` stand beside.
+    """
 
     total_s: float | None
     work_s: float | None
@@ -55,6 +59,14 @@ class TimeReport(Part):
     unexplained_s: float | None
     memo: dict[Text, float | None]
     basis: dict[Text, Basis]
+    within_work: dict[Text, float] = Field(default_factory=dict)
+    """Parts of ``work_s``: ``model`` ``tools`` ``agent`` (its own code) ``human``."""
+    unexplained: dict[Text, float] = Field(default_factory=dict)
+    """Parts of ``unexplained_s`` by reason."""
+    off_path_s: dict[Text, float] = Field(default_factory=dict)
+    """What models and tools did beside the critical path."""
+    without_s: dict[Text, float] = Field(default_factory=dict)
+    """Tax to the wall time without it, another branch being the longest then perhaps."""
 
 
 class TaskReport(Part):

@@ -1,13 +1,16 @@
 """The small print: what could not be observed, by which prices and policies, and how to read a figure."""
 
+import re
 from collections.abc import Mapping
 
 from touchdown.accounting.account import TaskAccount
 from touchdown.report.bill import ESTIMATED
 from touchdown.report.format import count
 from touchdown.report.layout import EMPTY, Line, labelled
-from touchdown.report.observable import not_observable
 from touchdown.report.text import clean
+
+ESTIMATE = re.compile(rf"{ESTIMATED}[$\d]")
+"""An amount of money or time that is marked as an estimate."""
 
 MOST_TAXES = 3
 MOST_POLICY_LINES = 12
@@ -19,7 +22,7 @@ def note_lines(account: TaskAccount, body: list[Line], width: int) -> list[Line]
     if account.dropped_records:
         lost = f"{count(account.dropped_records, 'record')}: the figures above are lower bounds"
         notes += labelled("dropped:", lost, width, "bad")
-    notes += labelled("not observable:", _reasons(not_observable(account)), width, "faint")
+    notes += labelled("not observable:", _reasons(account.not_observable), width, "faint")
     if account.policies:
         named = "; ".join(f"{clean(name)} {clean(v)}" for name, v in account.policies.items())
         notes += labelled("prices and policies:", named, width, "faint", most=MOST_POLICY_LINES)
@@ -28,7 +31,7 @@ def note_lines(account: TaskAccount, body: list[Line], width: int) -> list[Line]
 
 def estimate_note(body: list[Line], width: int) -> list[Line]:
     """What the tilde means, when one was printed."""
-    if not any(f"{ESTIMATED}$" in span.text for content in body for span in content):
+    if not any(ESTIMATE.search(span.text) for content in body for span in content):
         return []
     told = "estimated by a stated policy or model; other amounts are exact arithmetic"
     return labelled(ESTIMATED, told, width, "faint")

@@ -11,6 +11,7 @@ from touchdown.report.notes import note_lines
 from touchdown.report.render import Statement, as_html, plain
 from touchdown.report.tables import agent_lines, model_lines, tool_lines
 from touchdown.report.text import clean, cut
+from touchdown.report.timing import time_lines
 from touchdown.report.usage import token_lines
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ class Receipt:
         body = [
             *_header(account, width),
             *bill_lines(account.money, width),
+            *time_lines(account.time, width),
             *finding_lines(account.findings, width),
             *token_lines(account, width),
             *model_lines(account.models, width),

@@ -11,8 +11,8 @@ HEAD = """\
 <!-- Written by python -m touchdown.report.tax_table > docs/taxes.md; change the registry, not this page. -->
 
 Each tax is one question about where a task's money or time went. An `account` tax is part of the bill, a
-`memo` stands beside it and is never summed. Without what it needs, a tax is *not observable*, never 0; one
-that nothing measures yet says so, and its money stays in work or unexplained. Ids are stable.
+`memo` stands beside it and is never summed. Without what it needs, a tax is *not observable*, never 0.
+Ids are stable.
 
 | Tax | The question it answers | Kind | Needs | Measured in |
 |---|---|---|---|---|
@@ -25,8 +25,7 @@ def page_text() -> str:
 
 
 def _row(tax: Tax) -> str:
-    file = file_of(tax)
-    measured = f"`touchdown/{file}`" if file else "not yet measured"
+    measured = f"`touchdown/{file_of(tax)}`"
     return f"| `{tax.id}` | {tax.question} | {tax.kind} | {tax.needs} | {measured} |\n"
 
 

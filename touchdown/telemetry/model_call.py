@@ -6,6 +6,7 @@ from opentelemetry.util.types import AttributeValue
 
 from touchdown.records import Attempt, ModelCall, Output, ProviderVerdict, ToolRequest
 from touchdown.telemetry import attributes as names
+from touchdown.telemetry.clocks import ATTEMPT_LASTED, CALL_CLOCKS
 from touchdown.telemetry.context_read import context_attributes, read_context
 from touchdown.telemetry.facts import (
     COUNT,
@@ -75,6 +76,7 @@ _ATTEMPTS = (
     Column("backoff_s", names.ATTEMPT_BACKOFFS, float),
     Column("retry_after_s", names.ATTEMPT_RETRY_AFTER, float, nothing=-1.0),
     Column("error_type", names.ATTEMPT_ERRORS),
+    ATTEMPT_LASTED,
 )
 
 _TOKENS = names.REQUEST_MAX_TOKENS
@@ -116,6 +118,7 @@ def call_attributes(call: ModelCall) -> dict[str, AttributeValue]:
     """The call itself: what it read, what was asked, who answered, how it ended, what it used."""
     return {
         **context_attributes(call.context),
+        **write_facts(CALL_CLOCKS, call),
         **write_facts(_OUTPUT, call.output),
         **(write_facts(_PROVIDER_VERDICT, call.provider_verdict) if call.provider_verdict else {}),
         **write_columns(_TOOL_REQUESTS, call.output.tool_requests),
@@ -132,7 +135,7 @@ def read_call(attributes: Attributes, began_ns: int, lasted_ns: int) -> ModelCal
 
     Errors: ``CutError`` when the span does not tell enough.
     """
-    fields = read_facts(_FACTS, attributes)
+    fields = read_facts((*CALL_CLOCKS, *_FACTS), attributes)
     verdict = read_facts(_PROVIDER_VERDICT, attributes)
     requests = tuple(ToolRequest(**one) for one in read_columns(_TOOL_REQUESTS, attributes))
     return ModelCall(

@@ -5,9 +5,10 @@ from typing import Any
 from opentelemetry.util.types import AttributeValue
 
 from touchdown.accounting.account import TaskAccount
-from touchdown.accounting.settled import TAX, figures_of
+from touchdown.accounting.settled import TAX, TIME_TAX, figures_of
 from touchdown.records import Figure
 from touchdown.telemetry import attributes as names
+from touchdown.telemetry import time_names
 from touchdown.telemetry.facts import Attributes, CutError, read_template
 
 _NAMES = {
@@ -22,6 +23,9 @@ _NAMES = {
     "tool calls": names.TASK_TOOL_CALLS,
     "agents": names.TASK_AGENTS,
     "peak tokens": names.TASK_PEAK,
+    "wall time": time_names.TASK_WALL,
+    "working time": time_names.TASK_WORK,
+    "unexplained time": time_names.TASK_UNEXPLAINED,
     **{
         counted: names.TASK_USAGE.format(counted=counted)
         for counted in ("uncached_input", "cache_read", "cache_write", "output", "reasoning")
@@ -42,12 +46,16 @@ def read_settled(attributes: Attributes) -> dict[str, Figure]:
     }
     taxes = read_template(names.TASK_TAX_USD, float, attributes)
     told |= {f"{TAX}{tax}": usd for tax, usd in taxes.items()}
+    seconds = read_template(names.TASK_TAX_SECONDS, float, attributes)
+    told |= {f"{TIME_TAX}{tax}": taken for tax, taken in seconds.items()}
     return {figure: _value(figure, value) for figure, value in told.items()}
 
 
 def _name(figure: str) -> str:
     if figure.startswith(TAX):
         return names.TASK_TAX_USD.format(tax=figure.removeprefix(TAX))
+    if figure.startswith(TIME_TAX):
+        return names.TASK_TAX_SECONDS.format(tax=figure.removeprefix(TIME_TAX))
     return _NAMES[figure]
 
 

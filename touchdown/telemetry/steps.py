@@ -4,6 +4,7 @@ from opentelemetry.util.types import AttributeValue
 
 from touchdown.records import AgentRun, TaskRecord, ToolCall
 from touchdown.telemetry import attributes as names
+from touchdown.telemetry.clocks import AGENT_CLOCKS, TASK_CLOCKS, TOOL_CLOCKS
 from touchdown.telemetry.facts import (
     COUNT,
     FLAG,
@@ -26,6 +27,7 @@ INVOKE_WORKFLOW = "invoke_workflow"
 MOST_TAGS = 48
 
 _TOOL = (
+    *TOOL_CLOCKS,
     Fact("name", names.TOOL_NAME),
     Fact("call_id", names.TOOL_CALL_ID),
     Fact("output_chars", names.TOOL_OUTPUT_CHARS, WHOLE),
@@ -41,6 +43,7 @@ _TOOL = (
     Fact("agent_id", names.AGENT_ID),
 )
 _AGENT = (
+    *AGENT_CLOCKS,
     Fact("name", names.AGENT_NAME),
     Fact("parent_id", names.AGENT_PARENT_ID),
     Fact("result_chars", names.AGENT_RESULT_CHARS, WHOLE),
@@ -49,6 +52,7 @@ _AGENT = (
     Fact("task_id", names.TASK_ID),
 )
 _TASK = (
+    *TASK_CLOCKS,
     Fact("conversation", names.CONVERSATION),
     Fact("user", names.USER),
     Fact("parent_id", names.TASK_PARENT_ID),

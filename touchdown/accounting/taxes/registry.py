@@ -6,12 +6,20 @@ from touchdown.accounting.taxes.cache_expired import CacheExpired
 from touchdown.accounting.taxes.cache_miss import CacheMiss
 from touchdown.accounting.taxes.cache_unread import CacheUnread
 from touchdown.accounting.taxes.compaction import CompactionTax
+from touchdown.accounting.taxes.cpu_waits_on_gpu import CpuWaitsOnGpu
+from touchdown.accounting.taxes.decode_starved import DecodeStarved
+from touchdown.accounting.taxes.fabric_transfer import FabricTransfer
 from touchdown.accounting.taxes.failed_tools import FailedTools
+from touchdown.accounting.taxes.gpu_waits_on_cpu import GpuWaitsOnCpu
+from touchdown.accounting.taxes.jitter import Jitter
+from touchdown.accounting.taxes.kv_offload import KvOffload
 from touchdown.accounting.taxes.oversized_model import OversizedModelTax
-from touchdown.accounting.taxes.planned import Planned
+from touchdown.accounting.taxes.prefill_blocks_decode import PrefillBlocksDecode
 from touchdown.accounting.taxes.provider_margin import ProviderMargin
+from touchdown.accounting.taxes.queue import Queue
 from touchdown.accounting.taxes.rerouting import Rerouting
 from touchdown.accounting.taxes.retries import Retries
+from touchdown.accounting.taxes.runtime_overhead import RuntimeOverhead
 from touchdown.accounting.taxes.subagent_fanout import SubagentFanout
 from touchdown.accounting.taxes.tax import Tax
 from touchdown.accounting.taxes.tool_output import ToolOutput
@@ -34,28 +42,15 @@ TAXES: tuple[Tax, ...] = (
     FailedTools(),
     Retries(),
     UnneededWork(),
-    Planned("queue", "scheduler queue delay", "account (time)", "engine, or retry-after"),
-    Planned("jitter", "the slow tail of decoding with no named cause", "account (time)", "stream"),
-    Planned(
-        "prefill_blocks_decode", "others' prefill stretching my decode", "account (time)", "engine"
-    ),
-    Planned("decode_starved", "the same, its long-context owner named", "account (time)", "engine"),
-    Planned("kv_offload", "KV spilled and loaded back", "account (time)", "engine"),
-    Planned("fabric_transfer", "KV moved between workers", "account (time)", "engine"),
-    Planned(
-        "runtime_overhead",
-        "Python/C++ and process boundary: serialising, parsing, tokenising, event-loop lag, "
-        "engine front-end, our own cost",
-        "account (time)",
-        "client, engine",
-    ),
-    Planned("cpu_waits_on_gpu", "the agent side idle while a model call runs", "memo", "client"),
-    Planned(
-        "gpu_waits_on_cpu",
-        "KV and GPU held while tools and the loop run",
-        "memo",
-        "client, engine",
-    ),
+    Queue(),
+    Jitter(),
+    PrefillBlocksDecode(),
+    DecodeStarved(),
+    KvOffload(),
+    FabricTransfer(),
+    RuntimeOverhead(),
+    CpuWaitsOnGpu(),
+    GpuWaitsOnCpu(),
     OversizedModelTax(),
     ProviderMargin(),
     Abandoned(),
@@ -77,12 +72,10 @@ CLAIM_ORDER = (
 Source: the method's claim table; the premium of a cache write comes out of what is left as work.
 """
 
-BUILT: tuple[Tax, ...] = tuple(tax for tax in TAXES if not isinstance(tax, Planned))
-
-ACCOUNTS: tuple[Tax, ...] = tuple(tax for tax in BUILT if tax.kind == "account")
+ACCOUNTS: tuple[Tax, ...] = tuple(tax for tax in TAXES if tax.kind == "account")
 """The taxes that partition the bill."""
 
-_BY_CAUSE = {cause: tax.id for tax in BUILT for cause in sorted(tax.causes)}
+_BY_CAUSE = {cause: tax.id for tax in TAXES for cause in sorted(tax.causes)}
 
 
 def tax_of(cause: str) -> str | None:
@@ -93,5 +86,5 @@ def tax_of(cause: str) -> str | None:
 
 
 def file_of(tax: Tax) -> str:
-    """The file that measures a tax; empty for one that nothing measures yet."""
-    return "" if isinstance(tax, Planned) else f"accounting/taxes/{tax.id}.py"
+    """The file that measures a tax."""
+    return f"accounting/taxes/{tax.id}.py"

@@ -69,6 +69,8 @@ class Evidence:
     closed_ns: Mapping[str, int] = field(default_factory=dict)
     runs: Mapping[str, AgentRun] = field(default_factory=dict)
     """Agent runs by id; one that still runs is not among them."""
+    whole_claims: Mapping[str, str] = field(default_factory=dict)
+    """Call to the tax that takes the whole of it, the first in the order of claims."""
     postings: Mapping[str, Posting] = field(default_factory=dict)
 
     def paid(self, tax: str) -> list[tuple[CallFacts, Posting]]:

@@ -1,0 +1,64 @@
+"""``queue``: a server that asked to wait, or an engine's scheduler that let the call wait."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from touchdown.accounting.account import Finding
+from touchdown.accounting.facts import CallFacts
+from touchdown.accounting.taxes.tax import Evidence, many, spans_of
+from touchdown.accounting.taxes.timed import Timed
+from touchdown.records import Attempt, ModelCall
+
+BUSY = frozenset({429, 529})
+"""HTTP statuses of a server that has no room now."""
+
+UNSEEN = "no server asked to wait, and no engine told of its queue"
+
+MEND = "send fewer calls at once, or ask the provider for a higher limit"
+
+
+@dataclass(frozen=True, slots=True)
+class Queue(Timed):
+    """Attempts refused with a time to wait, and what an engine says that the call waited."""
+
+    id: str = "queue"
+    question: str = "scheduler queue delay"
+    needs: str = "engine, or retry-after"
+
+    def not_observable(self, seen: Evidence) -> str | None:
+        """Where nobody told of a queue: a hosted model's first token may have waited in one unseen."""
+        told = any(_waited_s(facts.call) is not None for facts in seen.calls)
+        return None if told else UNSEEN
+
+    def findings(self, seen: Evidence) -> Iterator[Finding]:
+        """One for all calls that waited."""
+        waited = {facts.call.id: _waited_s(facts.call) or 0.0 for facts in seen.calls}
+        found: list[CallFacts] = [facts for facts in seen.calls if waited[facts.call.id]]
+        if not found:
+            return
+        refused = sum(asked_to_wait(a) for facts in found for a in facts.call.attempts)
+        asked = many(refused, "attempt")
+        yield Finding(
+            tax=self.id,
+            usd=None,
+            tokens=None,
+            why=f"the server asked to wait at {asked}" if refused else "the engine was busy",
+            basis="measured",
+            fix=MEND,
+            seconds=sum(waited.values()),
+            spans=spans_of(found),
+        )
+
+
+def asked_to_wait(attempt: Attempt) -> bool:
+    """Whether a server had no room and said for how long."""
+    return attempt.status in BUSY and attempt.retry_after_s is not None
+
+
+def _waited_s(call: ModelCall) -> float | None:
+    asked = [attempt for attempt in call.attempts if asked_to_wait(attempt)]
+    engine = call.engine.queue_ns if call.engine is not None else None
+    if not asked and engine is None:
+        return None
+    lost = sum(attempt.backoff_s + (attempt.lasted_s or 0.0) for attempt in asked)
+    return lost + (engine or 0) / 1e9

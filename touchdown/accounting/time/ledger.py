@@ -1,0 +1,157 @@
+"""The time ledger of one task: its critical path, every stretch of it in one account."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from touchdown.accounting.facts import CallFacts
+from touchdown.accounting.time.account import TimeAccount
+from touchdown.accounting.time.accounts import (
+    AGENT,
+    MODEL,
+    OVERHEAD,
+    TOOLS,
+    Account,
+    Part,
+    Phase,
+    clipped,
+    tax,
+)
+from touchdown.accounting.time.gaps import gap_parts
+from touchdown.accounting.time.intervals import Interval, by_kind
+from touchdown.accounting.time.path import Piece, critical_path
+from touchdown.accounting.time.phases import phases_of
+from touchdown.accounting.time.without import length_without
+from touchdown.records.verdict import Basis
+
+PARTS_OF_WORK = ("model", "tools", "agent", "human")
+ESTIMATED = frozenset({"jitter"})
+"""Taxes of time that come from a stated rule and not from what a server or an engine says."""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What is known of the intervals beside their times."""
+
+    calls: Mapping[str, CallFacts] = field(default_factory=dict)
+    claimed: Mapping[str, str] = field(default_factory=dict)
+    """Id of a call or of a tool execution to the tax that takes the whole of it."""
+    observable: Sequence[str] = ()
+    """Taxes that can be told, so that nothing of them is 0 and not unknown."""
+
+
+def account_time(root: Interval, told: Told) -> TimeAccount:
+    """Every nanosecond between the root's ends in one account."""
+    path = critical_path(root)
+    phases = {id_: phases_of(facts, told.claimed.get(id_)) for id_, facts in told.calls.items()}
+    parts = [(piece, parts_of(piece, phases, told.claimed)) for piece in path]
+    total = Counter[Account]()
+    for _, found in parts:
+        for account, ns in found:
+            total[account] += ns
+    taxes = dict.fromkeys(told.observable, 0) | _named(total, "tax")
+    work, reasons = _named(total, "work"), _named(total, "unexplained")
+    beside = _off_path(root, path)
+    return TimeAccount(
+        total_ns=root.length_ns,
+        work_ns=sum(work.values()),
+        within_work={name: work[name] for name in PARTS_OF_WORK if name in work},
+        taxes=dict(sorted(taxes.items())),
+        unexplained_ns=sum(reasons.values()),
+        unexplained_reasons=reasons,
+        memo=_memos(parts),
+        basis=_basis(taxes, inferred=bool(beside)),
+        off_path=beside,
+        without=_without(root, phases, told.claimed, taxes),
+    )
+
+
+def parts_of(
+    piece: Piece, phases: Mapping[str, Sequence[Phase]], claimed: Mapping[str, str]
+) -> Sequence[Part]:
+    """The accounts of one piece of the path."""
+    owner = piece.owner
+    if owner.kind == "call" and owner.id in phases:
+        return clipped(phases[owner.id], piece.start_ns, piece.end_ns)
+    if owner.kind == "call":
+        return ((MODEL, piece.length_ns),)
+    if owner.kind == "tool":
+        taken_by = claimed.get(owner.id)
+        return ((tax(taken_by) if taken_by else TOOLS, piece.length_ns),)
+    return gap_parts(piece)
+
+
+def _named(total: Mapping[Account, int], group: str) -> dict[str, int]:
+    return {a.name: ns for a, ns in sorted(total.items()) if a.group == group and ns}
+
+
+def _off_path(root: Interval, path: Iterable[Piece]) -> dict[str, int]:
+    """What models and tools did beside the path: their lengths less what of them lies on it."""
+    on_path = Counter[str]()
+    for piece in path:
+        on_path[piece.owner.kind] += piece.length_ns
+    names = {"call": "model", "tool": "tools"}
+    found = {
+        names[kind]: sum(_own_ns(interval) for interval in intervals) - on_path[kind]
+        for kind, intervals in by_kind(root).items()
+        if kind in names
+    }
+    return {name: ns for name, ns in sorted(found.items()) if ns > 0}
+
+
+def _own_ns(interval: Interval) -> int:
+    """Its length without what it waited for inside itself."""
+    if not interval.children:
+        return interval.length_ns
+    alone = critical_path(interval)
+    return sum(piece.length_ns for piece in alone if piece.owner is interval)
+
+
+def _memos(parts: Iterable[tuple[Piece, Sequence[Part]]]) -> dict[str, int | None]:
+    """Who waited for whom: seconds of the path, beside the accounts that they lie in."""
+    known = list(parts)
+    calls = [piece for piece, _ in known if piece.owner.kind == "call"]
+    if not calls:
+        return {}
+    waited = sum(
+        ns
+        for piece, found in known
+        for account, ns in found
+        if piece.owner.kind == "call" and account not in (AGENT, OVERHEAD)
+    )
+    first, last = calls[0].end_ns, calls[-1].start_ns
+    held = sum(
+        ns
+        for piece, found in known
+        if piece.owner.kind != "call" and first <= piece.start_ns and piece.end_ns <= last
+        for account, ns in found
+        if account.name != "human"
+    )
+    return {"cpu_waits_on_gpu": waited, "gpu_waits_on_cpu": held}
+
+
+def _basis(taxes: Iterable[str], inferred: bool) -> dict[str, Basis]:
+    """The total is measured; where things ran beside each other, what was waited for is inferred."""
+    placed: Basis = "estimated" if inferred else "derived"
+    basis: dict[str, Basis] = {"total": "measured", "work": placed, "unexplained": placed}
+    return basis | {name: "estimated" if name in ESTIMATED else placed for name in taxes}
+
+
+def _without(
+    root: Interval,
+    phases: Mapping[str, Sequence[Phase]],
+    claimed: Mapping[str, str],
+    taxes: Mapping[str, int],
+) -> dict[str, int]:
+    saved: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for identity, found in phases.items():
+        for phase in found:
+            for account, ns in phase.parts:
+                if account.group == "tax":
+                    saved[account.name][identity] += ns
+    for tool in by_kind(root).get("tool", []):
+        if tool.id in claimed:
+            saved[claimed[tool.id]][tool.id] += _own_ns(tool)
+    return {
+        name: length_without(root, saved[name]) for name, ns in sorted(taxes.items()) if saved[name]
+    }

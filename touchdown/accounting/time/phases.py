@@ -1,0 +1,126 @@
+"""The phases of one model call: what the client saw of it, refined by what an engine says of it."""
+
+from collections.abc import Iterator
+
+from touchdown.accounting.facts import CallFacts
+from touchdown.accounting.taxes.jitter import excess_ns
+from touchdown.accounting.taxes.queue import asked_to_wait
+from touchdown.accounting.time.accounts import (
+    AGENT,
+    MODEL,
+    OVERHEAD,
+    Part,
+    Phase,
+    taken_in_turn,
+    tax,
+)
+from touchdown.context.shares import apportion
+from touchdown.records import Attempt, CallClock, EngineTiming, ModelCall
+
+NO_CLOCK = CallClock()
+NO_ENGINE = EngineTiming()
+
+
+def phases_of(facts: CallFacts, claimed_by: str | None = None) -> list[Phase]:
+    """The phases in order; they cover the call from end to end.
+
+    ``claimed_by`` is the tax that takes the whole call: what the model did is then that tax's.
+    """
+    call = facts.call
+    length = max(call.duration_ns, 0)
+    sent, answered, received = _instants(call, length)
+    model = MODEL if claimed_by is None else tax(claimed_by)
+    waiting = _before_first_token(facts) if claimed_by is None else []
+    decoding = _decoding(call) if claimed_by is None else []
+    clock = call.clock or NO_CLOCK
+    if call.first_chunk_ns is None:
+        waiting, decoding = [*waiting, *decoding], []
+    streamed = (clock.consumer_ns, [(AGENT, clock.consumer_ns or 0), *decoding])
+    began = call.sent_at_ns
+    marks = [
+        (began, began + sent[0], [(OVERHEAD, length)], OVERHEAD),
+        (began + sent[0], began + sent[1], list(_attempts(call)), OVERHEAD),
+        (began + sent[1], began + answered, waiting, model),
+        (began + answered, began + received, streamed[1], model),
+        (began + received, began + length, [(OVERHEAD, length)], OVERHEAD),
+    ]
+    return [
+        Phase(start, end, taken_in_turn(end - start, claims, rest))
+        for start, end, claims, rest in marks
+        if start < end
+    ]
+
+
+def _instants(call: ModelCall, length: int) -> tuple[tuple[int, int], int, int]:
+    """When the first and the last attempt were sent, the answer began, and all of it was there."""
+    clock = call.clock or NO_CLOCK
+    failed = sum(part for _, part in _attempts(call))
+    first = _within(0, clock.first_sent_ns or 0, length)
+    last = _within(
+        first, first + failed if clock.last_sent_ns is None else clock.last_sent_ns, length
+    )
+    if call.first_chunk_ns is not None:
+        answered = _within(last, call.first_chunk_ns, length)
+        return (first, last), answered, _within(answered, _last_chunk(call, answered), length)
+    received = length if clock.received_ns is None else clock.received_ns
+    answered = _within(last, received, length)
+    return (first, last), answered, answered
+
+
+def _last_chunk(call: ModelCall, answered: int) -> int:
+    """When the last chunk was there; the whole call's length where the waits were not looked at."""
+    clock = call.clock or NO_CLOCK
+    if clock.consumer_ns is None:
+        return call.duration_ns
+    return answered + clock.consumer_ns + sum(gap.total_ns for gap in clock.gaps)
+
+
+def _within(low: int, value: int, high: int) -> int:
+    return min(max(low, value), high)
+
+
+def _attempts(call: ModelCall) -> Iterator[Part]:
+    for attempt in call.attempts:
+        yield tax("queue" if asked_to_wait(attempt) else "retries"), _lost_ns(attempt)
+
+
+def _lost_ns(attempt: Attempt) -> int:
+    return max(round((attempt.backoff_s + (attempt.lasted_s or 0.0)) * 1e9), 0)
+
+
+def _before_first_token(facts: CallFacts) -> list[Part]:
+    """What an engine says that happened before the first token, in the order of the method."""
+    engine = facts.call.engine or NO_ENGINE
+    return [
+        (OVERHEAD, engine.frontend_ns or 0),
+        (tax("queue"), engine.queue_ns or 0),
+        (tax("kv_offload"), engine.kv_load_ns or 0),
+        (tax("fabric_transfer"), engine.fabric_ns or 0),
+        *prefill_parts(facts, engine.prefill_ns or 0),
+    ]
+
+
+def prefill_parts(facts: CallFacts, prefill_ns: int) -> list[Part]:
+    """A prefill by what was computed in it: tokens that were missed, by their tax, and new ones."""
+    usage = facts.call.usage
+    computed = (usage.uncached or 0) + usage.written_tokens
+    missed = [
+        (miss.tax, miss.tokens) for miss in facts.misses if miss.tax not in ("", "unexplained")
+    ]
+    rest = computed - sum(tokens for _, tokens in missed)
+    if prefill_ns <= 0 or not missed or rest < 0:
+        return [(MODEL, prefill_ns)]
+    *shares, new = apportion(prefill_ns, [*(tokens for _, tokens in missed), rest])
+    taxes = [(tax(name), ns) for (name, _), ns in zip(missed, shares, strict=True)]
+    return [*taxes, (MODEL, new)]
+
+
+def _decoding(call: ModelCall) -> list[Part]:
+    engine = call.engine or NO_ENGINE
+    named = (engine.starved_ns or 0) + (engine.prefill_beside_ns or 0)
+    excess = excess_ns(call.clock.gaps) if call.clock is not None else None
+    return [
+        (tax("decode_starved"), engine.starved_ns or 0),
+        (tax("prefill_blocks_decode"), engine.prefill_beside_ns or 0),
+        (tax("jitter"), max((excess or 0) - named, 0)),
+    ]

@@ -1,0 +1,71 @@
+"""Clocks inside the records: where a thread stood, what happened inside one model call, and when."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Where the thread stood that began or ended something. Two marks of one thread are compared.
+
+    Units: nanoseconds: ``cpu_ns`` CPU of this thread so far, ``collecting_ns`` what the garbage collector
+    has taken in this process so far.
+    """
+
+    thread: int
+    """The operating system's own number of the thread."""
+    cpu_ns: int
+    collecting_ns: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class GapBucket:
+    """Waits between the chunks of one stream that are of about one length.
+
+    Units: nanoseconds. The waits are below ``2 ** power`` and, but for power 0, at least half of it.
+    """
+
+    power: int
+    count: int
+    total_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class CallClock:
+    """What happened inside one model call, on the caller's own clock.
+
+    Units: nanoseconds, instants after ``sent_at_ns`` of the call. ``None``: not seen.
+    """
+
+    first_sent_ns: int | None = None
+    """When the first attempt was ready to be sent."""
+    last_sent_ns: int | None = None
+    """When the last attempt was."""
+    received_ns: int | None = None
+    """When the answer was there: the whole of it, of a stream its beginning."""
+    consumer_ns: int | None = None
+    """What the caller did between the chunks of a stream, altogether."""
+    gaps: tuple[GapBucket, ...] = ()
+    """The waits for the chunks of a stream behind its first, the caller's own time taken out."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineTiming:
+    """What a serving engine says of one call. Units: nanoseconds each lasted; ``None``: it does not say."""
+
+    engine: str = ""
+    queue_ns: int | None = None
+    """Waiting in the scheduler before the first token was computed."""
+    kv_load_ns: int | None = None
+    """Loading spilled KV back."""
+    fabric_ns: int | None = None
+    """Moving KV between workers."""
+    prefill_ns: int | None = None
+    decode_ns: int | None = None
+    frontend_ns: int | None = None
+    """Tokenising and the engine's own front end."""
+    prefill_beside_ns: int | None = None
+    """Of ``decode_ns``, what other requests' prefill took."""
+    starved_ns: int | None = None
+    """Of ``decode_ns``, what one named long prefill took."""
+    starved_by: str = ""
+    """The request with the long context that did."""

@@ -1,0 +1,76 @@
+"""The clocks inside records as attributes, and again. One attribute for each: a span has room for 128."""
+
+import json
+from dataclasses import fields
+from typing import Any
+
+from touchdown.records import CallClock, EngineTiming, GapBucket, Mark
+from touchdown.telemetry import time_names as names
+from touchdown.telemetry.facts import NUMBER, TEXT, Column, Fact, Form
+
+UNSEEN = -1
+_BUCKET = 3
+_INSTANTS = 4
+
+
+def _write_mark(mark: Mark | None) -> list[int] | None:
+    return None if mark is None else [mark.thread, mark.cpu_ns, mark.collecting_ns]
+
+
+def _read_mark(told: Any) -> Mark:
+    thread, cpu_ns, collecting_ns = map(int, told)
+    return Mark(thread, cpu_ns, collecting_ns)
+
+
+def _write_clock(clock: CallClock | None) -> list[int] | None:
+    if clock is None:
+        return None
+    instants = [clock.first_sent_ns, clock.last_sent_ns, clock.received_ns, clock.consumer_ns]
+    told = [UNSEEN if instant is None else instant for instant in instants]
+    for gap in clock.gaps:
+        told += [gap.power, gap.count, gap.total_ns]
+    return told
+
+
+def _read_clock(told: Any) -> CallClock:
+    numbers = list(map(int, told))
+    instants = [None if number == UNSEEN else number for number in numbers[:_INSTANTS]]
+    rest = numbers[_INSTANTS:]
+    first, last, received, consumer = instants
+    gaps = tuple(GapBucket(*rest[i : i + _BUCKET]) for i in range(0, len(rest), _BUCKET))
+    return CallClock(first, last, received, consumer, gaps)
+
+
+def _write_engine(timing: EngineTiming | None) -> list[str] | None:
+    if timing is None:
+        return None
+    told = {field.name: getattr(timing, field.name) for field in fields(timing)}
+    return [f"{name}={json.dumps(v)}" for name, v in told.items() if v not in (None, "")]
+
+
+def _read_engine(told: Any) -> EngineTiming:
+    pairs = (str(pair).partition("=") for pair in told)
+    return EngineTiming(**{name: json.loads(value) for name, _, value in pairs})
+
+
+_MARK = Form(_write_mark, _read_mark)
+
+_STOOD = (
+    Fact("inside", names.INSIDE, TEXT),
+    Fact("begun", names.BEGUN, _MARK),
+    Fact("ended", names.ENDED, _MARK),
+)
+_CPU = (
+    Fact("cpu_s", names.CPU, NUMBER),
+    Fact("children_cpu_s", names.CHILDREN_CPU, NUMBER),
+)
+CALL_CLOCKS = (
+    *_STOOD,
+    Fact("awaited", names.AWAITED, TEXT),
+    Fact("clock", names.CALL, Form(_write_clock, _read_clock)),
+    Fact("engine", names.ENGINE, Form(_write_engine, _read_engine)),
+)
+AGENT_CLOCKS = _STOOD
+TOOL_CLOCKS = (*_STOOD, *_CPU)
+TASK_CLOCKS = (*_STOOD, *_CPU)
+ATTEMPT_LASTED = Column("lasted_s", names.ATTEMPTS_LASTED, float, nothing=-1.0, needed=False)
