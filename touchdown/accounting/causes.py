@@ -1,13 +1,13 @@
 """Causes of cache misses: which repeated tokens were not read, and why, by where they lie."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from touchdown.accounting.bases import Entry, is_alive, life_of
 from touchdown.accounting.changes import Change
 from touchdown.accounting.contexts import Context
 from touchdown.accounting.facts import CallFacts, Diagnosis, Missed
-from touchdown.accounting.ranges import Range, clip, count, joined
+from touchdown.accounting.ranges import Range, clip, count, joined, overlap
 from touchdown.context.shares import Shares
 from touchdown.prices.rates import Unpriced
 from touchdown.records.quick import quick
@@ -34,7 +34,7 @@ class _Question:
     shares: Shares
     change: Change
     read: int
-    entry: Entry | None = None
+    entry: Entry | None
 
     @property
     def tokens_at_change(self) -> int:
@@ -72,10 +72,15 @@ def diagnose(
         return Diagnosis(state, read, read, 0)
     if change is None:
         return _hidden(facts, read, total)
-    question = _Question(facts, base, facts.context, facts.shares, change, read)
-    if not change.repeats or change.repeats[-1][1] <= read:
-        return Diagnosis(_state(question, [], 0), read, read, 0)
-    return _answer(replace(question, entry=entry_of(facts)))
+    if overlap(change.repeats, read, facts.shares.total) < max(_tolerance(facts), 1):
+        return Diagnosis(_state(facts, read, [], 0), read, read, 0)
+    entry = entry_of(facts)
+    return _answer(_Question(facts, base, facts.context, facts.shares, change, read, entry))
+
+
+def _tolerance(facts: CallFacts) -> int:
+    """A miss of fewer tokens counts as none."""
+    return facts.rule.tolerance if facts.rule is not None else 1
 
 
 def _off(facts: CallFacts) -> bool:
@@ -109,7 +114,7 @@ def _answer(q: _Question) -> Diagnosis:
     found_until = max(q.entry.within_tokens if q.entry else 0, q.read)
     stop = max(reach, q.tokens_at_change)
     total = q.shares.total
-    before = q.facts.rule.tolerance if q.facts.rule else 1
+    before = _tolerance(q.facts)
     loose = before + q.shares.error(q.change.at)
     parts = [
         (clip(q.change.repeats, q.read, found_until), loose, _why_not_read),
@@ -124,18 +129,18 @@ def _answer(q: _Question) -> Diagnosis:
             found[cause] = joined([*found.get(cause, ()), *ranges])
     misses = [_missed(q, ranges, *cause) for cause, ranges in found.items()]
     payable = sum(count(miss.ranges) for miss in misses if miss.cause not in FREE_CAUSES)
-    state = _state(q, misses, payable)
+    state = _state(q.facts, q.read, misses, payable)
     return Diagnosis(state, q.read + payable, q.read, payable, tuple(misses))
 
 
-def _state(q: _Question, misses: list[Missed], payable: int) -> CacheState:
-    if _off(q.facts) and not q.read:
+def _state(facts: CallFacts, read: int, misses: list[Missed], payable: int) -> CacheState:
+    if not read and _off(facts):
         return "off"
     if payable:
-        return "partial" if q.read else "missed"
-    if any(miss.cause in FREE_CAUSES for miss in misses) and not q.read:
-        return "off"
-    return "warm" if q.read else "cold"
+        return "partial" if read else "missed"
+    if read:
+        return "warm"
+    return "off" if any(miss.cause in FREE_CAUSES for miss in misses) else "cold"
 
 
 def _missed(q: _Question, ranges: tuple[Range, ...], cause: str, detail: str) -> Missed:

@@ -28,12 +28,13 @@ class Trunk:
     def append(self, segment: Segment, prefix: int) -> None:
         """One more segment at the end."""
         index = len(self.segments)
-        if segment.kind == "tool_result":
+        kind = segment.kind
+        if kind == "tool_result":
             name = segment.call_id or segment.result_digest or segment.digest
             self.results.append(index)
             self.nth.append(self._seen[name])
             self._seen[name] += 1
-        elif segment.kind == "thinking" and self.first_thinking is None:
+        elif kind == "thinking" and self.first_thinking is None:
             self.first_thinking = index
         self.segments.append(segment)
         self.prefixes.append(prefix)
@@ -191,5 +192,5 @@ class Contexts:
             # Content that was never digested is equal to nothing, not even to itself.
             self._nameless -= 1
             return self._nameless
-        key = (before, segment.kind, segment.digest)
-        return self._numbers.setdefault(key, len(self._numbers) + 1)
+        numbers = self._numbers
+        return numbers.setdefault((before, segment.kind, segment.digest), len(numbers) + 1)

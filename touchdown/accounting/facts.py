@@ -97,9 +97,19 @@ class WrittenPart:
 
 @dataclass(slots=True, eq=False)
 class CacheWrite:
-    """What one call wrote to the cache, and up to which token later calls are known to have read it."""
+    """What one call wrote to the cache, and up to which token later calls are known to have read it.
 
-    facts: "CallFacts"
+    Units: nanoseconds since the epoch.
+    """
+
+    key: tuple[int, str]
+    """The writer's place in the order of folding."""
+    context: Context
+    shares: Shares
+    tolerance: int
+    """A miss of fewer tokens counts as none."""
+    written_ns: int | None
+    """When its lives began; ``None`` where the writer's clock cannot be trusted."""
     parts: tuple[WrittenPart, ...]
     segment: int
     """The first segment with written tokens."""
@@ -112,9 +122,15 @@ class CacheWrite:
     def __post_init__(self) -> None:
         """What every later call on the route asks, worked out once."""
         self.end = self.parts[-1].end
-        known = [part.max_s for part in self.parts if part.max_s is not None]
-        certain = len(known) == len(self.parts) and self.facts.clock_is_sound
-        self.dies_ns = self.facts.call.ended_at_ns + max(known) * 10**9 if certain else None
+        ends = [self.died_ns(part) for part in self.parts]
+        known = [end for end in ends if end is not None]
+        self.dies_ns = max(known) if len(known) == len(ends) else None
+
+    def died_ns(self, part: WrittenPart) -> int | None:
+        """When a part is certain to be gone; ``None``: never certain."""
+        if part.max_s is None or self.written_ns is None:
+            return None
+        return self.written_ns + part.max_s * 10**9
 
     def unread(self) -> list[WrittenPart]:
         """The parts that nothing is known to have read."""

@@ -42,32 +42,37 @@ def _write_of(facts: CallFacts) -> CacheWrite | None:
             known = facts.rule.lives.get(life) if facts.rule is not None else None
             parts.append(WrittenPart(position, position + tokens, known.max_s if known else None))
             position += tokens
-    return CacheWrite(facts, tuple(parts), shares.at(parts[0].start), parts[0].start)
+    return CacheWrite(
+        key=facts.key,
+        context=context,
+        shares=shares,
+        tolerance=facts.rule.tolerance if facts.rule is not None else 0,
+        written_ns=facts.call.ended_at_ns if facts.clock_is_sound else None,
+        parts=tuple(parts),
+        segment=shares.at(parts[0].start),
+        read_until=parts[0].start,
+    )
 
 
 def _stays_open(write: CacheWrite, facts: CallFacts) -> bool:
     """Note what ``facts`` read of ``write``; false once nothing more can be read of it."""
-    writer = write.facts
     if write.dies_ns is not None and facts.call.sent_at_ns > write.dies_ns:
         return False
     read = facts.call.usage.cache_read or 0
-    if read <= write.read_until or facts.key < writer.key:
+    if read <= write.read_until or facts.key < write.key:
         return True
     if facts.context is None or facts.is_hidden:
         # It read something that cannot be seen: this may have been it.
         write.read_until = write.end
         return False
-    context, shares = writer.context, writer.shares
-    assert context is not None
-    assert shares is not None
     at = write.segment
     if at >= facts.context.length:
         return True
-    if facts.context.trunk.prefixes[at] != context.trunk.prefixes[at]:
+    if facts.context.trunk.prefixes[at] != write.context.trunk.prefixes[at]:
         return True
-    common = facts.context.common(context)
-    write.read_until = max(write.read_until, min(read, shares.end(common), write.end))
-    slack = shares.error(common) + (writer.rule.tolerance if writer.rule else 0)
+    common = facts.context.common(write.context)
+    write.read_until = max(write.read_until, min(read, write.shares.end(common), write.end))
+    slack = write.shares.error(common) + write.tolerance
     if write.end - write.read_until > slack:
         return True
     write.read_until = write.end

@@ -36,6 +36,12 @@ class History:
         self._segments.append(segment)
         self._chars += segment.chars
 
+    def extend(self, segments: Sequence[Segment]) -> None:
+        """The model will read these, too."""
+        self._segments += segments
+        for segment in segments:
+            self._chars += segment.chars
+
     def cut(self, length: int) -> None:
         """Only the first ``length`` segments are still read."""
         self._chars -= sum(segment.chars for segment in self._segments[length:])

@@ -83,9 +83,8 @@ def _unread(seen: Evidence, *, dead: bool) -> Iterator[tuple[CallFacts, list[Wri
 
 
 def _is_dead(write: CacheWrite, part: WrittenPart, until_ns: int) -> bool:
-    if part.max_s is None or not write.facts.clock_is_sound:
-        return False
-    return until_ns > write.facts.call.ended_at_ns + part.max_s * 10**9
+    died_ns = write.died_ns(part)
+    return died_ns is not None and until_ns > died_ns
 
 
 def _ranges(parts: list[WrittenPart]) -> tuple[Range, ...]:

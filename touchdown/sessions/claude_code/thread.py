@@ -74,20 +74,18 @@ class Thread:
         return self._history.shape(call_id)
 
     def _push(self, node: Node) -> None:
-        if self._branch:
+        branch = self._branch
+        if branch and branch[-1].at_ns > node.at_ns:
             # Lines that are written together may carry times a little out of order.
-            node.at_ns = max(node.at_ns, self._branch[-1].at_ns)
-        node.index = len(self._branch)
+            node.at_ns = branch[-1].at_ns
+        node.index = len(branch)
         node.before = len(self._history)
-        if node.response and (
-            not self._branch or self._branch[self._step].response != node.response
-        ):
+        if node.response and (not branch or branch[self._step].response != node.response):
             self._step = node.index
         if node.prompt:
             self._prompt = node.index
-        self._branch.append(node)
-        for segment in node.segments:
-            self._history.append(segment)
+        branch.append(node)
+        self._history.extend(node.segments)
 
     def _same_step(self, parent: Node, node: Node) -> bool:
         """Whether all behind ``parent`` belongs to its step, so that the line only joins it."""
