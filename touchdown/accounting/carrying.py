@@ -14,7 +14,7 @@ from decimal import Decimal
 
 from touchdown.accounting.contexts import Context
 from touchdown.accounting.facts import CallFacts
-from touchdown.accounting.pricing import Bill
+from touchdown.accounting.pricing import NOTHING, Bill
 from touchdown.accounting.toolbook import ToolBook
 from touchdown.records.quick import quick
 
@@ -158,11 +158,11 @@ class _Rewrite:
 
     def claim(self, chain: _Chain) -> Decimal:
         """Move what pays by now among the claimed and back; what the dearest of the new ones would cost."""
-        kept: list[_Carried] = []
+        kept = [found for found in chain.claimed if self.pays(found)]
         again: list[_Carried] = []
-        for found in chain.claimed:
-            (kept if self.pays(found) else again).append(found)
-        dearest = Decimal(0)
+        if len(kept) < len(chain.claimed):
+            again += [found for found in chain.claimed if not self.pays(found)]
+        dearest = NOTHING
         while chain.heap and chain.heap[0][0] <= self.rent:
             found = heapq.heappop(chain.heap)[2]
             if not self.pays(found):
@@ -179,7 +179,7 @@ class _Rewrite:
 
     def _wait(self, chain: _Chain, found: _Carried) -> None:
         """Until the rent can have grown enough: what lies behind a result only grows."""
-        since = found.age.rent_from or Decimal(0)
+        since = found.age.rent_from or NOTHING
         needed = since + self.cost(found) / found.tokens
         heapq.heappush(chain.heap, (needed, found.start, found))
 

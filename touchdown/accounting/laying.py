@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 
 from touchdown.accounting.contexts import Context
 from touchdown.accounting.facts import CallFacts
-from touchdown.accounting.learned import UNIT, Learned, plausible
+from touchdown.accounting.learned import UNIT, Learned, could_be, plausible
 from touchdown.context.shares import Shares, apportion, share_appended, share_out
 from touchdown.records import ModelCall, Segment
 
@@ -64,13 +64,15 @@ class Laying:
         if not _is_whole(base, facts.common):
             parts = self._divide(model, new, rest)
             return share_appended(base.shares, facts.common, total, parts)
+        weights = [learned.weigh(segment) for segment in new]
         answer = _length_of_answer(facts, base, new)
-        said = _tokens_of_answer(base.call, new[:answer], new[answer:], rest, learned)
+        said = _tokens_of_answer(base.call, new[:answer], weights, rest)
         if said is None:
             answer, said = 0, 0
-        parts = _by_weight(said, new[:answer], learned)
-        parts += _by_weight(rest - said, new[answer:], learned)
-        learned.note(new[:answer], parts[:answer])
+        parts = apportion(said, weights[:answer])
+        parts += apportion(rest - said, weights[answer:])
+        if answer:
+            learned.note(new[:answer], parts[:answer])
         learned.note(new[answer:], parts[answer:])
         return share_appended(base.shares, facts.common, total, parts, answer)
 
@@ -113,21 +115,15 @@ class Laying:
         position, laid = shares.end(start), self._laid[model]
         ends = shares.ends[start : context.length]
         for segment, end in zip(context.segments(start), ends, strict=True):
-            if segment.digest:
-                laid[segment.digest] = end - position
+            laid[segment.digest] = end - position
             position = end
+        laid.pop("", None)
 
     def _of(self, model: str) -> Learned:
         learned = self._learned.get(model)
         if learned is None:
             learned = self._learned[model] = Learned()
         return learned
-
-
-def _by_weight(tokens: int, segments: Sequence[Segment], learned: Learned) -> list[int]:
-    if len(segments) == 1:
-        return apportion(tokens, (1,))
-    return apportion(tokens, [learned.weigh(segment) for segment in segments])
 
 
 def _can_be_compared(facts: CallFacts, context: Context) -> bool:
@@ -175,17 +171,18 @@ def _length_of_answer(facts: CallFacts, base: CallFacts, new: Sequence[Segment])
 
 
 def _tokens_of_answer(
-    call: ModelCall, said: Sequence[Segment], others: Sequence[Segment], rest: int, learned: Learned
+    call: ModelCall, said: Sequence[Segment], weights: Sequence[int], rest: int
 ) -> int | None:
     """The tokens of an answer that now stands in the context: those that were billed as output.
 
-    ``None`` where they cannot be known, or cannot be right: a host may pass back something else than it
-    was answered. Source: 25 successive calls among the recordings (Claude, 2026-11) grew by the output of
-    the call before and 13 to 24 tokens for a short tool result; reasoning passed back in a tool loop counts
-    in full, reasoning left out does not count.
+    ``weights`` are those of the answer's segments and of the others behind them, which take what is left of
+    ``rest``. ``None`` where they cannot be known, or cannot be right: a host may pass back something else
+    than it was answered. Source: 25 successive calls among the recordings (Claude, 2026-11) grew by the
+    output of the call before and 13 to 24 tokens for a short tool result; reasoning passed back in a tool
+    loop counts in full, reasoning left out does not count.
     """
-    usage = call.usage
-    if not said or not others or usage.output is None or usage.completeness != "full":
+    usage, answer = call.usage, len(said)
+    if not said or answer == len(weights) or usage.output is None or usage.completeness != "full":
         return None
     thought = usage.reasoning
     if any(segment.kind == "thinking" for segment in said):
@@ -195,7 +192,7 @@ def _tokens_of_answer(
     if thought is None or not 0 <= thought <= usage.output:
         return None
     tokens = usage.output - thought
-    likely = learned.could_be(tokens, said) and learned.could_be(rest - tokens, others)
+    likely = could_be(tokens, weights[:answer]) and could_be(rest - tokens, weights[answer:])
     return tokens if likely else None
 
 

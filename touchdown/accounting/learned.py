@@ -31,6 +31,11 @@ def plausible(tokens: int, expected: int, segments: int) -> bool:
     return tokens >= 0 and expected <= 2 * tokens + slack and tokens <= 2 * expected + slack
 
 
+def could_be(tokens: int, weights: Sequence[int]) -> bool:
+    """Whether so many tokens may be what segments of these weights have together."""
+    return plausible(tokens, sum(weights) // UNIT, len(weights))
+
+
 @dataclass(slots=True)
 class _Counted:
     """Tokens that providers counted, and the sizes that had been estimated for them."""
@@ -63,10 +68,6 @@ class Learned:
             ratio = self._ratios[kind] = self._ratio(kind)
         return size_of(segment) * ratio
 
-    def could_be(self, tokens: int, segments: Sequence[Segment]) -> bool:
-        """Whether so many tokens may be what these segments have together."""
-        return plausible(tokens, sum(map(self.weigh, segments)) // UNIT, len(segments))
-
     def note_whole(self, segments: Sequence[Segment], tokens: int) -> None:
         """A first context had so many tokens: says how far estimates are off for this model."""
         size = sum(map(size_of, segments))
@@ -76,16 +77,17 @@ class Learned:
 
     def note(self, segments: Sequence[Segment], parts: Sequence[int]) -> None:
         """These segments were counted together and laid in these parts: each tells of its kind."""
-        size, tokens = sum(map(size_of, segments)), sum(parts)
+        sizes = [size_of(segment) for segment in segments]
+        size, tokens = sum(sizes), sum(parts)
         if not _can_teach(segments, tokens, size):
             return
         self._ratios.clear()
         self.whole.add(tokens, size)
-        for segment, part in zip(segments, parts, strict=True):
+        for segment, part, own in zip(segments, parts, sizes, strict=True):
             kind = self.kinds.get(segment.kind)
             if kind is None:
                 kind = self.kinds[segment.kind] = _Counted()
-            kind.add(part, size_of(segment))
+            kind.add(part, own)
 
     def _ratio(self, kind: str) -> int:
         whole, own = self.whole, self.kinds.get(kind)
@@ -99,4 +101,4 @@ def _can_teach(segments: Sequence[Segment], tokens: int, size: int) -> bool:
     """Whether tokens were counted for text, and not for far more or less of it than is seen."""
     if not 0 < size <= 16 * tokens <= 16 * size:
         return False
-    return not any(segment.kind in GUESSED_KINDS for segment in segments)
+    return GUESSED_KINDS.isdisjoint([segment.kind for segment in segments])

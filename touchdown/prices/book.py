@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
 from touchdown.prices.config import find_config, read_config, read_overrides
@@ -123,12 +124,12 @@ class PriceBook:
         compared.
         """
         size, at_ns = call.usage.input_tokens, call.sent_at_ns
-        offers = {seller: found.at(at_ns) for seller, found in self._schedules_elsewhere(call)}
-        return {
-            seller: cell.band(size or 0).rates
-            for seller, cell in offers.items()
-            if not isinstance(cell, Unpriced) and (size is not None or not cell.edges)
-        }
+        offers: dict[str, Rates] = {}
+        for seller, schedule in self._schedules_elsewhere(call):
+            cell = schedule.at(at_ns)
+            if not isinstance(cell, Unpriced) and (size is not None or not cell.edges):
+                offers[seller] = cell.band(size or 0).rates
+        return offers
 
     def _schedules_elsewhere(self, call: ModelCall) -> list[tuple[str, Schedule]]:
         key = (call.host, call.provider, call.vendor, call.priced_model, bool(conditions_of(call)))
@@ -228,11 +229,16 @@ def _asks_for_tier(call: ModelCall) -> bool:
 
 def conditions_of(call: ModelCall) -> tuple[Condition, ...]:
     """What the answer says the call was sold under, beside the standard terms."""
-    tier = (call.service_tier or "").lower()
-    speed = (call.speed or "").lower()
-    geography = (call.geography or "").lower()
+    return _conditions(
+        call.service_tier or "", call.speed or "", call.geography or "", bool(call.batch)
+    )
+
+
+@lru_cache(maxsize=256)
+def _conditions(tier: str, speed: str, geography: str, batch: bool) -> tuple[Condition, ...]:
+    tier, speed, geography = tier.lower(), speed.lower(), geography.lower()
     found: list[Condition] = []
-    if call.batch or tier == "batch":
+    if batch or tier == "batch":
         found.append(("processing", "batch"))
     if tier != "batch" and tier not in _STANDARD_TIERS:
         found.append(("service_tier", tier))

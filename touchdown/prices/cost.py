@@ -25,8 +25,7 @@ def price_exactly(usage: Usage, rates: Rates) -> CostByClass | Unpriced:
     """The same for a caller whose own decimal context rounds nothing."""
     if usage.completeness == "none":
         return Unpriced(NOT_REPORTED)
-    missing = _class_without_rate(usage, rates)
-    if missing is not None:
+    if (missing := _class_without_rate(usage, rates)) is not None:
         where = f" ({rates.source})" if rates.source else ""
         return Unpriced(f"no rate for {missing}{where}")
     return CostByClass(
