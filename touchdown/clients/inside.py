@@ -9,7 +9,7 @@ from typing import Any
 
 from touchdown.clients.body import watch_body, whole_body
 from touchdown.clients.events import AsyncEvents, Follower, events_of
-from touchdown.clients.request import body_of, options_of
+from touchdown.clients.request import body_of, credential_of, options_of
 from touchdown.clients.sending import (
     QUIET,
     Sending,
@@ -44,10 +44,7 @@ class Inside:
                 sending.sent, seen = True, sending.seen
                 seen.open_adopted()
                 seen.sent.body = body_of(options_of(args, kwargs, first=0), seen.sent.body)
-                headers = getattr(request, "headers", {})
-                seen.sent.credential = (
-                    headers.get("authorization") or headers.get("x-api-key") or ""
-                )
+                seen.sent.credential = credential_of(request, seen.vendor)
         return request
 
     def attempt(self, wrapped: Wrapped, client: object, args: Args, kwargs: Kwargs) -> object:

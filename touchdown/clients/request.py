@@ -2,8 +2,10 @@
 
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
+from touchdown.context.blocks import copied
 from touchdown.records import Attempt
 
 ABSENT = frozenset({"Omit", "NotGiven"})
@@ -49,10 +51,40 @@ def method_of(options: object) -> str:
     return str(getattr(options, "method", "")).lower()
 
 
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a client sends its requests, as the parts that are asked for."""
+
+    url: object
+    text: str = ""
+    host: str = ""
+    port: int | None = None
+
+
+_MOST_ENDPOINTS = 256
+_endpoints: dict[int, Endpoint] = {}
+
+
+def endpoint_of(client: object) -> Endpoint:
+    """The client's base URL. Taken apart once, for an SDK's URL object takes long to."""
+    url = getattr(client, "base_url", None)
+    known = _endpoints.get(id(url))
+    if known is not None and known.url is url:
+        return known
+    host = str(getattr(url, "host", "") or "")
+    made = Endpoint(url, "" if url is None else str(url), host, port_of(url))
+    if len(_endpoints) >= _MOST_ENDPOINTS:
+        _endpoints.clear()
+    _endpoints[id(url)] = made
+    return made
+
+
 def path_of(options: object, client: object) -> str:
     """The path below the client's base URL, in the one form that the SDK's own methods use."""
     url = str(getattr(options, "url", "")).split("?", 1)[0]
-    return "/" + url.removeprefix(str(getattr(client, "base_url", ""))).strip("/")
+    if url[:1] != "/":
+        url = url.removeprefix(endpoint_of(client).text)
+    return "/" + url.strip("/")
 
 
 def port_of(url: object) -> int | None:
@@ -64,13 +96,17 @@ def port_of(url: object) -> int | None:
 
 def parts_of(options: object) -> dict[str, object]:
     """The parameters of a request, as the method was given them."""
-    parts: dict[str, object] = {}
-    for part in (getattr(options, "json_data", None), getattr(options, "extra_json", None)):
-        if isinstance(part, Mapping):
-            parts.update(
-                (key, value) for key, value in part.items() if type(value).__name__ not in ABSENT
-            )
+    parts = _given(getattr(options, "json_data", None))
+    more = getattr(options, "extra_json", None)
+    if more:
+        parts.update(_given(more))
     return parts
+
+
+def _given(part: object) -> dict[str, object]:
+    if not isinstance(part, Mapping):
+        return {}
+    return {key: value for key, value in part.items() if type(value).__name__ not in ABSENT}
 
 
 def with_field(options: Any, name: str, value: object) -> object:
@@ -93,8 +129,18 @@ def body_of(options: object, otherwise: Mapping[str, object]) -> Mapping[str, ob
     for name in ("messages", "input", "system", "tools"):
         value = body.get(name)
         if isinstance(value, list):
-            body[name] = [dict(item) if isinstance(item, dict) else item for item in value]
+            body[name] = copied(value)
     return body
+
+
+_CREDENTIALS = {"anthropic": ("x-api-key", "authorization")}
+
+
+def credential_of(request: object, vendor: str) -> str:
+    """What the request was sent with; the usual header first, for looking one up takes long."""
+    headers = getattr(request, "headers", {})
+    first, second = _CREDENTIALS.get(vendor, ("authorization", "x-api-key"))
+    return headers.get(first) or headers.get(second) or ""
 
 
 def read_as_bytes(options: object) -> bool:

@@ -120,8 +120,13 @@ class Aside:
 @guarded("clients.settle")
 def settle(seen: CallObservation, answer: object) -> None:
     """Close the call when its answer is whole; an unread body closes it later."""
-    if seen.is_stream or seen.closed or hasattr(answer, "_iterator"):
+    if seen.is_stream or seen.closed:
         return  # a stream ends its call itself, one that a middleware made by the bytes it reads
+    if "usage" in getattr(answer, "__dict__", ()):
+        seen.finish(answer)  # not asked any more: a model takes long to say that it lacks a name
+        return
+    if hasattr(answer, "_iterator"):
+        return
     response = getattr(answer, "http_response", answer)
     if not hasattr(response, "is_closed"):
         seen.finish(answer)

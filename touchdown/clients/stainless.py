@@ -6,11 +6,10 @@ the body as it is sent), ``_attempt_request`` (the same, where the SDK has middl
 ``__init__``. Nothing here reads content; readers do, behind the queue.
 """
 
-import inspect
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from types import ModuleType
-from typing import Protocol
+from typing import Any, Protocol
 
 import wrapt
 
@@ -18,11 +17,11 @@ from touchdown.clients.comparing import Hold, LastAnswers
 from touchdown.clients.fields import text
 from touchdown.clients.inside import Inside
 from touchdown.clients.request import (
+    endpoint_of,
     method_of,
     options_of,
     parts_of,
     path_of,
-    port_of,
     with_options,
 )
 from touchdown.clients.sending import Aside, Sending
@@ -44,7 +43,9 @@ class Sdk(Protocol):
         """The conventions' name of the provider behind this client."""
         ...
 
-    def prepare(self, client: object, options: object, seam: Seam) -> "Prepared":
+    def prepare(
+        self, client: object, options: object, body: Mapping[str, object], seam: Seam
+    ) -> "Prepared":
         """Last changes before the call is sent: declared options, the SDK's own tracing."""
         ...
 
@@ -97,9 +98,12 @@ class Hooks:
             (streaming.Stream, "__init__", inside.stream_made),
             (streaming.AsyncStream, "__init__", inside.stream_made),
         ]
-        for client in (base.SyncAPIClient, base.AsyncAPIClient):
+        for client, request in (
+            (base.SyncAPIClient, self.request),
+            (base.AsyncAPIClient, self.request_async),
+        ):
             targets += [
-                (client, "request", self.request),
+                (client, "request", request),
                 (client, "_process_response", inside.process_response),
                 (client, "_sleep_for_retry", inside.sleep_for_retry),
             ]
@@ -130,22 +134,31 @@ class Hooks:
     def request(
         self, wrapped: Wrapped, client: object, args: tuple[object, ...], kwargs: dict[str, object]
     ) -> object:
-        """Observe one SDK call, sync or async."""
+        """Observe one call of a sync client."""
         opened = self._open(client, options_of(args, kwargs))
         if opened is None:
             return self._pass_on(wrapped, client, args, kwargs)
         seen, prepared = opened
         args, kwargs = with_options(prepared.options, args, kwargs)
-        if inspect.iscoroutinefunction(wrapped):
-            return self._await(wrapped, args, kwargs, seen)
         with Sending(seen) as sending:
             answer = wrapped(*args, **kwargs)
         sending.settle(answer)
         return answer
 
+    def request_async(
+        self, wrapped: Wrapped, client: object, args: tuple[object, ...], kwargs: dict[str, object]
+    ) -> object:
+        """Observe one call of an async client."""
+        opened = self._open(client, options_of(args, kwargs))
+        if opened is None:
+            return self._pass_on_async(wrapped, client, args, kwargs)
+        seen, prepared = opened
+        args, kwargs = with_options(prepared.options, args, kwargs)
+        return self._await(wrapped, args, kwargs, seen)
+
     async def _await(
         self,
-        wrapped: Callable[..., Awaitable[object]],
+        wrapped: Callable[..., Any],
         args: tuple[object, ...],
         kwargs: dict[str, object],
         seen: CallObservation,
@@ -190,19 +203,21 @@ class Hooks:
         reader = self._sdk.reader_for(method_of(options), path_of(options, client))
         if reader is None:
             return None
-        prepared = self._sdk.prepare(client, options, self._seam)
-        body = parts_of(prepared.options)
-        url = getattr(client, "base_url", None)
+        body = parts_of(options)
+        prepared = self._sdk.prepare(client, options, body, self._seam)
+        if prepared.hide_usage_chunk:
+            body = parts_of(prepared.options)
+        endpoint = endpoint_of(client)
         asked = Asked(
             reader=reader,
             vendor=self._sdk.vendor,
             provider=self._sdk.provider_of(client),
             model=text(body, "model"),
-            host=str(getattr(url, "host", "") or ""),
-            port=port_of(url),
+            host=endpoint.host,
+            port=endpoint.port,
             body=body,
         )
-        return prepared, asked, str(url)
+        return prepared, asked, endpoint.text
 
     @guarded("clients.compare")
     def _compare(
@@ -223,8 +238,6 @@ class Hooks:
         self, wrapped: Wrapped, client: object, args: tuple[object, ...], kwargs: dict[str, object]
     ) -> object:
         """A request that is no model call: only its answer is looked at, when it may end one."""
-        if inspect.iscoroutinefunction(wrapped):
-            return self._pass_on_async(wrapped, client, args, kwargs)
         with Aside():
             answer = wrapped(*args, **kwargs)
         self._look(client, args, kwargs, answer)
@@ -232,7 +245,7 @@ class Hooks:
 
     async def _pass_on_async(
         self,
-        wrapped: Callable[..., Awaitable[object]],
+        wrapped: Callable[..., Any],
         client: object,
         args: tuple[object, ...],
         kwargs: dict[str, object],

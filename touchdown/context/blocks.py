@@ -68,6 +68,14 @@ class RequestView:
         return replace(told, compared_with=self.compared_with)
 
 
+def copied(items: list[object]) -> list[object]:
+    """A copy of a list of messages and of each message, not of what is in them."""
+    try:
+        return [*map(dict.copy, items)]  # type: ignore[arg-type]
+    except TypeError:  # not mappings only
+        return [dict(item) if isinstance(item, dict) else item for item in items]
+
+
 def count_chars(content: object) -> int:
     """Characters of some JSON-like content as a model would read it, about. Media count ``MEDIA_CHARS``."""
     if isinstance(content, str):

@@ -15,15 +15,14 @@ from touchdown.live.bounds import (
     bound_output,
     hidden_input,
     price_bound,
-    priced_usage,
 )
 from touchdown.live.reservation import Reservation
+from touchdown.live.sizing import RatesBefore, Read, read_after
 from touchdown.prices.rates import Prices
-from touchdown.records import ContextShape, ModelCall
+from touchdown.records import ModelCall
 from touchdown.runtime.admission import Admission, Asked
 from touchdown.runtime.budget import COUNTING, Amounts, Budget, Wanted, pico
 from touchdown.runtime.guard import guarded
-from touchdown.runtime.identity import now_ns
 from touchdown.runtime.limits import BudgetExceeded
 from touchdown.runtime.place import Place, TaskState
 
@@ -35,6 +34,8 @@ MOST_AGENTS = 1_000
 class _Agent:
     """What is remembered of one agent: its latest call, and the latest one that was counted."""
 
+    read: Read | None = None
+    """The latest request that was read, whether it was sent or not."""
     view: RequestView | None = None
     model: str = ""
     repeats: int = 0
@@ -61,6 +62,7 @@ class BudgetGate:
         self._lock = threading.Lock()
         self._agents: OrderedDict[str, _Agent] = OrderedDict()
         self._yardsticks = Yardsticks()
+        self._rates = RatesBefore(prices)
         self._prepared = False
         if process is not None:
             self.prepare()
@@ -102,11 +104,13 @@ class BudgetGate:
 
     @guarded("budgets.size")
     def _size(self, place: Place, asked: Asked, budgets: tuple[Budget, ...]) -> Reservation | None:
-        sized = any(budget.limits.needs_size for budget in budgets)
-        counts_repeats = any(budget.limits.repeats is not None for budget in budgets)
+        sized = counts_repeats = False
+        for budget in budgets:
+            sized = sized or budget.limits.needs_size
+            counts_repeats = counts_repeats or budget.limits.repeats is not None
         if not (sized or counts_repeats):
             return Reservation(self.note_ended, place, asked, budgets, None, None, Wanted())
-        view = asked.reader.read_request(asked.body)
+        view = self._read(place.agent_id, asked)
         repeats = self._repeats(place.agent_id, asked.model, view) if counts_repeats else 0
         if not sized:
             return Reservation(
@@ -117,31 +121,21 @@ class BudgetGate:
         wanted = Wanted(amounts, bound.unpriced, repeats, bound.reason)
         return Reservation(self.note_ended, place, asked, budgets, view, bound, wanted)
 
+    def _read(self, agent_id: str, asked: Asked) -> RequestView:
+        with self._lock:
+            agent = self._agent(agent_id)
+            before = agent.read
+        agent.read = read_after(before, asked)
+        return agent.read.view
+
     def _bound(self, agent_id: str, asked: Asked, view: RequestView) -> Bound:
         with self._lock:
             agent = self._agents.get(agent_id)
             before = agent.counted.get(asked.model) if agent is not None else None
         tokens = bound_input(asked.model, view, before, self._yardsticks)
         tokens += hidden_input(view, before)
-        call = ModelCall(
-            id="",
-            task_id="",
-            agent_id=agent_id,
-            api=asked.reader.api,
-            operation=asked.reader.operation,
-            provider=asked.provider,
-            vendor=asked.vendor,
-            sent_at_ns=now_ns(),
-            duration_ns=0,
-            usage=priced_usage(tokens),
-            context=ContextShape(),
-            host=asked.host,
-            port=asked.port,
-            model=asked.model,
-            service_tier=_tier(view),
-        )
         output = bound_output(view, asked.reader.operation)
-        return price_bound(view, tokens, output, self._prices.rates_for(call))
+        return price_bound(view, tokens, output, self._rates.of(asked, tokens, _tier(view)))
 
     def _repeats(self, agent_id: str, model: str, view: RequestView) -> int:
         """How often in a row this very call was made; one still under way is sampled, not repeated."""
@@ -187,13 +181,20 @@ class BudgetGate:
         if reserved.view is None:
             return
         with self._lock:
-            agent = self._agents.setdefault(reserved.place.agent_id, _Agent())
-            self._agents.move_to_end(reserved.place.agent_id)
-            if len(self._agents) > MOST_AGENTS:
-                self._agents.popitem(last=False)
+            agent = self._agent(reserved.place.agent_id)
             agent.model = reserved.model
             agent.view, agent.repeats = reserved.view, reserved.wanted.repeats + 1
             agent.running += 1
+
+    def _agent(self, agent_id: str) -> _Agent:
+        """Under the lock."""
+        agent = self._agents.get(agent_id)
+        if agent is None:
+            agent = self._agents[agent_id] = _Agent()
+            if len(self._agents) > MOST_AGENTS:
+                self._agents.popitem(last=False)
+        self._agents.move_to_end(agent_id)
+        return agent
 
     def note_ended(self, reserved: Reservation, record: ModelCall | None) -> None:
         """A call ended; what the provider counted helps to bound the agent's next one."""

@@ -24,9 +24,9 @@ class Admission(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Asked:
-    """A call that is about to be sent, as far as budgets must know it."""
+    """A call that is about to be sent, as far as budgets must know it. Not frozen: see ``CallStart``."""
 
     reader: CallReader
     vendor: str

@@ -8,7 +8,7 @@ import time
 import weakref
 from collections.abc import MutableSequence
 from dataclasses import dataclass
-from decimal import ROUND_CEILING, Decimal, localcontext
+from decimal import ROUND_CEILING, Decimal
 from typing import Any
 
 from touchdown.prices.cost import EXACT
@@ -34,8 +34,7 @@ class Amounts:
 
 def pico(usd: Decimal) -> int:
     """US dollars in pico-dollars, rounded up."""
-    with localcontext(EXACT):
-        return int(usd.scaleb(PICO).to_integral_value(ROUND_CEILING))
+    return int(usd.scaleb(PICO, EXACT).to_integral_value(ROUND_CEILING, EXACT))
 
 
 def dollars(pico_usd: int) -> Decimal:
@@ -59,6 +58,7 @@ class Budget:
 
     def __init__(self, name: str, limits: Limits) -> None:
         self.name, self.limits = name, limits
+        self._most_pico = 0 if limits.usd is None else limits.usd.scaleb(PICO, EXACT)
         self._began_s = time.monotonic()
         self._cells: MutableSequence[int] = [0] * 6
         self._warned = False
@@ -85,10 +85,9 @@ class Budget:
         limit = self.limits.usd
         if limit is None:
             return None
-        spent, held = dollars(self._cells[_SPENT_USD]), dollars(self._cells[_HELD_USD])
         if wanted.unpriced:
             if self.limits.unpriced == "block":
-                return self._exceeded("usd", limit, spent, held, None, wanted.unpriced)
+                return self._money_exceeded(limit, None, wanted.unpriced)
             warn_once(
                 f"budget:unpriced:{wanted.unpriced}",
                 "touchdown: a call without a price (%s) does not count in budget_usd; "
@@ -96,10 +95,15 @@ class Budget:
                 wanted.unpriced,
             )
             # It takes nothing, but what is spent already may be all there was.
-        asked = dollars(wanted.amounts.pico_usd)
-        if spent + held + asked > limit or (not limit and not asked):
-            return self._exceeded("usd", limit, spent, held, asked, wanted.reason)
+        asked = wanted.amounts.pico_usd
+        taken = self._cells[_SPENT_USD] + self._cells[_HELD_USD] + asked
+        if taken > self._most_pico or (not limit and not asked):
+            return self._money_exceeded(limit, dollars(asked), wanted.reason)
         return None
+
+    def _money_exceeded(self, limit: Decimal, asked: Decimal | None, reason: str) -> BudgetExceeded:
+        spent, held = dollars(self._cells[_SPENT_USD]), dollars(self._cells[_HELD_USD])
+        return self._exceeded("usd", limit, spent, held, asked, reason)
 
     def _exceeded(
         self,

@@ -16,10 +16,15 @@ from touchdown.runtime.guard import failed
 class Opened(Protocol):
     """What a sink holds between the start and the end of one call, step or task (e.g. a span)."""
 
-    trace_id: str
-    """32 hex digits, or empty when nothing is sampled or sent."""
-    span_id: str
-    """16 hex digits, or empty."""
+    @property
+    def trace_id(self) -> str:
+        """32 hex digits, or empty when nothing is sampled or sent."""
+        ...
+
+    @property
+    def span_id(self) -> str:
+        """16 hex digits, or empty."""
+        ...
 
     def activate(self) -> AbstractContextManager[object]:
         """A context manager that makes this the parent of what begins inside it. Enterable again."""
@@ -126,6 +131,7 @@ def show_content(make: Callable[[], Content | None], opened: list[Opened]) -> No
 def ids_of(opened: list[Opened]) -> tuple[str, str]:
     """Trace and span id of the first handle that has them."""
     for handle in opened:
-        if handle.span_id:
-            return handle.trace_id, handle.span_id
+        span_id = handle.span_id
+        if span_id:
+            return handle.trace_id, span_id
     return "", ""

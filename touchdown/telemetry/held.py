@@ -7,7 +7,7 @@ from typing import Protocol
 
 from opentelemetry import context as otel_context
 from opentelemetry.context import Context
-from opentelemetry.trace import INVALID_SPAN, Span, set_span_in_context
+from opentelemetry.trace import INVALID_SPAN, Span, SpanContext, set_span_in_context
 from opentelemetry.util.types import AttributeValue
 
 from touchdown.records import CallVerdict, Record
@@ -57,18 +57,28 @@ class Activation:
 class Held:
     """A span of our own, from its start to its end; without a valid span it only carries the record's end."""
 
-    __slots__ = ("_closer", "inference", "span", "span_id", "trace_id")
+    __slots__ = ("_closer", "inference", "span")
 
     def __init__(self, closer: Closer, span: Span = INVALID_SPAN, inference: bool = False) -> None:
         self._closer = closer
         self.span = span
         self.inference = inference
-        self.trace_id = self.span_id = ""
-        if span.is_recording():
-            place = span.get_span_context()
-            if place.trace_flags.sampled:
-                self.trace_id = f"{place.trace_id:032x}"
-                self.span_id = f"{place.span_id:016x}"
+
+    @property
+    def trace_id(self) -> str:
+        """32 hex digits; empty when the span goes nowhere."""
+        place = self._place()
+        return "" if place is None else f"{place.trace_id:032x}"
+
+    @property
+    def span_id(self) -> str:
+        """16 hex digits; empty when the span goes nowhere."""
+        place = self._place()
+        return "" if place is None else f"{place.span_id:016x}"
+
+    def _place(self) -> SpanContext | None:
+        place = self.span.get_span_context()
+        return place if place.trace_flags.sampled else None
 
     def activate(self) -> AbstractContextManager[object]:
         """Makes the span the parent of what begins inside; an unsampled one keeps its children unsampled."""

@@ -1,6 +1,7 @@
 """Where to hook the anthropic SDK, and how its own tracing and ours make one span."""
 
 import os
+from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
@@ -44,7 +45,9 @@ class AnthropicSdk:
         name = type(client).__name__
         return next((provider for part, provider in PLATFORMS if part in name), "anthropic")
 
-    def prepare(self, client: object, options: Any, seam: Seam) -> Prepared:
+    def prepare(
+        self, client: object, options: Any, body: Mapping[str, object], seam: Seam
+    ) -> Prepared:
         """One CLIENT span per call: the SDK's own is left out, unless the host configured it."""
         if not getattr(options, "span_name", None) or not _traces_itself(client):
             return Prepared(options)

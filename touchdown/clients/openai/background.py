@@ -5,7 +5,7 @@ from collections import OrderedDict
 
 from touchdown.clients.fields import get, text
 from touchdown.clients.openai.responses import RUNNING, ResponsesReader
-from touchdown.clients.request import port_of
+from touchdown.clients.request import endpoint_of
 from touchdown.integration import AnswerView, CallObservation, Seam, StreamReader, guarded
 from touchdown.records.call import CallStatus
 from touchdown.runtime.raw import RawBody, read_json, read_raw
@@ -87,14 +87,14 @@ class BackgroundCalls:
         if seen is not None:
             seen.hold = seen.stream = seen.raw = None
             return seen
-        url = getattr(client, "base_url", None)
+        endpoint = endpoint_of(client)
         return self._seam.model_call(
             self.reader,
             vendor="openai",
             provider=provider_of(client),
             model=model,
-            host=str(getattr(url, "host", "") or ""),
-            port=port_of(url),
+            host=endpoint.host,
+            port=endpoint.port,
         )
 
     def let_go(self) -> None:

@@ -4,6 +4,7 @@ import contextlib
 import importlib
 import re
 import sys
+from collections.abc import Mapping
 from types import ModuleType
 
 from touchdown.clients.fields import text
@@ -38,12 +39,13 @@ class OpenAiSdk:
         """``openai``, or the platform of a client on the same base."""
         return provider_of(client)
 
-    def prepare(self, client: object, options: object, seam: Seam) -> Prepared:
+    def prepare(
+        self, client: object, options: object, body: Mapping[str, object], seam: Seam
+    ) -> Prepared:
         """Ask a chat stream for its usage when the user allowed it, and hide the chunk that brings it."""
-        body = parts_of(options)
         if body.get("background") is True:
             return Prepared(options, hold=self.background.hold)
-        if not (seam.stream_usage and body.get("stream") is True and "messages" in body):
+        if not (body.get("stream") is True and seam.stream_usage and "messages" in body):
             return Prepared(options)
         if read_as_bytes(options):
             return Prepared(options)

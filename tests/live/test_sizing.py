@@ -1,0 +1,84 @@
+"""What a budget reads of a request: of one that continues another only what is new, and the same."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from touchdown.clients.anthropic.reader import MESSAGES
+from touchdown.clients.openai.chat import ChatReader
+from touchdown.live.sizing import RatesBefore, read_after
+from touchdown.prices.book import PriceBook
+from touchdown.prices.rates import Rates
+from touchdown.runtime.admission import Asked
+from touchdown.runtime.reading import CallReader
+
+CHAT = ChatReader()
+MARK = {"type": "ephemeral"}
+
+texts = st.text(max_size=8)
+parts = st.one_of(
+    st.builds(lambda text: {"type": "text", "text": text}, texts),
+    st.builds(lambda text: {"type": "text", "text": text, "cache_control": MARK}, texts),
+    st.builds(lambda text: {"type": "compaction", "content": text}, texts),
+    st.builds(lambda n: {"type": "tool_use", "id": n, "name": "look", "input": {}}, texts),
+    st.builds(lambda n: {"type": "tool_result", "tool_use_id": n, "content": "no"}, texts),
+)
+messages = st.builds(
+    lambda role, content: {"role": role, "content": content},
+    st.sampled_from(["user", "assistant", "system"]),
+    st.one_of(texts, st.lists(parts, max_size=3)),
+)
+
+
+def asked(reader: CallReader, said: list[Any], **more: object) -> Asked:
+    body = {"model": "claude-sonnet-5", "max_tokens": 9, "messages": said, **more}
+    return Asked(reader, "anthropic", "anthropic", "claude-sonnet-5", "", None, body)
+
+
+@pytest.mark.parametrize("reader", [MESSAGES, CHAT], ids=["anthropic", "openai"])
+@given(said=st.lists(messages, max_size=6), later=st.lists(messages, max_size=6))
+def test_a_request_behind_another_is_read_as_if_it_were_the_first(
+    reader: CallReader, said: list[Any], later: list[Any]
+) -> None:
+    before = read_after(None, asked(reader, said))
+    for now in (said + later, later, said):
+        view = read_after(before, asked(reader, list(now))).view
+        whole = reader.read_request(asked(reader, now).body)
+        assert [(b.kind, b.role, b.content, b.cache_life) for b in view.blocks] == [
+            (b.kind, b.role, b.content, b.cache_life) for b in whole.blocks
+        ]
+        assert (view.request, view.caching) == (whole.request, whole.caching)
+
+
+def test_other_parameters_are_read_anew() -> None:
+    said = [{"role": "user", "content": "hi"}]
+    before = read_after(None, asked(MESSAGES, said))
+    view = read_after(before, asked(MESSAGES, said, temperature=0.5)).view
+    assert view.request["temperature"] == 0.5
+
+
+def test_only_what_is_new_is_read() -> None:
+    said = [{"role": "user", "content": "hi"}]
+    before = read_after(None, asked(MESSAGES, said))
+    after = read_after(before, asked(MESSAGES, [*said, {"role": "assistant", "content": "yes"}]))
+    assert after.view.blocks[0] is before.view.blocks[0]
+    assert after.view.blocks[1].content == "yes"
+
+
+def test_a_change_in_place_is_seen() -> None:
+    said: list[Any] = [{"role": "user", "content": "hi"}]
+    before = read_after(None, asked(MESSAGES, said))
+    said[0]["content"] = "something else"
+    said.append({"role": "assistant", "content": "yes"})
+    after = read_after(before, asked(MESSAGES, said))
+    assert [block.content for block in after.view.blocks] == ["something else", "yes"]
+
+
+def test_rates_change_at_the_edge_of_a_long_prompt() -> None:
+    rates = RatesBefore(PriceBook())
+    sonnet = Asked(MESSAGES, "google", "google", "gemini-2.5-pro", "", None, {})
+    found = [rates.of(sonnet, size, None) for size in (150_000, 199_999, 200_001, 150_000)]
+    uncached = [one.uncached for one in found if isinstance(one, Rates)]
+    assert uncached[0] == uncached[1] == uncached[3] < uncached[2]
