@@ -4,6 +4,7 @@ import importlib.metadata
 import os
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import ExitStack
 from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
@@ -19,6 +20,8 @@ from touchdown.runtime.ending import at_end, never_mind
 from touchdown.runtime.guard import disabled, failed, forget_warnings, warn_once
 from touchdown.runtime.limits import OnBudget, limits_of
 from touchdown.runtime.options import read_content_options
+from touchdown.runtime.patches import Held
+from touchdown.runtime.threads import follow_threads
 from touchdown.wiring import build_runtime
 
 if TYPE_CHECKING:
@@ -31,6 +34,7 @@ EXIT_S = 2.0
 
 _lock = threading.RLock()
 _arms = Arms(Seam())
+_threads = Held(follow_threads)
 _current: "Instrumentation | None" = None
 
 
@@ -118,6 +122,7 @@ def instrument(
         forget_warnings()
         runtime = build_runtime(asked, RunFolder.current())
         core.activate(runtime)
+        _threads.hold()
         _current = Instrumentation(runtime, _arm(chosen, integrations), asked)
         at_end(_at_exit)
         return _current
@@ -145,8 +150,12 @@ def join_run() -> bool:
 
 
 def arm_clients() -> Callable[[], None]:
-    """Patch the clients alone, for as long as a test captures; hands back what undoes it."""
-    return partial(_arms.disarm, _arm(tuple(CLIENTS), integrations=False))
+    """Patch clients and threads alone, for as long as a test captures; hands back what undoes it."""
+    undo = ExitStack()
+    _threads.hold()
+    undo.callback(_threads.let_go)
+    undo.callback(_arms.disarm, _arm(tuple(CLIENTS), integrations=False))
+    return undo.close
 
 
 def _chosen(clients: tuple[str, ...] | None) -> tuple[str, ...]:
@@ -184,6 +193,7 @@ def uninstrument() -> None:
             return
         instrumentation, _current = _current, None
         _arms.disarm(instrumentation._hosts)
+        _threads.let_go()
         core.activate(None)
         runtime, instrumentation._runtime = instrumentation._runtime, None
         if runtime is not None:

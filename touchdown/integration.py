@@ -26,7 +26,7 @@ from touchdown.runtime.guard import warn_once as warn_once
 from touchdown.runtime.identity import new_id, now_ns
 from touchdown.runtime.limits import BudgetExceeded as BudgetExceeded
 from touchdown.runtime.listening import Listening
-from touchdown.runtime.place import Place, current_place
+from touchdown.runtime.place import Place, standing_place
 from touchdown.runtime.reading import CallReader as CallReader
 from touchdown.runtime.reading import StreamReader as StreamReader
 from touchdown.runtime.step import StepObservation as StepObservation
@@ -67,7 +67,7 @@ class Seam:
         gate = None if runtime is None else runtime.gate
         if runtime is None or gate is None:
             return None
-        here = current_place()
+        here = standing_place()
         if not (gate.budgets or (here is not None and here.task.budgets)):
             return None
         place = _place(runtime)

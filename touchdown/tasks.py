@@ -14,7 +14,7 @@ from touchdown.runtime.driving import drive
 from touchdown.runtime.guard import failed as note_failed
 from touchdown.runtime.guard import guarded
 from touchdown.runtime.limits import Limits, OnBudget, read_limits
-from touchdown.runtime.place import TaskState, current_place
+from touchdown.runtime.place import TaskState, current_place, standing_place
 from touchdown.runtime.step import StepObservation, open_step
 from touchdown.runtime.task_run import TaskRun
 
@@ -283,7 +283,7 @@ class _Ruled:
 
 def current_task() -> Task | None:
     """The task the caller stands in, if need be that of its trace or process; ``None`` when off."""
-    here, runtime = current_place(), core.active()
-    if here is not None and not here.task.closed:
+    here, runtime = standing_place(), core.active()
+    if here is not None:
         return Task(here.task, runtime)
     return None if runtime is None else Task(runtime.place().task, runtime)

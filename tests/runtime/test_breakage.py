@@ -180,7 +180,9 @@ BREAKS = {
     "making a span current": Break(
         at(Held, "activate"), said=(f"sink.activate failed; {AFFECTED}",)
     ),
-    "looking for a trace": Break(at(SpanSink, "current_trace_id")),
+    "looking for a trace": Break(
+        at(SpanSink, "current_trace_id"), said=(f"sink.current_trace_id failed; {AFFECTED}",)
+    ),
     "processor.on_start": Break(
         options=lambda path: spans_through(BrokenProcessor("on_start"))(path),
         said=("opening a span failed (tests.runtime.test_breakage.OnPurposeError at ",),

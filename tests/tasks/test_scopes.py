@@ -133,15 +133,17 @@ def test_totals_are_right_at_any_moment_and_from_any_thread() -> None:
     assert task.totals.open is False
 
 
-def test_a_context_that_was_copied_carries_the_task_into_a_thread() -> None:
-    with capture() as seen, touchdown.task("parent"):
-        work = threading.Thread(target=copy_context().run, args=(mark,))
-        work.start()
-        work.join()
-        alone = threading.Thread(target=mark)
-        alone.start()
-        alone.join()
-        owners = {account.task.name: account.tool_calls for account in seen.accounts}
+def test_a_thread_stands_in_the_context_that_it_runs_in() -> None:
+    with capture() as seen:
+        outside = copy_context()
+        with touchdown.task("parent"):
+            work = threading.Thread(target=copy_context().run, args=(mark,))
+            work.start()
+            work.join()
+            alone = threading.Thread(target=outside.run, args=(mark,))
+            alone.start()
+            alone.join()
+            owners = {account.task.name: account.tool_calls for account in seen.accounts}
     assert owners == {"parent": 1, "process": 1}
 
 

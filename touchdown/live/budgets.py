@@ -22,6 +22,7 @@ from touchdown.prices.rates import Prices
 from touchdown.records import ModelCall
 from touchdown.runtime.admission import Admission, Asked
 from touchdown.runtime.budget import COUNTING, Amounts, Budget, Wanted, pico
+from touchdown.runtime.carried import start_apart
 from touchdown.runtime.guard import guarded
 from touchdown.runtime.limits import BudgetExceeded
 from touchdown.runtime.place import Place, TaskState
@@ -71,7 +72,7 @@ class BudgetGate:
         """Read the price book beside the program: the first call would wait a third of a second for it."""
         if not self._prepared:
             self._prepared = True
-            threading.Thread(target=self._warm, name="touchdown prices", daemon=True).start()
+            start_apart(threading.Thread(target=self._warm, name="touchdown prices", daemon=True))
 
     @guarded("budgets.prices")
     def _warm(self) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from touchdown.accounting.account import TaskAccount
 from touchdown.runtime import core
+from touchdown.runtime.carried import start_apart
 from touchdown.runtime.guard import failed, guarded, warn_once
 from touchdown.runtime.identity import this_process
 
@@ -40,7 +41,7 @@ class Updates:
         thread = threading.Thread(
             target=self._run, args=(weakref.ref(runtime),), name="touchdown updates", daemon=True
         )
-        thread.start()
+        start_apart(thread)
 
     def _run(self, reference: "Callable[[], core.Runtime | None]") -> None:
         mark, due_s = 0, time.monotonic() + self._every_s

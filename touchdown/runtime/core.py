@@ -13,12 +13,13 @@ from touchdown.accounting.account import TaskAccount
 from touchdown.context.tracker import ContextTracker
 from touchdown.records import AgentRun, CallVerdict, Record, Start, TaskRecord
 from touchdown.runtime.admission import Gate
+from touchdown.runtime.carried import NOTHING, Carried, carried_trace
 from touchdown.runtime.delivery import Delivery
 from touchdown.runtime.guard import failed, warn
 from touchdown.runtime.implicit import ImplicitTasks
 from touchdown.runtime.joined import Joined
 from touchdown.runtime.options import Options
-from touchdown.runtime.place import Place, TaskState, current_place
+from touchdown.runtime.place import Place, TaskState, standing_place
 from touchdown.runtime.sinks import Accountant, Opened, Sink
 from touchdown.runtime.trackers import Trackers
 
@@ -75,18 +76,30 @@ class Runtime:
 
         ``trace_id`` is the local trace where it is not the current one.
         """
-        here = current_place()
-        if here is not None and not here.task.closed:
+        here = standing_place()
+        if here is not None:
             return here
         if self._joined is not None:
             return self._joined.place(self.deliver_record)
+        task = self.implicit.of(trace_id or self._trace_id() or carried_trace())
+        return Place(task, task.id)
+
+    def _trace_id(self) -> str:
+        trace_id = ""
         for sink in self.sinks:
             try:
                 trace_id = trace_id or sink.current_trace_id()
             except Exception:
                 failed("sink.current_trace_id")
-        task = self.implicit.of(trace_id)
-        return Place(task, task.id)
+        return trace_id
+
+    def take_along(self) -> Carried:
+        """What work takes along that the caller hands to another thread."""
+        here = standing_place()
+        if here is not None:
+            return Carried(here)
+        trace_id = self._trace_id() or carried_trace()
+        return Carried(None, trace_id) if trace_id else NOTHING
 
     @property
     def root(self) -> TaskState | None:

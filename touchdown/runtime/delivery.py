@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from touchdown.runtime.carried import start_apart
 from touchdown.runtime.guard import failed, warn_once
 
 CAPACITY = 100_000
@@ -91,7 +92,7 @@ class Delivery:
             )
             self._worker = worker
         try:
-            worker.start()
+            start_apart(worker)
         except RuntimeError:
             self._closed = (
                 True  # no more threads, e.g. at the interpreter's end: nobody waits for one

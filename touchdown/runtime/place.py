@@ -2,6 +2,7 @@
 
 import secrets
 import threading
+from collections.abc import Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -26,6 +27,8 @@ class TaskState:
     """And all that there were."""
     budgets: tuple[Budget, ...] = ()
     """Its own, then those of the tasks around it."""
+    around: "Place | None" = None
+    """Where it was opened; who still stands in it when it is closed stands there."""
     refused_s: float = 0.0
     """When its record was last told because a call was refused; seconds of the steady clock."""
     lock: threading.RLock = field(default_factory=threading.RLock)
@@ -51,6 +54,8 @@ class Place:
     agent_id: str
     agent_name: str = ""
     tool_id: str = ""
+    opened: Sequence[Any] = ()
+    """What the sinks hold for it: parents of what begins here in a thread that has none."""
 
 
 _place: ContextVar[Place | None] = ContextVar("touchdown_place", default=None)
@@ -59,10 +64,19 @@ set_place = _place.set
 reset_place = _place.reset
 
 
+def standing_place() -> Place | None:
+    """The current place; where its task is closed, that around it, and so on outwards."""
+    here = _place.get()
+    while here is not None and here.task.closed:
+        here = here.task.around
+    return here
+
+
 def new_task(
     name: str,
     *,
     parent: TaskState | None = None,
+    around: Place | None = None,
     implicit: bool = False,
     task_id: str | None = None,
     digest_key: bytes | None = None,
@@ -86,4 +100,5 @@ def new_task(
         key,
         last_ns=started,
         budgets=parent.budgets if parent else (),
+        around=around,
     )

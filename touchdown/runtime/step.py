@@ -2,6 +2,7 @@
 
 import json
 import threading
+from dataclasses import replace
 from functools import partial
 from types import TracebackType
 from typing import Literal
@@ -69,6 +70,8 @@ class StepObservation:
         self._entered: list[Inside] = []
         runtime.began(place.task)
         self._opened = runtime.open(start)
+        if self._opened:
+            self._place = replace(place, opened=self._opened)
 
     def __enter__(self) -> "StepObservation":
         self._entered.append(Inside(self._opened, self._place).__enter__())

@@ -11,7 +11,7 @@ from touchdown.runtime.guard import guarded, qualified_name, warn_once
 from touchdown.runtime.identity import now_ns, this_process
 from touchdown.runtime.inside import Inside
 from touchdown.runtime.limits import Limits
-from touchdown.runtime.place import Place, current_place, new_task
+from touchdown.runtime.place import Place, new_task, standing_place
 from touchdown.runtime.sinks import ids_of
 
 
@@ -20,12 +20,12 @@ class TaskRun:
 
     def __init__(self, name: str, fields: Mapping[str, Any], limits: Limits | None = None) -> None:
         self.runtime = core.active()
-        here = current_place()
-        parent = here.task if here is not None and not here.task.closed else None
+        here = standing_place()
+        parent = here.task if here is not None else None
         if parent is None and self.runtime is not None:
             parent = self.runtime.root
         key = self.runtime.options.digest_key if self.runtime else None
-        self.state = new_task(name, parent=parent, digest_key=key, **fields)
+        self.state = new_task(name, parent=parent, around=here, digest_key=key, **fields)
         if limits is not None:
             self._limit(limits)
         self._opened: list[Any] = []
@@ -55,7 +55,8 @@ class TaskRun:
         self.state.record = replace(self.state.record, trace_id=trace_id, span_id=span_id)
 
     def __enter__(self) -> "TaskRun":
-        place = Place(self.state, self.state.id, self.state.record.name)
+        state = self.state
+        place = Place(state, state.id, state.record.name, opened=self._opened)
         self._entered.append(Inside(self._opened, place).__enter__())
         return self
 

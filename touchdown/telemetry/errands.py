@@ -4,6 +4,8 @@ import threading
 from collections.abc import Callable
 from queue import SimpleQueue
 
+from touchdown.runtime.carried import start_apart
+
 
 class Errand:
     """One piece of work that was handed over."""
@@ -48,7 +50,7 @@ class Runner:
         self._thread = threading.Thread(
             target=_work, args=(self._errands,), name=self._name, daemon=True
         )
-        self._thread.start()
+        start_apart(self._thread)
 
     def hand_over(self, action: Callable[[], object]) -> Errand:
         """Queue `action`."""

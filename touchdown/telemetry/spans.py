@@ -4,11 +4,20 @@ from collections.abc import Callable, Mapping, Sequence
 
 from opentelemetry.context import Context
 from opentelemetry.metrics import MeterProvider
-from opentelemetry.trace import Span, SpanKind, Tracer, TracerProvider, get_current_span
+from opentelemetry.trace import (
+    INVALID_SPAN,
+    Span,
+    SpanKind,
+    Tracer,
+    TracerProvider,
+    get_current_span,
+    set_span_in_context,
+)
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from opentelemetry.util.types import AttributeValue
 
 from touchdown.records import CallStart, CallVerdict, Record, Start, StepStart, TaskRecord
+from touchdown.runtime.place import standing_place
 from touchdown.telemetry import attributes as names
 from touchdown.telemetry.forks import in_forked_children
 from touchdown.telemetry.held import Adopted, Held, missing
@@ -86,8 +95,8 @@ class SpanSink:
             # Calls outside any task() have one that is only kept for the books.
             if tracer is None or (isinstance(start, TaskRecord) and start.implicit):
                 return Held(self) if meter is not None else None
-            orphan = self._above is not None and not get_current_span().get_span_context().is_valid
-            span = _begin(tracer, start, self._above if orphan else None)
+            orphan = not get_current_span().get_span_context().is_valid
+            span = _begin(tracer, start, (_around() or self._above) if orphan else None)
             return Held(self, span, isinstance(start, CallStart))
         except Exception as error:
             failed("opening a span", error)
@@ -152,6 +161,15 @@ class SpanSink:
 
     def _privates(self) -> list[Private]:
         return [own for own in (self._tracers.private, self._meters.private) if own is not None]
+
+
+def _around() -> Context | None:
+    """The span of the task or agent that this thread goes on with, where none is current in it."""
+    here = standing_place()
+    for held in here.opened if here is not None else ():
+        if isinstance(held, Held) and held.span is not INVALID_SPAN:
+            return set_span_in_context(held.span, Context())
+    return None
 
 
 def _remote(traceparent: str) -> Context:

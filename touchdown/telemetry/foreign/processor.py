@@ -5,7 +5,7 @@ from opentelemetry.sdk.trace import ReadableSpan, Span
 from opentelemetry.sdk.trace import SpanProcessor as SdkSpanProcessor
 
 from touchdown.runtime import core
-from touchdown.runtime.place import current_place
+from touchdown.runtime.place import standing_place
 from touchdown.telemetry import attributes as names
 from touchdown.telemetry.foreign.live import Beside
 from touchdown.telemetry.quiet import failed
@@ -27,7 +27,7 @@ class SpanProcessor(SdkSpanProcessor):
         try:
             found = _beside()
             if found is not None:
-                found[1].began(span, current_place())
+                found[1].began(span, standing_place())
         except Exception as error:
             failed("reading a span that began", error)
 

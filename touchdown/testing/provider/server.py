@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 from collections.abc import Callable
+from contextvars import Context
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -47,7 +48,7 @@ class LoopbackServer:
 
     def start(self) -> None:
         """Begin to answer."""
-        self._thread.start()
+        Context().run(self._thread.start)  # it serves all, not the one who starts it
 
     def close(self) -> None:
         """Stop at once."""

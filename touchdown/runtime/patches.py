@@ -1,0 +1,66 @@
+"""Patches of the standard library: wrappers, put in place, switched off, and taken back by identity."""
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import wrapt
+
+Undo = Callable[[], None]
+
+Hook = Callable[[Callable[..., Any], Any, tuple[Any, ...], dict[str, Any]], Any]
+"""What is called in the place of a method: with the method, its object, its arguments."""
+
+
+class Patches:
+    """Some attributes of classes, each wrapped once, until ``take_back``."""
+
+    def __init__(self) -> None:
+        self._on = True
+        self._done: list[tuple[Any, str, Any]] = []
+
+    def wrap(self, owner: Any, name: str, hook: Hook) -> bool:
+        """Wrap an attribute that the owner itself has; false where this Python has none."""
+        found = vars(owner).get(name)
+        if found is None:
+            return False
+        ours: Any = wrapt.FunctionWrapper(found, hook, enabled=self._is_on)
+        setattr(owner, name, ours)
+        self._done.append((owner, name, ours))
+        return True
+
+    def take_back(self) -> None:
+        """Give every attribute back; one that somebody wrapped again only passes on from here."""
+        self._on = False
+        for owner, name, ours in reversed(self._done):
+            if vars(owner).get(name) is ours:
+                setattr(owner, name, ours.__wrapped__)
+        self._done.clear()
+
+    def _is_on(self) -> bool:
+        return self._on
+
+
+class Held:
+    """Something that is patched as long as anyone holds it: ``instrument()``, tests that capture."""
+
+    def __init__(self, install: Callable[[], Undo]) -> None:
+        self._install = install
+        self._undo: Undo | None = None
+        self._holders = 0
+        self._lock = threading.RLock()
+
+    def hold(self) -> None:
+        """Install it, for the first one who wants it."""
+        with self._lock:
+            self._holders += 1
+            if self._undo is None:
+                self._undo = self._install()
+
+    def let_go(self) -> None:
+        """The last one to go takes it back."""
+        with self._lock:
+            self._holders -= 1
+            if not self._holders and self._undo is not None:
+                undo, self._undo = self._undo, None
+                undo()
