@@ -43,6 +43,7 @@ class Inside:
             with QUIET:
                 sending.sent, seen = True, sending.seen
                 seen.open_adopted()
+                seen.clocks.sent()
                 seen.sent.body = body_of(options_of(args, kwargs, first=0), seen.sent.body)
                 seen.sent.credential = credential_of(request, seen.vendor)
         return request
@@ -76,6 +77,7 @@ class Inside:
             return wrapped(*args, **kwargs)
         seen = sending.seen
         with QUIET:
+            seen.clocks.received()
             sending.answered(response)
             _take(response, seen)
         answer = wrapped(*args, **kwargs)

@@ -16,7 +16,9 @@ RAW_HEADER = "x-stainless-raw-response"
 """Header by which both SDKs mark a call of ``with_raw_response`` and ``with_streaming_response``."""
 
 
-def attempt_of(response: object, failure: type | None, began: float) -> Attempt:
+def attempt_of(
+    response: object, failure: type | None, began: float, sent_ns: int | None = None
+) -> Attempt:
     status = getattr(response, "status_code", None)
     headers = getattr(response, "headers", None)
     asked = headers.get("retry-after") if isinstance(headers, Mapping) else None
@@ -25,6 +27,7 @@ def attempt_of(response: object, failure: type | None, began: float) -> Attempt:
         backoff_s=time.monotonic() - began,
         retry_after_s=_seconds(asked),
         error_type=str(status) if status else (failure.__qualname__ if failure else "connection"),
+        lasted_s=None if sent_ns is None else max(began - sent_ns / 1e9, 0.0),
     )
 
 

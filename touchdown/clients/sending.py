@@ -87,7 +87,7 @@ class Sending:
     def slept(self, response: object, failure: type | None, began: float) -> None:
         """The failed attempt is sent again, by the SDK after a sleep or by a middleware."""
         self._failed = None
-        self.seen.retried(attempt_of(response, failure, began))
+        self.seen.retried(attempt_of(response, failure, began, self.seen.clocks.last_sent_ns))
 
     def answered(self, response: object) -> None:
         """This attempt's answer was taken."""

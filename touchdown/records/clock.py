@@ -2,7 +2,10 @@
 
 from dataclasses import dataclass
 
+from touchdown.records.quick import quick
 
+
+@quick
 @dataclass(frozen=True, slots=True)
 class Mark:
     """Where the thread stood that began or ended something. Two marks of one thread are compared.
@@ -17,6 +20,7 @@ class Mark:
     collecting_ns: int = 0
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class GapBucket:
     """Waits between the chunks of one stream that are of about one length.
@@ -29,6 +33,7 @@ class GapBucket:
     total_ns: int
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class CallClock:
     """What happened inside one model call, on the caller's own clock.

@@ -10,6 +10,7 @@ from touchdown.context.blocks import RequestView
 from touchdown.records import AnswerView, Attempt, CallStart, ContextShape, ModelCall, Usage
 from touchdown.records.call import CallStatus
 from touchdown.runtime.admission import Admission
+from touchdown.runtime.clocks import CallClocks
 from touchdown.runtime.core import Runtime
 from touchdown.runtime.guard import failed, qualified_name
 from touchdown.runtime.identity import ANCHOR_NS, this_process
@@ -54,6 +55,7 @@ class CallObservation:
         "_runtime",
         "_status",
         "chunks",
+        "clocks",
         "first_ns",
         "hide_usage_chunk",
         "hold",
@@ -81,6 +83,7 @@ class CallObservation:
         self._runtime = runtime
         self.reader = reader
         self.start = start
+        self.clocks = CallClocks()
         self.place = place
         self.vendor = vendor
         self.sent = Sent()
@@ -179,7 +182,7 @@ class CallObservation:
     def _close(self) -> None:
         if self._process != this_process():
             return  # a forked child let go of it: the parent tells how it ended
-        self._end_ns = time.monotonic_ns()
+        self._end_ns = self.clocks.end()
         self._runtime.ended(self.place.task)
         self._runtime.delivery.put(self)
         if self.start.adopt:
@@ -289,4 +292,6 @@ class CallObservation:
             provider_verdict=view.verdict_in(answer),
             trace_id=trace_id,
             span_id=span_id,
+            inside=self.place.tool_id,
+            **self.clocks.told(sent_ns, first_ns, self._end_ns),
         )

@@ -18,6 +18,7 @@ from touchdown.runtime.delivery import Delivery
 from touchdown.runtime.guard import failed, warn
 from touchdown.runtime.implicit import ImplicitTasks
 from touchdown.runtime.joined import Joined
+from touchdown.runtime.marks import watch_collector
 from touchdown.runtime.options import Options
 from touchdown.runtime.place import Place, TaskState, standing_place
 from touchdown.runtime.sinks import Accountant, Opened, Sink
@@ -284,6 +285,7 @@ def capture(runtime: Runtime) -> Callable[[], None]:
 def _choose() -> None:
     global _active
     _active = _captures[-1] if _captures else _base
+    watch_collector(_active is not None)
 
 
 def _after_fork() -> None:

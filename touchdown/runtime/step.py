@@ -15,6 +15,7 @@ from touchdown.runtime.content import Content, ContentOptions, content_of_tool
 from touchdown.runtime.guard import qualified_name
 from touchdown.runtime.identity import new_id, now_ns, this_process
 from touchdown.runtime.inside import Inside
+from touchdown.runtime.marks import Taken, cpu_since_s, cpu_so_far_s, mark_of, take_mark
 from touchdown.runtime.place import Place
 from touchdown.runtime.sinks import ids_of, show_content
 
@@ -30,11 +31,16 @@ class StepObservation:
 
     __slots__ = (
         "_arguments",
+        "_begun",
+        "_cpu",
+        "_cpu_before",
         "_end_ns",
+        "_ended",
         "_ending",
         "_entered",
         "_error",
         "_failure",
+        "_inside",
         "_once",
         "_opened",
         "_place",
@@ -55,7 +61,13 @@ class StepObservation:
         source: ToolSource,
         read_only: bool = False,
         arguments: object = None,
+        inside: str = "",
     ) -> None:
+        self._inside = inside
+        self._begun = take_mark()
+        self._ended: Taken | None = None
+        self._cpu_before = cpu_so_far_s() if start.kind == "tool" else None
+        self._cpu: tuple[float | None, float | None] = (None, None)
         self._runtime, self.start, self._place = runtime, start, place
         self._source: ToolSource = source
         self._read_only = read_only
@@ -126,6 +138,9 @@ class StepObservation:
         if self._process != this_process():
             return  # a forked child left it: the parent tells how it ended
         self._end_ns = now_ns()
+        self._ended = take_mark()
+        if self._cpu_before is not None:
+            self._cpu = cpu_since_s(self._cpu_before)
         self._runtime.ended(self._place.task)
         self._runtime.delivery.put(self)
 
@@ -172,6 +187,11 @@ class StepObservation:
             status=self._ending,
             trace_id=trace_id,
             span_id=span_id,
+            inside=self._inside,
+            begun=mark_of(self._begun),
+            ended=mark_of(self._ended),
+            cpu_s=self._cpu[0],
+            children_cpu_s=self._cpu[1],
         )
 
     def _agent(self) -> AgentRun:
@@ -190,6 +210,9 @@ class StepObservation:
             status=self._ending,
             trace_id=trace_id,
             span_id=span_id,
+            inside=self._inside,
+            begun=mark_of(self._begun),
+            ended=mark_of(self._ended),
         )
 
 
@@ -245,5 +268,11 @@ def open_step(
     else:
         inside = Place(here.task, here.agent_id, here.agent_name, identity)
     return StepObservation(
-        runtime, start, inside, source=source, read_only=read_only, arguments=arguments
+        runtime,
+        start,
+        inside,
+        source=source,
+        read_only=read_only,
+        arguments=arguments,
+        inside=here.tool_id,
     )

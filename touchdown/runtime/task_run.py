@@ -11,6 +11,7 @@ from touchdown.runtime.guard import guarded, qualified_name, warn_once
 from touchdown.runtime.identity import now_ns, this_process
 from touchdown.runtime.inside import Inside
 from touchdown.runtime.limits import Limits
+from touchdown.runtime.marks import cpu_since_s, cpu_so_far_s, mark_of, take_mark
 from touchdown.runtime.place import Place, new_task, standing_place
 from touchdown.runtime.sinks import ids_of
 
@@ -25,7 +26,12 @@ class TaskRun:
         if parent is None and self.runtime is not None:
             parent = self.runtime.root
         key = self.runtime.options.digest_key if self.runtime else None
-        self.state = new_task(name, parent=parent, around=here, digest_key=key, **fields)
+        self._cpu_before = cpu_so_far_s()
+        begun = mark_of(take_mark())
+        inside = "" if here is None else _inside(here)
+        self.state = new_task(
+            name, parent=parent, around=here, digest_key=key, begun=begun, inside=inside, **fields
+        )
         if limits is not None:
             self._limit(limits)
         self._opened: list[Any] = []
@@ -86,7 +92,19 @@ class TaskRun:
                 return
             state.closed = True
             duration = now_ns() - state.record.started_at_ns
-            state.change(duration_ns=duration, error_type=error_type)
+            own, children = cpu_since_s(self._cpu_before)
+            state.change(
+                duration_ns=duration,
+                error_type=error_type,
+                ended=mark_of(take_mark()),
+                cpu_s=own,
+                children_cpu_s=children,
+            )
         runtime = self.runtime or core.active()
         if runtime is not None and self._process == this_process():
             runtime.deliver_record(state.record, self._opened)
+
+
+def _inside(here: Place) -> str:
+    """The tool execution or agent run whose code opens a task inside the task where it stands."""
+    return here.tool_id or (here.agent_id if here.agent_id != here.task.id else "")

@@ -1,0 +1,58 @@
+"""Clocks: what a stream's waits come to, and what lies between the marks of one thread."""
+
+import gc
+from array import array
+from collections.abc import Sequence
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from touchdown.runtime import core
+from touchdown.runtime.clocks import CallClocks, sketch_of
+from touchdown.runtime.identity import ANCHOR_NS
+from touchdown.runtime.marks import cpu_since_s, cpu_so_far_s, mark_of, take_mark, watch_collector
+
+WAITS = st.lists(st.integers(0, 2**40), max_size=40)
+
+
+@given(WAITS)
+def test_a_sketch_loses_no_wait_and_no_nanosecond(waits: Sequence[int]) -> None:
+    sketch = sketch_of(array("q", waits))
+    assert sum(gap.count for gap in sketch) == len(waits)
+    assert sum(gap.total_ns for gap in sketch) == sum(waits)
+    for gap in sketch:
+        fit = [wait for wait in waits if (wait < 2**gap.power and 2 * wait >= 2**gap.power) or
+               gap.power == wait == 0]  # fmt: skip
+        assert len(fit) == gap.count
+
+
+def test_the_callers_time_is_what_is_left_behind_the_first_chunk() -> None:
+    clocks = CallClocks()
+    clocks.first_sent_ns = clocks.last_sent_ns = 1_100
+    clocks.waits = array("q", [300, 40, 60])
+    told = clocks.record(1_000 + ANCHOR_NS, 1_400, 2_000)
+    assert (told.first_sent_ns, told.received_ns, told.consumer_ns) == (100, None, 500)
+    assert sum(gap.total_ns for gap in told.gaps) == 100
+
+
+def test_without_a_stream_there_are_no_waits() -> None:
+    told = CallClocks().record(ANCHOR_NS, None, 7)
+    assert (told.consumer_ns, told.gaps) == (None, ())
+
+
+def test_marks_of_a_thread_grow_with_its_cpu_and_with_collected_garbage() -> None:
+    before, cpu = mark_of(take_mark()), cpu_so_far_s()
+    watch_collector(True)
+    try:
+        gc.collect()
+    finally:
+        after = mark_of(take_mark())
+        watch_collector(core.active() is not None)
+    assert before is not None
+    assert after is not None
+    assert after.thread == before.thread
+    assert after.cpu_ns > before.cpu_ns
+    assert after.collecting_ns > before.collecting_ns
+    own, children = cpu_since_s(cpu)
+    assert own > 0
+    assert children is None or children >= 0

@@ -1,0 +1,70 @@
+"""Marks: where a thread stands in CPU and garbage collection, taken at the ends of calls, steps and tasks."""
+
+import gc
+import threading
+import time
+
+from touchdown.records import Mark
+from touchdown.runtime.identity import this_process
+
+try:
+    from resource import RUSAGE_CHILDREN, getrusage
+except ImportError:  # not on Windows
+    getrusage = None  # type: ignore[assignment]
+
+Taken = tuple[int, int, int]
+"""Thread, its CPU, what collecting garbage took: read on the caller's path, made a record later."""
+
+_thread = threading.get_ident
+_cpu_ns = time.thread_time_ns
+_clock_ns = time.perf_counter_ns
+
+_collecting_ns = 0
+_began_ns = 0
+
+
+def take_mark() -> Taken:
+    """Where this thread stands now."""
+    return _thread(), _cpu_ns(), _collecting_ns
+
+
+def mark_of(taken: Taken | None) -> Mark | None:
+    """The record of it; threads of two processes never have one number."""
+    if taken is None:
+        return None
+    thread, cpu_ns, collecting_ns = taken
+    return Mark(thread ^ int(this_process(), 16), cpu_ns, collecting_ns)
+
+
+def cpu_so_far_s() -> tuple[float, float | None]:
+    """CPU seconds of this process, and of its child processes that have ended; ``None`` where not told."""
+    children = None
+    if getrusage is not None:
+        used = getrusage(RUSAGE_CHILDREN)
+        children = used.ru_utime + used.ru_stime
+    return time.process_time(), children
+
+
+def cpu_since_s(before: tuple[float, float | None]) -> tuple[float, float | None]:
+    """CPU seconds since then."""
+    own, children = cpu_so_far_s()
+    both_told = children is not None and before[1] is not None
+    return own - before[0], children - before[1] if both_told else None  # type: ignore[operator]
+
+
+def watch_collector(on: bool) -> None:
+    """Add up what the garbage collector takes, or stop doing so."""
+    watched = _collected in gc.callbacks
+    if on and not watched:
+        gc.callbacks.append(_collected)
+    elif watched and not on:
+        gc.callbacks.remove(_collected)
+
+
+def _collected(phase: str, _info: dict[str, int]) -> None:
+    global _collecting_ns, _began_ns
+    if phase == "start":
+        _began_ns = _clock_ns()
+    elif _began_ns:
+        _collecting_ns += _clock_ns() - _began_ns
+        _began_ns = 0
