@@ -2,6 +2,7 @@
 
 import time
 import weakref
+from array import array
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from typing import Any, Protocol
 
@@ -32,6 +33,18 @@ class Follower(Protocol):
     def fail(self, error: BaseException) -> None: ...
 
     def dropped(self) -> None: ...
+
+
+_now_ns = time.monotonic_ns
+
+
+def _waits_of(seen: Follower) -> "array[int]":
+    """Where the wait for each event is noted; a look-up of a background response has no clocks."""
+    waits = array("q")
+    clocks = getattr(seen, "clocks", None)
+    if clocks is not None:
+        clocks.waits = waits
+    return waits
 
 
 def _reader_of(seen: Follower) -> Callable[[object], None]:
@@ -91,14 +104,17 @@ def events_of(stream: object, seen: Follower) -> Iterator[object]:
 
 
 def _following(make: Callable[[], Any], seen: Follower) -> Generator[object, None, None]:
-    hide, look = seen.hide_usage_chunk, _reader_of(seen)
+    hide, look, waits = seen.hide_usage_chunk, _reader_of(seen), _waits_of(seen)
     try:
         yield None
         seen.reading = True
+        asked_ns = _now_ns()
         for event in make():
+            came_ns = _now_ns()
+            waits.append(came_ns - asked_ns)
             seen.reading = False
             if seen.first_ns is None:
-                seen.first_ns = time.monotonic_ns()
+                seen.first_ns = came_ns
             seen.chunks += 1
             try:
                 look(event)
@@ -107,6 +123,8 @@ def _following(make: Callable[[], Any], seen: Follower) -> Generator[object, Non
             if not (hide and _hides(event)):
                 yield event
             seen.reading = True
+            asked_ns = _now_ns()
+        waits.append(_now_ns() - asked_ns)
         seen.finish()
     except BaseException as error:
         if seen.reading:
@@ -122,13 +140,13 @@ class AsyncEvents:
     Not a generator: those of one that is let go of would be told so only by the event loop, later.
     """
 
-    __slots__ = ("__weakref__", "_hide", "_inner", "_look", "_make", "_seen")
+    __slots__ = ("__weakref__", "_hide", "_inner", "_look", "_make", "_seen", "_waits")
 
     def __init__(self, stream: object, seen: Follower) -> None:
         self._make = _own_iterator(stream)
         self._inner: AsyncIterator[object] | None = None
         self._seen, self._hide = seen, seen.hide_usage_chunk
-        self._look = _reader_of(seen)
+        self._look, self._waits = _reader_of(seen), _waits_of(seen)
 
     def __aiter__(self) -> "AsyncEvents":
         return self
@@ -138,17 +156,21 @@ class AsyncEvents:
         if self._inner is None:
             self._inner = self._make()
         seen.reading = True
+        asked_ns = _now_ns()
         try:
             event = await self._inner.__anext__()
         except StopAsyncIteration:
+            self._waits.append(_now_ns() - asked_ns)
             seen.finish()
             raise
         except BaseException as error:
             seen.fail(error)
             raise
+        came_ns = _now_ns()
+        self._waits.append(came_ns - asked_ns)
         seen.reading = False
         if seen.first_ns is None:
-            seen.first_ns = time.monotonic_ns()
+            seen.first_ns = came_ns
         seen.chunks += 1
         try:
             self._look(event)
