@@ -32,9 +32,14 @@ class Answer:
     content_type: str = JSON
     first_delay_s: float = 0.0
     chunk_delay_s: float = 0.0
+    stalls_s: Mapping[int, float] = field(default_factory=dict)
     cut_after_chunks: int | None = None
     drop: bool = False
     on_begin: Callable[[], None] = _nothing
+
+    def pause_before_s(self, number: int) -> float:
+        """How long the chunk with this number is held back, behind the one before it."""
+        return self.chunk_delay_s + self.stalls_s.get(number, 0.0)
 
 
 def server_sent_event(data: Mapping[str, object] | str, name: str | None = None) -> bytes:

@@ -159,6 +159,7 @@ class Dispatcher:
             content_type=headers.pop("content-type", usual),
             first_delay_s=0.0 if turn.body.get("background") else reply.first_chunk_delay_s,
             chunk_delay_s=reply.chunk_delay_s,
+            stalls_s=reply.stalls_s,
             cut_after_chunks=reply.cut_after_chunks,
             on_begin=begin,
         )

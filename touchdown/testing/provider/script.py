@@ -35,6 +35,7 @@ class Reply:
     stream, bytes as they are). `output_tokens` replaces the counted output. `stop_reason` takes the words of
     either vendor (`end_turn`, `max_tokens`, `stop`, `length`, ...). `cut_after_chunks=n` drops
     the connection after n server-sent events; an answer that is not streamed breaks off halfway.
+    `stalls_s` holds back single pieces for longer: their number, from 0, to seconds.
     A background response runs for `first_chunk_delay_s` of the provider's clock.
 
     Units: delays in seconds; `chunk_chars` in characters per streamed piece.
@@ -52,6 +53,7 @@ class Reply:
     service_tier: str | None = None
     chunk_chars: int = 12
     chunk_delay_s: float = 0.0
+    stalls_s: Mapping[int, float] = field(default_factory=dict)
     first_chunk_delay_s: float = 0.0
     cut_after_chunks: int | None = None
     body: Mapping[str, object] | str | bytes | None = None

@@ -180,7 +180,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
         for number, chunk in enumerate(answer.chunks or ()):
-            stopped = number > 0 and not self._pause(answer.chunk_delay_s)
+            stopped = number > 0 and not self._pause(answer.pause_before_s(number))
             if stopped or number == answer.cut_after_chunks:
                 self.close_connection = True
                 return
