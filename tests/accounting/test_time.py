@@ -161,3 +161,12 @@ def test_broken_clocks_still_add_up(length_s: int, calls: list[ModelCall]) -> No
     found = account(*calls, task=replace(TASK, duration_ns=length_s * SECOND))
     assert found.time.total_ns == max(length_s, 0) * SECOND
     seconds(found)
+
+
+def test_what_lies_in_a_task_inside_its_agents_task_is_that_tasks() -> None:
+    turn = TaskRecord("turn", "turn 1", 10 * SECOND, 50 * SECOND, parent_id="task")
+    spoken = replace(model("c1", 10, 50), task_id="turn")
+    later = replace(turn, id="turn 2", started_at_ns=80 * SECOND, duration_ns=20 * SECOND)
+    answer = replace(model("c2", 80, 20, awaited="human"), task_id="turn 2")
+    found = account(turn, later, spoken, answer)
+    assert seconds(found) == {"model": 70, "human": 20, "unexplained": 10}

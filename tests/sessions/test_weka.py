@@ -234,3 +234,28 @@ def test_the_header_says_whose_figures_they_are(capsys: pytest.CaptureFixture[st
     assert task["policies"]["cache_figures"] == "none"
     assert task["usage"]["cache_read"] == 0
     assert task["money"]["basis"]["total"] == "estimated"
+
+
+@pytest.mark.parametrize("path", TRACES, ids=lambda path: path.stem)
+def test_the_time_of_a_session_is_that_of_its_models_tools_and_people(path: Path) -> None:
+    """The file's own times are whole seconds, most of them: hence one in two hundred."""
+    own = [r for r in json.loads(path.read_text())["requests"] if "requests" not in r]
+    records = [r for r in records_of(path) if getattr(r, "agent_id", path.stem) == path.stem]
+    alone = refold([r for r in records if not isinstance(r, AgentRun)], FixedPrices()).account()
+    seconds = {name: ns / 1e9 for name, ns in alone.time.within_work.items()}
+    api_s, think_s = (sum(r.get(name) or 0 for r in own) for name in ("api_time", "think_time"))
+    assert seconds["model"] == pytest.approx(api_s, rel=0.005)
+    assert seconds["tools"] + seconds.get("human", 0) == pytest.approx(think_s, rel=0.005)
+    for found in (alone, account(path)):
+        time = found.time
+        assert time.total_ns == time.work_ns + sum(time.taxes.values()) + time.unexplained_ns
+        assert time.work_ns == sum(time.within_work.values())
+
+
+def test_a_sub_agent_that_was_waited_for_is_on_the_path(tmp_path: Path) -> None:
+    inner = {"t": 8.0, "type": "subagent", "agent_id": "a", "duration_ms": 6000,
+             "requests": [request(0, 9, api_time=5.0)]}  # fmt: skip
+    later = request(10, 1, 2, api_time=1.0, input_types=["tool_result"])
+    time = account(write(tmp_path / "t.json", request(0, 1), inner, later)).time
+    assert {name: ns / 1e9 for name, ns in time.within_work.items()} == {"model": 8, "tools": 2}
+    assert time.unexplained_ns == 10**9

@@ -33,6 +33,8 @@ class BlockPrompt:
     system: int = 0
     first_chunk_ns: int | None = None
     finish_reason: str = ""
+    reads_results: bool = False
+    """Whether it brings results of tools."""
 
 
 @dataclass(slots=True)

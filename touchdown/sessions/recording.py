@@ -166,7 +166,7 @@ class Recording:
             if self._hides:
                 shape = with_unseen(shape, sizes.get(call.agent_id, 0), call.agent_id)
             task = self.turns.use(call.sent_at_ns, call.ended_at_ns)
-            yield call.record(task, self.session, shape)
+            yield self.turns.told(call.record(task, self.session, shape))
         for tool in self._tools.values():
             ended = tool.started_at_ns + max(tool.duration_ns or 0, 0)
             yield replace(tool, task_id=self.turns.use(tool.started_at_ns, ended))

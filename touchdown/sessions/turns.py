@@ -2,9 +2,9 @@
 
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from touchdown.records import TaskRecord
+from touchdown.records import ModelCall, TaskRecord
 
 
 @dataclass(slots=True)
@@ -26,6 +26,7 @@ class Turns:
         self._session = session
         self._turns: list[Turn] = []
         self._starts: list[int] = []
+        self._spoken: set[str] = set()
 
     def begin(self, at_ns: int, prompt: str | None = None) -> None:
         """A user typed something. More lines of the same prompt begin nothing new."""
@@ -48,6 +49,18 @@ class Turns:
             turn.ended_at_ns = ended_ns
         turn.used = True
         return turn.id
+
+    def told(self, call: ModelCall, reads_results: bool | None = None) -> ModelCall:
+        """The call with what its agent had waited for, calls taken in the order they were sent.
+
+        ``reads_results``: whether it brings results of tools; by default its new segments tell.
+        """
+        if call.agent_id == self._session and call.task_id not in self._spoken:
+            self._spoken.add(call.task_id)
+            return replace(call, awaited="human")
+        if reads_results is None:
+            reads_results = any(segment.kind == "tool_result" for segment in call.context.new)
+        return replace(call, awaited="tools") if reads_results else call
 
     def records(self, name: str) -> Iterator[TaskRecord]:
         """The turns in which something happened, as tasks."""

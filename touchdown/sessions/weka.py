@@ -7,7 +7,7 @@ since those begun together then start at one moment, ``duration_ms`` before.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import msgspec
@@ -174,6 +174,7 @@ class _Gathered:
             system=speaker.system,
             first_chunk_ns=None if ttft is None else max(int(ttft * SECOND_NS), 0),
             finish_reason=request.stop or "",
+            reads_results="tool_result" in request.input_types,
         )
 
     def session(self, path: str) -> Session:
@@ -194,7 +195,10 @@ class _Gathered:
         for prompt in self.prompts:
             ended_ns = prompt.sent_ns + prompt.duration_ns
             last = max(last, ended_ns)
-            yield calls.call(prompt, self.turns.use(prompt.sent_ns, ended_ns))
-        yield from self.runs
+            call = calls.call(prompt, self.turns.use(prompt.sent_ns, ended_ns))
+            yield self.turns.told(call, prompt.reads_results)
+        for run in self.runs:
+            ended_ns = run.started_at_ns + run.duration_ns
+            yield replace(run, task_id=self.turns.use(run.started_at_ns, ended_ns))
         yield from self.turns.records(self.id)
         yield TaskRecord(self.id, self.id, first, last - first, conversation=self.id)

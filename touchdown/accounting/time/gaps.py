@@ -24,8 +24,7 @@ def gap_parts(piece: Piece) -> tuple[Part, ...]:
     Where its source tells what was waited for, that; where the thread's marks on both sides are known,
     its CPU time is the agent's code, the garbage collector's is overhead.
     """
-    after = piece.after.record if piece.after is not None else None
-    told = AWAITED.get(after.awaited) if isinstance(after, ModelCall) else None
+    told = _told(piece)
     if told is not None:
         return ((told, piece.length_ns),)
     begun, ended = _marks(piece)
@@ -34,6 +33,16 @@ def gap_parts(piece: Piece) -> tuple[Part, ...]:
     collecting = max(ended.collecting_ns - begun.collecting_ns, 0)
     own = max(ended.cpu_ns - begun.cpu_ns - collecting, 0)
     return taken_in_turn(piece.length_ns, [(OVERHEAD, collecting), (AGENT, own)], IDLE)
+
+
+def _told(piece: Piece) -> Account | None:
+    """What was waited for between two children, as the first call of the later one tells."""
+    at = piece.after
+    if piece.before is None:
+        return None
+    while at is not None and not isinstance(at.record, ModelCall):
+        at = min(at.children, key=lambda child: (child.start_ns, child.id), default=None)
+    return AWAITED.get(at.record.awaited) if at and isinstance(at.record, ModelCall) else None
 
 
 def _marks(piece: Piece) -> tuple[Mark | None, Mark | None]:

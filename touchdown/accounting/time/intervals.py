@@ -1,7 +1,7 @@
 """Intervals: everything of a task that took time, as a tree on one clock."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -49,10 +49,12 @@ def tree_of(task: TaskRecord, end_ns: int, records: Iterable[Timed]) -> Interval
     """
     root = _interval(task, end_ns)
     found: dict[str, tuple[Interval, str]] = {}
+    records = list(records)
+    runs = {record.id for record in records if isinstance(record, AgentRun)}
     for record in records:
         end = end_of(record)
         if end is not None and record.id != task.id:
-            found[record.id] = (_interval(record, end), _parent_id(record))
+            found[record.id] = (_interval(record, end), _parent_id(record, runs))
     above = {identity: parent for identity, (_, parent) in found.items()}
     for identity, (interval, parent) in found.items():
         looped = _is_looped(identity, above)
@@ -104,9 +106,14 @@ def _kind(record: Timed) -> Kind:
     return "agent" if isinstance(record, AgentRun) else "task"
 
 
-def _parent_id(record: Timed) -> str:
-    around = record.agent_id if isinstance(record, (ModelCall, ToolCall)) else record.parent_id
-    return record.inside or around
+def _parent_id(record: Timed, runs: Container[str]) -> str:
+    """What it lies in: what began it, else its agent, else its task, which may be inside its agent's."""
+    if record.inside:
+        return record.inside
+    if isinstance(record, TaskRecord):
+        return record.parent_id
+    agent = record.parent_id if isinstance(record, AgentRun) else record.agent_id
+    return agent if agent in runs else record.task_id
 
 
 def _is_looped(identity: str, above: Mapping[str, str]) -> bool:

@@ -181,7 +181,8 @@ class Transcript:
         sizes = self._unseen()
         for answer in sorted(self._answers.values(), key=lambda answer: answer.sent_at_ns):
             task = self._turns.use(answer.sent_at_ns, answer.last_ns)
-            yield answer.record(task, self.session, sizes.get(answer.agent_id, 0))
+            call = answer.record(task, self.session, sizes.get(answer.agent_id, 0))
+            yield self._turns.told(call)
         yield from self._tools.records(self._turns)
         yield from self.agents.records(self._turns)
         yield from self._turns.records(name)
