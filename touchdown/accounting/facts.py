@@ -1,6 +1,6 @@
 """What the fold knows of one model call."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -8,6 +8,7 @@ from touchdown.accounting.cache_rules import CacheRule
 from touchdown.accounting.contexts import Context
 from touchdown.accounting.pricing import Bill
 from touchdown.accounting.ranges import Range
+from touchdown.accounting.time.accounts import Phase
 from touchdown.context.shares import Shares
 from touchdown.prices.rates import Unpriced
 from touchdown.records import Miss, ModelCall, Usage
@@ -181,6 +182,8 @@ class CallFacts:
     _extent: int | None = None
     posted: tuple[object, Posting] | None = None
     """The last posting, and the claims it was made with: only what claims changed is posted again."""
+    phased: tuple[object, Sequence[Phase]] | None = None
+    """The same of its phases in time."""
 
     key: tuple[int, str] = field(init=False)
     """The order of folding."""

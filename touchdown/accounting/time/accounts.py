@@ -42,6 +42,9 @@ def clipped(phases: Iterable[Phase], start_ns: int, end_ns: int) -> list[Part]:
     """What of the phases lies between two instants. Of a phase that is cut every part gives its share."""
     found: list[Part] = []
     for phase in phases:
+        if start_ns <= phase.start_ns and phase.end_ns <= end_ns:
+            found += phase.parts
+            continue
         length = min(phase.end_ns, end_ns) - max(phase.start_ns, start_ns)
         if length <= 0:
             continue

@@ -57,9 +57,8 @@ def tree_of(task: TaskRecord, end_ns: int, records: Iterable[Timed]) -> Interval
             found[record.id] = (_interval(record, end), _parent_id(record, runs))
     above = {identity: parent for identity, (_, parent) in found.items()}
     for identity, (interval, parent) in found.items():
-        looped = _is_looped(identity, above)
-        holder = found[parent][0] if parent in found and not looped else root
-        holder.children.append(interval)
+        known = parent in found and not _is_looped(identity, above)
+        (found[parent][0] if known else root).children.append(interval)
     return root
 
 

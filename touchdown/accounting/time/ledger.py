@@ -43,7 +43,7 @@ class Told:
 def account_time(root: Interval, told: Told) -> TimeAccount:
     """Every nanosecond between the root's ends in one account."""
     path = critical_path(root)
-    phases = {id_: phases_of(facts, told.claimed.get(id_)) for id_, facts in told.calls.items()}
+    phases = {id_: _phases(facts, told.claimed.get(id_)) for id_, facts in told.calls.items()}
     parts = [(piece, parts_of(piece, phases, told.claimed)) for piece in path]
     total = Counter[Account]()
     for _, found in parts:
@@ -64,6 +64,14 @@ def account_time(root: Interval, told: Told) -> TimeAccount:
         off_path=beside,
         without=_without(root, phases, told.claimed, taxes),
     )
+
+
+def _phases(facts: CallFacts, claimed_by: str | None) -> Sequence[Phase]:
+    """The call's phases, made again only when it is claimed by another tax or missed other tokens."""
+    mark = (claimed_by, facts.misses)
+    if facts.phased is None or facts.phased[0] != mark:
+        facts.phased = (mark, phases_of(facts, claimed_by))
+    return facts.phased[1]
 
 
 def parts_of(
