@@ -15,6 +15,7 @@ from touchdown.accounting.taxes.subagent_fanout import SMALLEST_SHARED_TOKENS
 from touchdown.accounting.taxes.tax import Evidence
 from touchdown.accounting.taxes.tool_output import POLICY as TOOL_OUTPUT_POLICY
 from touchdown.accounting.taxes.unneeded_work import POLICY as UNNEEDED_POLICY
+from touchdown.accounting.time.first_token import POLICY as FIRST_TOKEN_POLICY
 from touchdown.accounting.time.statement import POLICY as CRITICAL_PATH_POLICY
 from touchdown.accounting.time.statement import state_time
 from touchdown.accounting.totals import (
@@ -103,6 +104,7 @@ def _state(
         policies={
             "prices": folded.prices_version,
             "critical_path": CRITICAL_PATH_POLICY,
+            "first_token": FIRST_TOKEN_POLICY,
             "cache_rules": CACHE_RULES_VERSION,
             "token_shares": SHARES_POLICY,
             "subagent_fanout": f"messages from {SMALLEST_SHARED_TOKENS} tokens on",

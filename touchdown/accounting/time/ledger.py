@@ -17,6 +17,7 @@ from touchdown.accounting.time.accounts import (
     clipped,
     tax,
 )
+from touchdown.accounting.time.first_token import fits_of
 from touchdown.accounting.time.gaps import gap_parts
 from touchdown.accounting.time.intervals import Interval, by_kind
 from touchdown.accounting.time.path import Piece, critical_path
@@ -25,8 +26,10 @@ from touchdown.accounting.time.without import length_without
 from touchdown.records.verdict import Basis
 
 PARTS_OF_WORK = ("model", "tools", "agent", "human")
-ESTIMATED = frozenset({"jitter"})
-"""Taxes of time that come from a stated rule and not from what a server or an engine says."""
+ESTIMATED = frozenset(
+    {"jitter", "cache_miss", "cache_expired", "rerouting", "subagent_fanout", "compaction"}
+)
+"""Taxes whose time comes from a stated rule: the usual pace of a stream, shares of the tokens computed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,11 @@ class Told:
 def account_time(root: Interval, told: Told) -> TimeAccount:
     """Every nanosecond between the root's ends in one account."""
     path = critical_path(root)
-    phases = {id_: _phases(facts, told.claimed.get(id_)) for id_, facts in told.calls.items()}
+    prefill = fits_of(told.calls.values())
+    phases = {
+        id_: _phases(facts, told.claimed.get(id_), prefill.get(id_, 0))
+        for id_, facts in told.calls.items()
+    }
     parts = [(piece, parts_of(piece, phases, told.claimed)) for piece in path]
     total = Counter[Account]()
     for _, found in parts:
@@ -66,11 +73,11 @@ def account_time(root: Interval, told: Told) -> TimeAccount:
     )
 
 
-def _phases(facts: CallFacts, claimed_by: str | None) -> Sequence[Phase]:
-    """The call's phases, made again only when it is claimed by another tax or missed other tokens."""
-    mark = (claimed_by, facts.misses)
+def _phases(facts: CallFacts, claimed_by: str | None, prefill_ns: int) -> Sequence[Phase]:
+    """The call's phases, made again only when what they depend on is another."""
+    mark = (claimed_by, prefill_ns, facts.misses)
     if facts.phased is None or facts.phased[0] != mark:
-        facts.phased = (mark, phases_of(facts, claimed_by))
+        facts.phased = (mark, phases_of(facts, claimed_by, prefill_ns))
     return facts.phased[1]
 
 

@@ -21,16 +21,17 @@ NO_CLOCK = CallClock()
 NO_ENGINE = EngineTiming()
 
 
-def phases_of(facts: CallFacts, claimed_by: str | None = None) -> list[Phase]:
+def phases_of(facts: CallFacts, claimed_by: str | None = None, prefill_ns: int = 0) -> list[Phase]:
     """The phases in order; they cover the call from end to end.
 
     ``claimed_by`` is the tax that takes the whole call: what the model did is then that tax's.
+    ``prefill_ns`` is what computing its input took, where that can be estimated.
     """
     call = facts.call
     length = max(call.duration_ns, 0)
     sent, answered, received = _instants(call, length)
     model = MODEL if claimed_by is None else tax(claimed_by)
-    waiting = _before_first_token(facts) if claimed_by is None else []
+    waiting = _before_first_token(facts, prefill_ns) if claimed_by is None else []
     decoding = _decoding(call) if claimed_by is None else []
     clock = call.clock or NO_CLOCK
     if call.first_chunk_ns is None:
@@ -88,7 +89,7 @@ def _lost_ns(attempt: Attempt) -> int:
     return max(round((attempt.backoff_s + (attempt.lasted_s or 0.0)) * 1e9), 0)
 
 
-def _before_first_token(facts: CallFacts) -> list[Part]:
+def _before_first_token(facts: CallFacts, prefill_ns: int) -> list[Part]:
     """What an engine says that happened before the first token, in the order of the method."""
     engine = facts.call.engine or NO_ENGINE
     return [
@@ -96,7 +97,7 @@ def _before_first_token(facts: CallFacts) -> list[Part]:
         (tax("queue"), engine.queue_ns or 0),
         (tax("kv_offload"), engine.kv_load_ns or 0),
         (tax("fabric_transfer"), engine.fabric_ns or 0),
-        *prefill_parts(facts, engine.prefill_ns or 0),
+        *prefill_parts(facts, prefill_ns if engine.prefill_ns is None else engine.prefill_ns),
     ]
 
 
