@@ -18,6 +18,7 @@ from touchdown.accounting.account import (
     UsageTotals,
 )
 from touchdown.accounting.time.account import TimeAccount
+from touchdown.accounting.time.load import HostLoad
 from touchdown.records import Miss, TaskRecord
 
 USAGE = UsageTotals(412_338, 6_120_441, {"5m": 688_120, "1h": 120_000}, 64_203, 21_500)
@@ -59,6 +60,7 @@ TIME = TimeAccount(
     memo={"cpu_waits_on_gpu": 181_250_000_000, "gpu_waits_on_cpu": None},
     basis={"total": "measured", "work": "estimated", "jitter": "estimated", "retries": "derived"},
     off_path={"model": 44_000_000_000},
+    load=HostLoad(41_000_000_000, 205_000_000_000, 93_000_000_000, 62_000_000_000, 3),
     without={"retries": 245_000_000_000, "jitter": 252_000_000_000},
 )
 

@@ -60,6 +60,8 @@ time
   beside it: your side waited for models 3 min 01 s; 44.0 s more of model calls
              ran at the same time (not in the sum)
   wall time without: retries 4 min 05 s
+  your CPUs: 0.20 cores for each call in flight; a GPU's 36 cores (GB200 NVL72)
+             serve 180 of them; at most 3 tools at once, 1.5 on average
 
 what to mend
   cache_miss  $1.22 · 341,000 tokens  saves $1.19

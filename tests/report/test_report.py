@@ -73,6 +73,7 @@ def test_unknown_is_null() -> None:
         "unexplained": {},
         "off_path_s": {},
         "without_s": {},
+        "load": None,
     }
 
 

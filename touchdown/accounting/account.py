@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from touchdown.accounting.time.account import TimeAccount
+from touchdown.accounting.time.load import HostLoad
 from touchdown.records import Miss, TaskRecord
 from touchdown.records.verdict import Basis
 
@@ -235,3 +236,5 @@ class Summary:
     """Earlier tasks that are in no figure here, because a process keeps only so many."""
     agreement: Agreement | None = None
     """How the providers' verdicts on the cache compare with ours, where one was asked."""
+    load: HostLoad | None = None
+    """What the tasks ask of their hosts, those whose CPU is known."""

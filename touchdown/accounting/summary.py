@@ -6,6 +6,7 @@ from decimal import Context, Decimal, localcontext
 
 from touchdown.accounting.account import NameTotals, Summary, TaskAccount
 from touchdown.accounting.agreement import add_agreements
+from touchdown.accounting.time.load import add_loads
 
 SHOWN = Context(prec=28)
 """Quotients are figures to show: they are rounded, and in no account."""
@@ -42,6 +43,7 @@ def _summary(roots: Sequence[TaskAccount], by: str) -> Summary:
         known_share=settled / total if total else None,
         spent_on_useless_usd=_total(useless),
         agreement=add_agreements(account.cache.agreement for account in roots),
+        load=add_loads(account.time.load for account in roots if account.time.load is not None),
         by_name={name: _name_totals(found) for name, found in sorted(groups.items())},
     )
 

@@ -1,6 +1,6 @@
 """From accounts to the JSON envelope. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 
@@ -13,13 +13,14 @@ from touchdown.accounting.account import (
     TaskAccount,
     UsageTotals,
 )
+from touchdown.accounting.time.load import add_loads
+from touchdown.report.build_time import load_report, time_report
 from touchdown.report.model import (
     MoneyReport,
     NameReport,
     Report,
     SummaryReport,
     TaskReport,
-    TimeReport,
 )
 from touchdown.report.model_parts import (
     AgentRunReport,
@@ -35,7 +36,6 @@ from touchdown.report.model_parts import (
     WhereReport,
 )
 
-SECOND_NS = 10**9
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
@@ -66,6 +66,7 @@ def summary_of(account: TaskAccount) -> Summary:
             task.name: NameTotals(1, int(useful), total, cost, total if useless else Decimal(0))
         },
         agreement=account.cache.agreement,
+        load=add_loads([account.time.load] if account.time.load else []),
     )
 
 
@@ -97,28 +98,6 @@ def _task(account: TaskAccount) -> TaskReport:
         policies=dict(account.policies),
         not_observable=dict(account.not_observable),
     )
-
-
-def time_report(account: TaskAccount) -> TimeReport:
-    """The wall time; without an end of the task only its length so far, if that is known."""
-    time = account.time
-    known = time.total_ns is not None
-    return TimeReport(
-        total_s=account.wall_s if time.total_ns is None else time.total_ns / SECOND_NS,
-        work_s=time.work_ns / SECOND_NS if known else None,
-        taxes=_seconds(time.taxes),
-        unexplained_s=time.unexplained_ns / SECOND_NS if known else None,
-        memo={n: None if ns is None else ns / SECOND_NS for n, ns in time.memo.items()},
-        basis=dict(time.basis),
-        within_work=_seconds(time.within_work),
-        unexplained=_seconds(time.unexplained_reasons),
-        off_path_s=_seconds(time.off_path),
-        without_s=_seconds(time.without),
-    )
-
-
-def _seconds(amounts: Mapping[str, int]) -> dict[str, float]:
-    return {name: ns / SECOND_NS for name, ns in amounts.items()}
 
 
 def money_report(money: Money) -> MoneyReport:
@@ -264,6 +243,7 @@ def _summary(summary: Summary) -> SummaryReport:
         spent_on_useless_usd=summary.spent_on_useless_usd,
         by_name={name: _name(totals) for name, totals in summary.by_name.items()},
         agreement=_agreement(summary.agreement),
+        load=load_report(summary.load),
     )
 
 

@@ -16,6 +16,7 @@ from touchdown.report.model_parts import (
     ContextReport,
     Exact,
     FindingReport,
+    LoadReport,
     ModelReport,
     Outcome,
     Part,
@@ -67,6 +68,7 @@ class TimeReport(Part):
     """What models and tools did beside the critical path."""
     without_s: dict[Text, float] = Field(default_factory=dict)
     """Tax to the wall time without it, another branch being the longest then perhaps."""
+    load: LoadReport | None = None
 
 
 class TaskReport(Part):
@@ -123,6 +125,8 @@ class SummaryReport(Part):
     by_name: dict[Text, NameReport]
     agreement: AgreementReport | None = None
     """Null where no provider was asked for its own verdicts on the prefix cache."""
+    load: LoadReport | None = None
+    """Of the tasks whose CPU is known; null where none is."""
 
 
 class GroupReport(Part):

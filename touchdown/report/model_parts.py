@@ -162,3 +162,16 @@ class FindingReport(Part):
     basis: Basis
     fix: Text
     saves_usd: Usd | None
+
+
+class LoadReport(Part):
+    """What tasks ask of their host. Units: seconds; ``cores_per_call`` CPU cores for one call in flight.
+
+    ``cpu_s`` is that of the process and its children, whatever ran beside; null: the source does not tell.
+    """
+
+    cpu_s: float | None
+    model_s: float
+    cores_per_call: float | None
+    tools_peak: int
+    tools_mean: float | None

@@ -24,6 +24,7 @@ from touchdown.report.layout import (
 from touchdown.report.notes import estimate_note
 from touchdown.report.render import Statement, as_html, plain
 from touchdown.report.text import clean
+from touchdown.report.timing import load_lines
 
 if TYPE_CHECKING:
     from touchdown.report.model import Report
@@ -62,6 +63,7 @@ class SummaryView:
             *_where(self.summary, self.accounts, width),
             *agreement_lines(self.summary.agreement, width),
             *_names(self.summary, width),
+            *_load(self.summary, width),
         ]
         return [crop(part, width) for part in [*body, *_note(body, width)]]
 
@@ -117,6 +119,11 @@ def _where(summary: Summary, accounts: Sequence[TaskAccount], width: int) -> lis
     missing = summary.total_usd - money.total_usd
     rest = Entry("tasks no longer held", missing, "unexplained") if missing > 0 else None
     return bill_lines(money, width, "where it went", rest)
+
+
+def _load(summary: Summary, width: int) -> list[Line]:
+    lines = load_lines(summary.load, width)
+    return [EMPTY, *lines] if lines else []
 
 
 def _names(summary: Summary, width: int) -> list[Line]:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from touchdown.accounting.time.account import TimeAccount
+from touchdown.accounting.time.load import HostLoad
+from touchdown.accounting.time.racks import RACKS
 from touchdown.report.bill import ESTIMATED, bar
 from touchdown.report.format import apportion, duration, shares
 from touchdown.report.layout import GAP, INDENT, Line, Span, Style, labelled, line, section
@@ -44,7 +46,7 @@ def time_lines(time: TimeAccount, width: int) -> list[Line]:
         return []
     entries = _rows(time)
     body = [*_statement(entries, width), *_unexplained(time, width), *_beside(time, width)]
-    return section("time", [*body, *_without(time, width)])
+    return section("time", [*body, *_without(time, width), *load_lines(time.load, width)])
 
 
 def _rows(time: TimeAccount) -> list[Row]:
@@ -127,3 +129,24 @@ def _without(time: TimeAccount, width: int) -> list[Line]:
         for name in ranked[:MOST_WITHOUT]
     ]
     return labelled("wall time without:", ", ".join(told), width, "faint") if told else []
+
+
+def load_lines(load: HostLoad | None, width: int) -> list[Line]:
+    """What is asked of the host, beside what a rack has."""
+    if load is None:
+        return []
+    told = []
+    if load.cores_per_call:
+        rack = RACKS[0]
+        calls = int(rack.cores_per_gpu / load.cores_per_call)
+        told.append(f"{_figure(load.cores_per_call)} cores for each call in flight")
+        told.append(f"a GPU's {rack.cores_per_gpu:.0f} cores ({rack.name}) serve {calls:,} of them")
+    if load.tools_peak > 1:
+        told.append(
+            f"at most {load.tools_peak} tools at once, {load.tools_mean or 0:.1f} on average"
+        )
+    return labelled("your CPUs:", "; ".join(told), width, "faint") if told else []
+
+
+def _figure(cores: float) -> str:
+    return f"{cores:.2f}" if cores >= 0.01 else "<0.01"

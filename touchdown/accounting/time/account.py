@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from touchdown.accounting.time.load import HostLoad
 from touchdown.records.verdict import Basis
 
 
@@ -26,3 +27,5 @@ class TimeAccount:
     """What ran beside the critical path, by kind; no part of ``total_ns``."""
     without: Mapping[str, int] = field(default_factory=dict)
     """Tax to what the wall time would be without it: another branch may then be the longest."""
+    load: HostLoad | None = None
+    """What the task asks of its host."""

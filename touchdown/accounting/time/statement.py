@@ -1,12 +1,14 @@
 """The time side of a task's account, made of what was folded and settled."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from touchdown.accounting.taxes.registry import TAXES
 from touchdown.accounting.taxes.tax import Evidence
 from touchdown.accounting.time.account import TimeAccount
 from touchdown.accounting.time.intervals import Timed, tree_of
 from touchdown.accounting.time.ledger import Told, account_time
+from touchdown.accounting.time.load import load_of
 from touchdown.records import AgentRun, TaskRecord
 
 POLICY = "2026-11-25: waited for what ended last"
@@ -37,7 +39,8 @@ def state_time(
         claimed={**claimed_tools(seen), **seen.whole_claims},
         observable=_observable(seen),
     )
-    return account_time(tree_of(task, end_ns, records), told)
+    root = tree_of(task, end_ns, records)
+    return replace(account_time(root, told), load=load_of(root, task))
 
 
 def claimed_tools(seen: Evidence) -> Mapping[str, str]:

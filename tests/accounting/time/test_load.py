@@ -1,0 +1,44 @@
+"""What a task asks of its host, and the racks that it is held beside."""
+
+import re
+from dataclasses import replace
+
+from tests.accounting.test_time import TASK, account, model, tool
+from touchdown.accounting.summary import summarize
+from touchdown.accounting.time.load import add_loads
+from touchdown.accounting.time.racks import RACKS
+
+
+def test_cpu_and_tools_of_a_task() -> None:
+    task = replace(TASK, cpu_s=3.0, children_cpu_s=5.0)
+    found = account(
+        model("c1", 0, 20),
+        tool("a", 20, 10),
+        tool("b", 25, 10),
+        tool("c", 50, 5),
+        tool("d", 50, 0),
+        task=task,
+    )
+    load = found.time.load
+    assert load is not None
+    assert load.cores_per_call == 0.4
+    assert (load.tools_peak, load.tools_mean) == (2, 25 / 20)
+    assert summarize([found]).load == load
+
+
+def test_a_source_without_cpu_tells_no_cores_and_is_in_no_sum() -> None:
+    load = account(model("c1", 0, 20)).time.load
+    assert load is not None
+    assert load.cores_per_call is None
+    assert add_loads([load]) is None
+
+
+def test_racks_are_data_with_sources_and_dates() -> None:
+    assert {rack.name: rack.cores_per_gpu for rack in RACKS} == {
+        "GB200 NVL72": 36,
+        "Vera Rubin NVL72": 44,
+    }
+    for rack in RACKS:
+        assert rack.sources
+        assert all(source.startswith("https://") for source in rack.sources)
+        assert re.fullmatch(r"20\d\d-\d\d-\d\d", rack.read_on)
