@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from touchdown.api import summary as summary
     from touchdown.api import uninstrument as uninstrument
     from touchdown.live.outcomes import outcome as outcome
+    from touchdown.live.pools import capacity as capacity
     from touchdown.live.updates import on_update as on_update
     from touchdown.runtime.limits import BudgetExceeded as BudgetExceeded
     from touchdown.tasks import Task as Task
@@ -31,6 +32,7 @@ _WHERE = {
     "summary": "touchdown.api",
     "uninstrument": "touchdown.api",
     "SpanProcessor": "touchdown.telemetry.foreign.processor",
+    "capacity": "touchdown.live.pools",
     "outcome": "touchdown.live.outcomes",
     "on_update": "touchdown.live.updates",
     "BudgetExceeded": "touchdown.runtime.limits",

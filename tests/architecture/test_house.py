@@ -35,6 +35,7 @@ PUBLIC_NAMES = {
     "Task",
     "__version__",
     "agent",
+    "capacity",
     "current_task",
     "flush",
     "instrument",

@@ -11,6 +11,7 @@ from touchdown.accounting.ledger import Ledger
 from touchdown.accounting.policies import NO_POLICIES, Policies
 from touchdown.accounting.summary import summarize
 from touchdown.live.journal import Journal
+from touchdown.live.pools import note_record
 from touchdown.prices.rates import Prices
 from touchdown.records import CallVerdict, ModelCall, Record, TaskOutcome, TaskRecord
 from touchdown.runtime.guard import warn_once
@@ -105,6 +106,7 @@ class LiveAccountant:
 
     def _fold(self, record: Record) -> CallVerdict | None:
         root = self._root_of(record)
+        note_record(record, root)
         if root in self._closed:
             if isinstance(record, TaskRecord) and record.id == root:
                 # The ledger is let go of, but an outcome may still come.
