@@ -7,7 +7,9 @@ from decimal import Decimal
 
 from touchdown.accounting.account import Finding
 from touchdown.accounting.facts import CallFacts
+from touchdown.accounting.taxes.queue import asked_to_wait
 from touchdown.accounting.taxes.tax import Claim, Evidence, Kind
+from touchdown.records import Attempt
 
 FAILED = frozenset({"error", "cancelled", "closed_early"})
 
@@ -34,11 +36,12 @@ class Retries:
             yield Claim(self.id, facts.call.id, whole=True)
 
     def findings(self, seen: Evidence) -> Iterator[Finding]:
-        """One for all failed attempts."""
-        attempts = [attempt for facts in seen.calls for attempt in facts.call.attempts]
+        """One for all failed attempts but those that a busy server asked to wait: they are ``queue``."""
+        lost = {facts.call.id: _lost(facts) for facts in seen.calls}
+        attempts = [attempt for found in lost.values() for attempt in found]
         claimed = _sent_again(seen)
         again = {facts.call.id for facts in claimed}
-        failed = [facts for facts in seen.calls if facts.call.attempts or facts.call.id in again]
+        failed = [facts for facts in seen.calls if lost[facts.call.id] or facts.call.id in again]
         if not failed:
             return
         paid = seen.paid(self.id)
@@ -59,6 +62,10 @@ class Retries:
     def memos(self, seen: Evidence) -> Mapping[str, Decimal | None]:
         """None."""
         return {}
+
+
+def _lost(facts: CallFacts) -> list[Attempt]:
+    return [attempt for attempt in facts.call.attempts if not asked_to_wait(attempt)]
 
 
 def _sent_again(seen: Evidence) -> list[CallFacts]:
