@@ -105,8 +105,10 @@ class Laying:
             for segment, tokens in zip(segments, known, strict=True)
         ]
         new = [w for w, tokens in zip(weights, known, strict=True) if tokens is None]
+        if not comparable or not new:
+            return apportion(total, weights)
         left = total - sum(tokens for tokens in known if tokens is not None)
-        if not comparable or not new or not plausible(left, sum(new) // UNIT, len(new)):
+        if not plausible(left, sum(new) // UNIT, len(new)):
             return apportion(total, weights)
         parts = iter(apportion(left, new))
         return [next(parts) if tokens is None else tokens for tokens in known]

@@ -177,8 +177,12 @@ def _integers(amounts: Sequence[Decimal]) -> list[int]:
 
 
 def _negative_class(usage: Usage) -> str | None:
-    for name in ("uncached", "cache_read", "output", "reasoning"):
-        tokens: int | None = getattr(usage, name)
+    for name, tokens in (
+        ("uncached", usage.uncached),
+        ("cache_read", usage.cache_read),
+        ("output", usage.output),
+        ("reasoning", usage.reasoning),
+    ):
         if tokens is not None and tokens < 0:
             return f"{name} {tokens}"
     for counts in (usage.cache_write, usage.server_tools):

@@ -1,6 +1,8 @@
 """Reading fields of payloads that are SDK objects or plain mappings."""
 
+from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
+from functools import partial
 from typing import Any
 
 from touchdown.context.fields import either as either
@@ -12,6 +14,11 @@ NOTHING: dict[str, Any] = {}
 
 KEEP_TEXT_CHARS = 100_000
 """A streamed answer's text is held, by reference, up to this length: a longer one is no summary."""
+
+
+def getter(source: object) -> Callable[[str], object]:
+    """Reads fields as ``get`` does: quicker where many are asked for."""
+    return source.get if isinstance(source, dict) else partial(get, source)
 
 
 def has(source: object, name: str) -> bool:
@@ -36,6 +43,8 @@ def count(source: object, name: str) -> int | None:
 
 def whole(value: object) -> int | None:
     """A whole number; ``None`` for anything else."""
+    if type(value) is int or value is None:
+        return value
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 

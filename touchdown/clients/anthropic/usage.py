@@ -3,8 +3,11 @@
 Source: anthropic 2.12.0 ``types/usage.py`` and ``types/beta/beta_usage.py``, 2026-11-23.
 """
 
+from collections.abc import Callable
+
 from touchdown.clients.counts import NEGATIVE, known, too_much_reasoning
-from touchdown.clients.fields import count, get, items, text
+from touchdown.clients.fields import count, get, getter, items, text
+from touchdown.clients.fields import whole as number
 from touchdown.records import Completeness, ServerStep, Usage
 
 BESIDE_THE_TOTALS = frozenset({"compaction", "advisor_message"})
@@ -20,23 +23,27 @@ def read_usage(usage: object, *, whole: bool = True) -> Usage:
     """Usage of a message; ``whole`` is false for a stream cut short, whose output is a lower bound."""
     if usage is None:
         return Usage()
-    uncached, output = count(usage, "input_tokens"), count(usage, "output_tokens")
+    of = getter(usage)
+    uncached, output = number(of("input_tokens")), number(of("output_tokens"))
     if uncached is None:
         return Usage(output=output, problems=("usage without input tokens",))
-    read, written = count(usage, "cache_read_input_tokens"), _written(usage)
-    reasoning = count(get(usage, "output_tokens_details"), "thinking_tokens")
+    read, written = number(of("cache_read_input_tokens")), _written(of)
+    details = of("output_tokens_details")
+    reasoning = None if details is None else count(details, "thinking_tokens")
     if min(uncached, *known(output, read, reasoning), *(written or {}).values()) < 0:
         return Usage(problems=(NEGATIVE,))
-    steps = items(get(usage, "iterations"))
+    steps = items(of("iterations"))
     return Usage(
         uncached=uncached,
         cache_read=read,
         cache_write=written,
         output=output,
         reasoning=reasoning,
-        server_tools=_server_tools(usage),
+        server_tools=_server_tools(of("server_tool_use")),
         completeness=_completeness(output, whole),
-        problems=too_much_reasoning(reasoning, output) + _unknown_steps(steps) + _credit(usage),
+        problems=too_much_reasoning(reasoning, output)
+        + _unknown_steps(steps)
+        + _credit(of("fallback_credit")),
         steps=_steps(steps),
     )
 
@@ -47,11 +54,11 @@ def _completeness(output: int | None, whole: bool) -> Completeness:
     return "full" if whole else "lower_bound"
 
 
-def _written(usage: object) -> dict[str, int] | None:
-    total = count(usage, "cache_creation_input_tokens")
-    lives = get(usage, "cache_creation")
-    short = count(lives, "ephemeral_5m_input_tokens") or 0
-    long = count(lives, "ephemeral_1h_input_tokens") or 0
+def _written(of: Callable[[str], object]) -> dict[str, int] | None:
+    total = number(of("cache_creation_input_tokens"))
+    lives = getter(of("cache_creation"))
+    short = number(lives("ephemeral_5m_input_tokens")) or 0
+    long = number(lives("ephemeral_1h_input_tokens")) or 0
     split = {"5m": short} if short else {}
     if long:
         split["1h"] = long
@@ -63,8 +70,7 @@ def _written(usage: object) -> dict[str, int] | None:
     return split
 
 
-def _server_tools(usage: object) -> dict[str, int] | None:
-    used = get(usage, "server_tool_use")
+def _server_tools(used: object) -> dict[str, int] | None:
     if used is None:
         return None
     counted = {
@@ -94,12 +100,11 @@ def _unknown_steps(steps: list[object]) -> tuple[str, ...]:
     )
 
 
-def _credit(usage: object) -> tuple[str, ...]:
+def _credit(credit: object) -> tuple[str, ...]:
     """A redeemed credit lowers the bill to what the retry's model would have cost all along.
 
     Source: anthropic 2.13.0 ``types/beta/beta_fallback_credit_usage.py``, 2026-11-23: no amount is told.
     """
-    credit = get(usage, "fallback_credit")
     if credit is None:
         return ()
     return (CREDIT,) if text(get(credit, "status"), "type") == "redeemed" else ()

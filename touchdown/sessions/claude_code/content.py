@@ -8,25 +8,8 @@ from touchdown.context.blocks import MEDIA_CHARS
 from touchdown.records import Segment
 from touchdown.records.context import SegmentKind
 from touchdown.records.quick import quick
-from touchdown.sessions.claude_code.line import NOTHING
+from touchdown.sessions.claude_code.line import NOTHING, Part
 from touchdown.sessions.history import digest
-
-
-class Part(msgspec.Struct, gc=False):
-    """One block of a message."""
-
-    type: str = ""
-    text: str = ""
-    thinking: str = ""
-    signature: str = ""
-    data: str = ""
-    source: msgspec.Raw = NOTHING
-    id: str = ""
-    name: str = ""
-    input: msgspec.Raw = NOTHING
-    tool_use_id: str = ""
-    content: msgspec.Raw = NOTHING
-    is_error: bool | None = None
 
 
 @quick
@@ -47,7 +30,7 @@ class Content:
         return next((part.text for part in self.parts if part.type == "text"), "")
 
 
-_decode = msgspec.json.Decoder(str | list[Part]).decode
+_decode = msgspec.json.Decoder(str | list[Part] | None).decode
 _KINDS: dict[str, SegmentKind] = {
     "thinking": "thinking",
     "redacted_thinking": "thinking",
@@ -59,15 +42,16 @@ _KINDS: dict[str, SegmentKind] = {
 }
 
 
-def read_content(raw: msgspec.Raw) -> Content:
+def read_content(value: str | list[Part] | msgspec.Raw | None) -> Content:
     """The content of a message. What has no known form is kept by its bytes."""
-    data = bytes(raw)
-    if data == b"null":
+    if isinstance(value, msgspec.Raw):
+        data = bytes(value)
+        try:
+            return read_content(_decode(data))
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            return Content(raw=data)
+    if value is None:
         return Content()
-    try:
-        value = _decode(data)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return Content(raw=data)
     return Content(text=value) if isinstance(value, str) else Content(parts=tuple(value))
 
 

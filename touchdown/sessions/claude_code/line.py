@@ -14,12 +14,29 @@ from touchdown.sessions.times import ns_of
 NOTHING = msgspec.Raw(b"null")
 
 
+class Part(msgspec.Struct, gc=False):
+    """One block of a message."""
+
+    type: str = ""
+    text: str = ""
+    thinking: str = ""
+    signature: str = ""
+    data: str = ""
+    source: msgspec.Raw = NOTHING
+    id: str = ""
+    name: str = ""
+    input: msgspec.Raw = NOTHING
+    tool_use_id: str = ""
+    content: msgspec.Raw = NOTHING
+    is_error: bool | None = None
+
+
 class Message(msgspec.Struct, gc=False):
-    """The API's message; ``content`` and ``usage`` stay undecoded until they are needed."""
+    """The API's message; ``usage`` stays undecoded until it is needed."""
 
     id: str | None = None
     model: str | None = None
-    content: msgspec.Raw = NOTHING
+    content: str | list[Part] | None = None
     usage: msgspec.Raw = NOTHING
     stop_reason: str | msgspec.UnsetType | None = msgspec.UNSET
 
@@ -62,9 +79,20 @@ class Line(msgspec.Struct, gc=False):
         return None if self.timestamp is None else ns_of(self.timestamp)
 
 
+class _OpenMessage(Message, gc=False):
+    """A message whose content has no known form."""
+
+    content: msgspec.Raw = NOTHING  # type: ignore[assignment]
+
+
+class _OpenLine(Line, gc=False):
+    message: _OpenMessage | None = None
+
+
 _decode = msgspec.json.Decoder(Line).decode
+_decode_open = msgspec.json.Decoder(_OpenLine).decode
 _FIELDS = {field.encode_name: field for field in msgspec.structs.fields(Line)}
-_OF_MESSAGE = {field.encode_name: field for field in msgspec.structs.fields(Message)}
+_OF_MESSAGE = {field.encode_name: field for field in msgspec.structs.fields(_OpenMessage)}
 
 
 def decode_line(line: bytes) -> Line:
@@ -74,6 +102,10 @@ def decode_line(line: bytes) -> Line:
     """
     try:
         return _decode(line)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        pass  # it may be the content alone
+    try:
+        return _decode_open(line)
     except msgspec.ValidationError:
         value = msgspec.json.decode(line)
         if not isinstance(value, dict):
@@ -93,7 +125,7 @@ def _fitting(value: dict[str, Any], fields: dict[str, Any]) -> dict[str, Any]:
                 fitting[field.name] = msgspec.Raw(msgspec.json.encode(given))
             elif name == "message":
                 if isinstance(given, dict):
-                    fitting[field.name] = Message(**_fitting(given, _OF_MESSAGE))
+                    fitting[field.name] = _OpenMessage(**_fitting(given, _OF_MESSAGE))
             else:
                 fitting[field.name] = msgspec.convert(given, field.type)
         except (msgspec.MsgspecError, UnicodeEncodeError):

@@ -8,8 +8,8 @@ import msgspec
 
 from touchdown.records import Segment, ToolCall
 from touchdown.sessions.agents import Agents
-from touchdown.sessions.claude_code.content import Content, Part
-from touchdown.sessions.claude_code.line import Line
+from touchdown.sessions.claude_code.content import Content
+from touchdown.sessions.claude_code.line import Line, Part
 from touchdown.sessions.history import digest
 from touchdown.sessions.turns import Turns
 
@@ -135,8 +135,8 @@ class Tools:
 
 def _outcome(line: Line) -> _Outcome:
     data = bytes(line.result)
-    if not data.startswith(b"{"):
-        return _Outcome()
+    if not data.startswith(b"{") or not (b"uration" in data or b'"agentId"' in data):
+        return _Outcome()  # it can be long: it is decoded only where it says something of these
     try:
         return _decode_outcome(data)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
