@@ -10,7 +10,8 @@ import heapq
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
+from decimal import Context as DecimalContext
 
 from touchdown.accounting.contexts import Context
 from touchdown.accounting.facts import CallFacts
@@ -24,6 +25,9 @@ STALE_CALLS = 10
 Source: arXiv 2508.21433 (2025-08): masking observations older than 10 turns halved the cost of a coding
 agent at an equal solve rate.
 """
+
+AT_LEAST = DecimalContext(prec=12, rounding=ROUND_DOWN)
+"""Divides to a few digits, never too much: it says when to look again, and no amount."""
 
 MOST_CHAINS = 2
 """Lists of token positions followed per agent: its conversation, and a side call in between."""
@@ -59,6 +63,8 @@ class _Chain:
     write_rate: Decimal | None = None
     waiting: deque[_Carried] = field(default_factory=deque)
     heap: list[tuple[Decimal, int, _Carried]] = field(default_factory=list)
+    due: list[_Carried] = field(default_factory=list)
+    """Those that are looked at with the next call, whatever it charges."""
     claimed: list[_Carried] = field(default_factory=list)
 
 
@@ -105,8 +111,8 @@ class Carrying:
         rewrite = _Rewrite(agent.rent, shares.total, _write_rate(facts, bill))
         if chain.write_rate != rewrite.rate:
             # What was worked out at another rate may be due earlier now.
-            chain.heap = [(Decimal(0), start, found) for _, start, found in chain.heap]
-            heapq.heapify(chain.heap)
+            chain.due += [found for _, _, found in chain.heap]
+            chain.heap.clear()
             chain.write_rate = rewrite.rate
         facts.rewriting_usd = rewrite.claim(chain)
         facts.stale = tuple([(it.number, (it.start, it.end)) for it in chain.claimed])
@@ -114,10 +120,9 @@ class Carrying:
 
 def _take_in(agent: _Agent, chain: _Chain, context: Context, book: ToolBook) -> None:
     fresh: list[_Carried] = []
-    for index in context.results_from(chain.seen):
-        result = book.at(context, index)
+    for index, result in book.standing(context, chain.seen):
         start, end = chain.ends[index - 1] if index else 0, chain.ends[index]
-        if result is None or start == end:
+        if start == end:
             continue
         age = agent.ages.get(result.number)
         if age is None:
@@ -135,7 +140,7 @@ def _age(agent: _Agent, chain: _Chain, rent_before: Decimal) -> None:
         found = chain.waiting.popleft()
         if found.age.rent_from is None:
             found.age.rent_from = rent_before
-        heapq.heappush(chain.heap, (Decimal(0), found.start, found))
+        chain.due.append(found)
 
 
 @quick
@@ -163,8 +168,7 @@ class _Rewrite:
         if len(kept) < len(chain.claimed):
             again += [found for found in chain.claimed if not self.pays(found)]
         dearest = NOTHING
-        while chain.heap and chain.heap[0][0] <= self.rent:
-            found = heapq.heappop(chain.heap)[2]
+        for found in self._due(chain):
             if not self.pays(found):
                 again.append(found)
                 continue
@@ -177,10 +181,17 @@ class _Rewrite:
         chain.claimed = kept
         return dearest
 
+    def _due(self, chain: _Chain) -> list[_Carried]:
+        """What may pay by now."""
+        due, chain.due = sorted(chain.due, key=lambda found: found.start), []
+        while chain.heap and chain.heap[0][0] <= self.rent:
+            due.append(heapq.heappop(chain.heap)[2])
+        return due
+
     def _wait(self, chain: _Chain, found: _Carried) -> None:
         """Until the rent can have grown enough: what lies behind a result only grows."""
         since = found.age.rent_from or NOTHING
-        needed = since + self.cost(found) / found.tokens
+        needed = since + AT_LEAST.divide(self.cost(found), Decimal(found.tokens))
         heapq.heappush(chain.heap, (needed, found.start, found))
 
 

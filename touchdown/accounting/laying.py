@@ -41,19 +41,23 @@ class Laying:
             facts.by_kind = {"opaque": total} if total else {}
             facts.shares = share_out(total, [1])
             return
-        appended = self._append(facts, context, total) if _can_be_compared(facts, context) else None
-        start = facts.common if appended is not None else 0
-        facts.shares = appended or self._share_anew(facts, context, total)
-        base = facts.base
-        if appended is not None and base is not None and _is_whole(base, facts.common):
-            facts.by_kind = _by_kind(context, facts.shares, facts.common, base.by_kind)
-        else:
-            facts.by_kind = _by_kind(context, facts.shares, 0, {})
-        self._remember(facts.model, context, facts.shares, start)
-
-    def _append(self, facts: CallFacts, context: Context, total: int) -> Shares | None:
-        """Shares that keep those of the base up to where this call parts from it."""
         base, new = facts.base, context.segments(facts.common)
+        appended = (
+            self._append(facts, new, total) if _can_be_compared(facts, context, new) else None
+        )
+        facts.shares = appended or self._share_anew(facts, context, total)
+        if appended is not None and base is not None and _is_whole(base, facts.common):
+            facts.by_kind = _by_kind(new, facts.shares, facts.common, base.by_kind)
+        else:
+            facts.by_kind = _by_kind(context.segments(0), facts.shares, 0, {})
+        if appended is not None:
+            self._remember(facts.model, new, facts.shares, facts.common)
+        else:
+            self._remember(facts.model, context.segments(0), facts.shares, 0)
+
+    def _append(self, facts: CallFacts, new: Sequence[Segment], total: int) -> Shares | None:
+        """Shares that keep those of the base up to where this call parts from it."""
+        base = facts.base
         if base is None or base.shares is None:
             return None
         rest = total - base.shares.end(facts.common)
@@ -113,10 +117,12 @@ class Laying:
         parts = iter(apportion(left, new))
         return [next(parts) if tokens is None else tokens for tokens in known]
 
-    def _remember(self, model: str, context: Context, shares: Shares, start: int) -> None:
+    def _remember(
+        self, model: str, segments: Sequence[Segment], shares: Shares, start: int
+    ) -> None:
         position, laid = shares.end(start), self._laid[model]
-        ends = shares.ends[start : context.length]
-        for segment, end in zip(context.segments(start), ends, strict=True):
+        ends = shares.ends[start : start + len(segments)]
+        for segment, end in zip(segments, ends, strict=True):
             laid[segment.digest] = end - position
             position = end
         laid.pop("", None)
@@ -128,19 +134,19 @@ class Laying:
         return learned
 
 
-def _can_be_compared(facts: CallFacts, context: Context) -> bool:
+def _can_be_compared(facts: CallFacts, context: Context, new: Sequence[Segment]) -> bool:
     """Whether the difference between this call's count and its base's is what is new."""
     base = facts.base
     if base is None or base.context is None or not facts.common:
         return False
-    if base.is_hidden or _may_be_stripped(context, facts.common):
+    if base.is_hidden or _may_be_stripped(context, new):
         return False
     if base.model != facts.model:
         return False
     return base.call.context.parameters == facts.call.context.parameters
 
 
-def _may_be_stripped(context: Context, common: int) -> bool:
+def _may_be_stripped(context: Context, new: Sequence[Segment]) -> bool:
     """Whether a provider may have taken reasoning out of what came before: only where a user speaks anew.
 
     Source: https://docs.anthropic.com/en/docs/build-with-claude/context-windows (stored copy, 2026-11-24):
@@ -148,7 +154,7 @@ def _may_be_stripped(context: Context, common: int) -> bool:
     """
     if not context.has_thinking():
         return False
-    return any(segment.kind == "user" for segment in context.segments(common))
+    return any(segment.kind == "user" for segment in new)
 
 
 def _contradicts(call: ModelCall) -> bool:
@@ -199,12 +205,12 @@ def _tokens_of_answer(
 
 
 def _by_kind(
-    context: Context, shares: Shares, start: int, before: Mapping[str, int]
+    segments: Sequence[Segment], shares: Shares, start: int, before: Mapping[str, int]
 ) -> dict[str, int]:
     counted = dict(before)
     position = shares.end(start)
-    ends = shares.ends[start : context.length]
-    for segment, end in zip(context.segments(start), ends, strict=True):
+    ends = shares.ends[start : start + len(segments)]
+    for segment, end in zip(segments, ends, strict=True):
         counted[segment.kind] = counted.get(segment.kind, 0) + end - position
         position = end
     return counted

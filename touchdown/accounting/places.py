@@ -1,7 +1,9 @@
 """Places: segments along the token positions that calls appending to each other share."""
 
 from bisect import bisect_left
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 
 
 @dataclass(slots=True)
@@ -12,6 +14,14 @@ class Places:
     ends: list[int] = field(default_factory=list)
     before: list[int] = field(default_factory=list)
     """Tokens in earlier places."""
+
+    @classmethod
+    def along(cls, ends: Sequence[int], indices: Sequence[int]) -> "Places":
+        """The places of the segments with these indices."""
+        starts = [ends[index - 1] if index else 0 for index in indices]
+        behind = [ends[index] for index in indices]
+        tokens = [end - start for start, end in zip(starts, behind, strict=True)]
+        return cls(starts, behind, [0, *accumulate(tokens[:-1])] if tokens else [])
 
     def add(self, start: int, end: int) -> None:
         """One more segment, behind the others."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from touchdown.accounting.contexts import Context
+from touchdown.accounting.contexts import Context, Trunk
 from touchdown.accounting.facts import CallFacts
 from touchdown.accounting.places import Places
 from touchdown.accounting.pricing import NOTHING, Bill
@@ -14,11 +14,21 @@ from touchdown.context.shares import Shares
 
 @dataclass(slots=True)
 class _Map:
-    """The places of all tools along one list of ends, and how many segments were looked at."""
+    """The results of all tools in contexts that append to each other, and where they stand.
 
+    How many segments were looked at is ``seen``.
+    """
+
+    trunk: Trunk
     ends: list[int]
+    indices: dict[str, list[int]] = field(default_factory=dict)
     by_name: dict[str, Places] = field(default_factory=dict)
     seen: int = 0
+
+    def along(self, ends: list[int]) -> "_Map":
+        """The same results where the segments end elsewhere."""
+        places = {name: Places.along(ends, indices) for name, indices in self.indices.items()}
+        return _Map(self.trunk, ends, self.indices, places, self.seen)
 
 
 class Rents:
@@ -53,14 +63,17 @@ class Rents:
     ) -> dict[str, Places]:
         known = self._maps.get(agent)
         if known is None or known.ends is not shares.ends:
-            known = self._maps[agent] = _Map(shares.ends)
-        for index in context.results_from(known.seen):
-            result = book.at(context, index)
-            if result is not None:
-                places = known.by_name.get(result.name)
-                if places is None:
-                    places = known.by_name[result.name] = Places()
-                places.add(*shares.span(index))
+            goes_on = known is not None and known.trunk is context.trunk
+            if known is not None and goes_on and known.seen <= context.length:
+                known = known.along(shares.ends)
+            else:
+                known = _Map(context.trunk, shares.ends)
+            self._maps[agent] = known
+        for index, result in book.standing(context, known.seen):
+            if result.name not in known.by_name:
+                known.by_name[result.name], known.indices[result.name] = Places(), []
+            known.by_name[result.name].add(*shares.span(index))
+            known.indices[result.name].append(index)
         known.seen = max(known.seen, context.length)
         return known.by_name
 

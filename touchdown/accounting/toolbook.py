@@ -86,9 +86,14 @@ class ToolBook:
         self._handed_over: dict[tuple[str, str], Result] = {}
         self._asked: defaultdict[tuple[str, str], list[tuple[CallFacts, int]]] = defaultdict(list)
 
-    def at(self, context: Context, index: int) -> Result | None:
-        """The result that stands at ``index``."""
-        return self._by_prefix.get(context.trunk.prefixes[index])
+    def standing(self, context: Context, start: int) -> list[tuple[int, Result]]:
+        """The results that stand in a context from segment ``start`` on, with their indices."""
+        known, prefixes = self._by_prefix, context.trunk.prefixes
+        return [
+            (index, result)
+            for index in context.results_from(start)
+            if (result := known.get(prefixes[index])) is not None
+        ]
 
     def of_prefix(self, prefix: int) -> Result | None:
         """The result at the end of the prefix with this number."""

@@ -3,6 +3,7 @@
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import accumulate
 
 from touchdown.records.verdict import Basis
 
@@ -102,11 +103,7 @@ class Shares:
 
 def share_out(total: int, weights: Sequence[int]) -> Shares:
     """Shares of ``total`` tokens over all segments by weight. Basis: estimated."""
-    ends: list[int] = []
-    position = 0
-    for tokens in apportion(total, weights):
-        position += tokens
-        ends.append(position)
+    ends = list(accumulate(apportion(total, weights)))
     return Shares(ends, len(ends), total, [len(ends)])
 
 
