@@ -17,7 +17,8 @@ from tests.telemetry.samples import CALL, CALL_START, TASK, TASK_START, TOOL, VE
 from touchdown.accounting.grouping import by_root_task
 from touchdown.accounting.ledger import refold
 from touchdown.records import Gap, ModelCall, Segment, TaskRecord, Told
-from touchdown.telemetry.otlp import OtlpError, read_spans
+from touchdown.telemetry.otlp import read_spans
+from touchdown.telemetry.otlp_file import OtlpError
 from touchdown.telemetry.reading import read_otlp, read_records
 from touchdown.telemetry.span import SpanView, view_of_sdk_span
 

@@ -4,62 +4,33 @@ A log record that bears an event's name is taken for a span of no length: agents
 """
 
 import base64
-import gzip
 import os
-import zlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import IO, Any
+from collections.abc import Iterator, Mapping
+from typing import Any
 
-import msgspec
-from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from touchdown.telemetry.otlp_file import Said, read_requests, refuse
 from touchdown.telemetry.span import SpanEvent, SpanView
 
-_GZIP = b"\x1f\x8b"
 _STATUS = {0: "UNSET", 1: "OK", 2: "ERROR"}
 _STATUS_NAMES = {f"STATUS_CODE_{name}": name for name in _STATUS.values()}
-_decode = msgspec.json.Decoder().decode
 _PLAIN = ("stringValue", "boolValue", "doubleValue", "bytesValue")
 _NOT_FINITE = ("NaN", "Infinity", "-Infinity")
-
-Said = Callable[[str], None]
-"""Told of what could not be read, in one line."""
-
-
-class OtlpError(ValueError):
-    """A file that cannot be read as OTLP, in one line: the file, where, and why."""
-
-
-def refuse(line: str) -> None:
-    """Raise what could not be read."""
-    raise OtlpError(line)
 
 
 def read_spans(path: str | os.PathLike[str], said: Said = refuse) -> Iterator[SpanView]:
     """The spans of an OTLP file, request by request; a half-written end is passed over.
 
-    Recognised by content. Fields that are not known are passed over. A protobuf file holds one request,
-    or several each behind its length in four bytes, as the collector's file exporter writes them.
+    Fields that are not known are passed over.
 
     Errors: ``said`` is told of a request that cannot be read, and raises :class:`OtlpError` unless
     something else is given; the rest is then read on.
     """
-    with open(path, "rb") as raw:
-        zipped = raw.read(2) == _GZIP
-        raw.seek(0)
-        source: Any = gzip.GzipFile(fileobj=raw) if zipped else raw
-        try:
-            first = source.peek(1)[:1]
-            # A newline is also the first byte of a protobuf request, and taken for that.
-            is_json = first in (b"{", b"[", b" ", b"\r", b"\t", b"\xef")
-            read = _json_requests if is_json else _protobuf_requests
-            for request in read(path, source, said):
-                yield from spans_of_request(request)
-        except EOFError:
-            return
-        except (gzip.BadGzipFile, zlib.error) as error:
-            said(f"{os.fspath(path)}: not readable gzip ({error})")
+    for request in read_requests(path, said):
+        if isinstance(request, ExportTraceServiceRequest):
+            request = decoded(request)
+        yield from spans_of_request(request)
 
 
 def spans_of_request(request: object) -> Iterator[SpanView]:
@@ -113,56 +84,6 @@ def _fields(span: Any) -> dict[str, object]:
         "status": {"code": span.status.code, "message": span.status.message},
         "droppedAttributesCount": span.dropped_attributes_count,
     }
-
-
-def _json_requests(path: str | os.PathLike[str], source: IO[bytes], said: Said) -> Iterator[object]:
-    first = source.readline().removeprefix(b"\xef\xbb\xbf")
-    lines: Iterable[bytes] = source
-    try:
-        yield _decode(first)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        # One document over many lines is read whole.
-        rest = source.read()
-        try:
-            yield _decode(first + rest)
-            return
-        except (msgspec.DecodeError, UnicodeDecodeError):
-            lines = rest.splitlines(keepends=True)
-            said(f"{os.fspath(path)}:1: not OTLP JSON ({error})")
-    for number, line in enumerate(lines, 2):
-        try:
-            if line.strip():
-                yield _decode(line)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            if line.endswith(b"\n"):
-                said(f"{os.fspath(path)}:{number}: not OTLP JSON ({error})")
-
-
-def _protobuf_requests(
-    path: str | os.PathLike[str], source: IO[bytes], said: Said
-) -> Iterator[object]:
-    head = source.read(4)
-    # A request begins with the tag of its first field, 0x0A; a length below 160 MB does not.
-    if head[:1] == b"\x0a":
-        yield from _message(path, head + source.read(), said)
-        return
-    first = True
-    while head:
-        size = int.from_bytes(head, "big")
-        body = source.read(size)
-        if len(head) < 4 or len(body) < size:
-            if first:
-                said(f"{os.fspath(path)}: neither OTLP JSON nor OTLP in protobuf")
-            return
-        yield from _message(path, body, said)
-        head, first = source.read(4), False
-
-
-def _message(path: str | os.PathLike[str], data: bytes, said: Said) -> Iterator[object]:
-    try:
-        yield decoded(ExportTraceServiceRequest.FromString(data))
-    except DecodeError as error:
-        said(f"{os.fspath(path)}: not an OTLP request in protobuf ({error})")
 
 
 def _span(span: Mapping[str, Any], scope: str, resource: Mapping[str, Any]) -> SpanView:

@@ -15,7 +15,8 @@ from touchdown.telemetry.foreign.reading import Read, read_span
 from touchdown.telemetry.foreign.trace import Trace
 from touchdown.telemetry.missing import Tally
 from touchdown.telemetry.model_call import read_call
-from touchdown.telemetry.otlp import Said, read_spans, refuse
+from touchdown.telemetry.otlp import read_spans
+from touchdown.telemetry.otlp_file import Said, refuse
 from touchdown.telemetry.outcome import own_error_type
 from touchdown.telemetry.span import SpanView
 from touchdown.telemetry.steps import (
