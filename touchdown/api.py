@@ -19,6 +19,7 @@ from touchdown.runtime.arming import Armed, Arms, load_object
 from touchdown.runtime.ending import at_end, never_mind
 from touchdown.runtime.guard import disabled, failed, forget_warnings, warn_once
 from touchdown.runtime.limits import OnBudget, limits_of
+from touchdown.runtime.losses import in_words, lost_so_far
 from touchdown.runtime.options import read_content_options
 from touchdown.runtime.patches import Held
 from touchdown.runtime.threads import follow_threads
@@ -214,7 +215,8 @@ def summary() -> SummaryView:
     if runtime is None:
         return SummaryView(Summary())
     runtime.delivery.drain()
-    return SummaryView(runtime.accountant.summary(), runtime.accountant.accounts())
+    lost = in_words(lost_so_far(runtime.accountant, runtime.options))
+    return SummaryView(runtime.accountant.summary(), runtime.accountant.accounts(), lost)
 
 
 def _at_exit() -> None:

@@ -17,6 +17,7 @@ from touchdown.runtime.budget import Budget
 from touchdown.runtime.guard import failed, warn_once
 from touchdown.runtime.joined import Joined
 from touchdown.runtime.limits import limits_of
+from touchdown.runtime.losses import lost_so_far
 from touchdown.runtime.options import Options, read_content_options
 from touchdown.runtime.sinks import Sink
 from touchdown.telemetry.foreign.live import Beside
@@ -44,19 +45,21 @@ def build_runtime(asked: dict[str, Any], folder: RunFolder | None = None) -> cor
     accountant = LiveAccountant(
         book, *(Journal(path) for path in journals if path), policies=policies
     )
+    options = _options(asked, run)
     sinks: list[Sink] = [
         SpanSink(
             tracer_provider=asked.get("tracer_provider"),
             meter_provider=asked.get("meter_provider"),
             settled=partial(_settled, accountant),
+            lost=partial(lost_so_far, accountant, options),
             traceparent=run.traceparent if run is not None else "",
         ),
         Beside(),
     ]
     if folder is None or run is None:
-        runtime = core.Runtime(accountant, sinks, _options(asked, _digest_key()))
+        runtime = core.Runtime(accountant, sinks, options)
     else:
-        runtime = _below(folder, run, accountant, sinks, asked)
+        runtime = _below(folder, run, accountant, sinks, options)
     whole = None if limits is None else Budget("the process", limits)
     settle_pending = partial(runtime.delivery.drain, SETTLE_S)
     runtime.gate = BudgetGate(book, whole, settle_pending, runtime.note_refused)
@@ -68,7 +71,7 @@ def _below(
     run: Run,
     accountant: LiveAccountant,
     sinks: list[Sink],
-    asked: dict[str, Any],
+    options: Options,
 ) -> core.Runtime:
     """The runtime of a process below ``touchdown run``: in its task, under its key."""
     key = bytes.fromhex(run.digest_key)
@@ -77,15 +80,15 @@ def _below(
         sinks.append(StartedCalls(folder.new_starts()))
     except OSError:
         failed("writing the starts of calls")
-    options = _options(asked, key, run.stream_usage)
     return core.Runtime(accountant, sinks, options, Joined(run.task, key, first=folder.is_first()))
 
 
-def _options(asked: dict[str, Any], key: bytes | None, stream_usage: bool = False) -> Options:
+def _options(asked: dict[str, Any], run: Run | None) -> Options:
+    stream_usage = run is not None and run.stream_usage
     return Options(
         stream_usage=stream_usage or bool(asked.get("stream_usage")),
         cache_diagnostics=bool(asked.get("cache_diagnostics")),
-        digest_key=key,
+        digest_key=_digest_key() if run is None else bytes.fromhex(run.digest_key),
         content=read_content_options(
             asked.get("capture_content"), asked.get("redact"), asked.get("content_limit")
         ),

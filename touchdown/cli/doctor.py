@@ -11,6 +11,8 @@ from touchdown.cli.checkup.doubles import doubles, loaded_now, own_tracing
 from touchdown.cli.checkup.page import Page
 from touchdown.cli.checkup.settings import prices, settings
 from touchdown.report import show
+from touchdown.runtime import core
+from touchdown.runtime.losses import lost_so_far
 
 EPILOG = """\
 The exit code is 1 when something that was asked for would not work, else 0. Keys and header values
@@ -31,6 +33,8 @@ def main(argv: list[str]) -> int:
 
 def examine(*, connect: bool = False) -> Diagnosis:
     """Look at this environment as a program in it would find it."""
+    runtime = core.active()
+    lost = {} if runtime is None else lost_so_far(runtime.accountant, runtime.options)
     loaded = loaded_now()
     here = installed.look()
     return Diagnosis(
@@ -44,6 +48,7 @@ def examine(*, connect: bool = False) -> Diagnosis:
         unseen=installed.without_client(),
         doubles=list(doubles(loaded)),
         own_tracing=own_tracing(),
+        lost=lost,
     )
 
 

@@ -54,7 +54,7 @@ class LiveAccountant:
         self._changes: OrderedDict[str, int] = OrderedDict()
         """By root, latest last: the number of its latest change."""
         self._changed = 0
-        self._done_calls = self._forgotten = 0
+        self._done_calls = self._forgotten = self._lost = 0
 
     def fold(self, record: Record) -> CallVerdict | None:
         """Fold one record into the ledger of its root task, and write it to the journals."""
@@ -124,6 +124,7 @@ class LiveAccountant:
                 f"{MAX_CALLS:,}",
             )
             self._dropped[root][record.task_id] += 1
+            self._lost += 1
             return None
         verdict = ledger.add(record)
         self._note_change(root)
@@ -205,12 +206,12 @@ class LiveAccountant:
         """A record of this task was lost before it could be folded."""
         with self._lock:
             self._dropped[self._roots.get(task_id, task_id)][task_id] += 1
+            self._lost += 1
 
-    @property
-    def dropped_records(self) -> int:
-        """Records of all tasks that were lost before they could be folded."""
-        with self._lock:
-            return sum(count.total() for count in self._dropped.values())
+    def lost(self) -> dict[str, int]:
+        """What was lost so far: records that are in no account, lines of journals, the oldest accounts."""
+        lines = sum(journal.lost for journal in self._journals)
+        return {"records": self._lost, "journal_lines": lines, "accounts": self._forgotten}
 
     def _with_dropped(self, account: TaskAccount, root: str, task_id: str) -> TaskAccount:
         lost = self._dropped[root] if root in self._dropped else Counter[str]()
@@ -233,7 +234,7 @@ class LiveAccountant:
         parents, self._ledgers = self._ledgers, OrderedDict()
         self._closed, self._done, self._whole = OrderedDict(), OrderedDict(), OrderedDict()
         self._dropped = defaultdict(Counter)
-        self._done_calls = self._forgotten = 0
+        self._done_calls = self._forgotten = self._lost = 0
         for root, ledger in parents.items():
             still = [t for t in ledger.tasks if t.duration_ns is None and not t.implicit]
             for task in still:

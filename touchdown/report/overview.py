@@ -35,9 +35,13 @@ MOST_NAMES = 20
 class SummaryView:
     """All root tasks so far: cost per useful task, its bounds, where the money went, and by name."""
 
-    def __init__(self, summary: Summary, accounts: Sequence[TaskAccount] = ()) -> None:
+    def __init__(
+        self, summary: Summary, accounts: Sequence[TaskAccount] = (), lost: Sequence[str] = ()
+    ) -> None:
         self.summary = summary
         self.accounts = tuple(accounts)
+        self.lost = tuple(lost)
+        """What this process lost so far, in a few words each."""
 
     def report(self) -> "Report":
         """The envelope ``touchdown.report/1`` with every task given."""
@@ -64,6 +68,7 @@ class SummaryView:
             *agreement_lines(self.summary.agreement, width),
             *_names(self.summary, width),
             *_load(self.summary, width),
+            *([EMPTY, *labelled("lost:", "; ".join(self.lost), width, "bad")] if self.lost else []),
         ]
         return [crop(part, width) for part in [*body, *_note(body, width)]]
 

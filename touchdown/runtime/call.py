@@ -12,7 +12,7 @@ from touchdown.records.call import CallStatus
 from touchdown.runtime.admission import Admission
 from touchdown.runtime.clocks import CallClocks
 from touchdown.runtime.core import Runtime
-from touchdown.runtime.guard import failed, qualified_name
+from touchdown.runtime.guard import failed, guarded, qualified_name
 from touchdown.runtime.identity import ANCHOR_NS, this_process
 from touchdown.runtime.inside import Inside
 from touchdown.runtime.listening import Listening
@@ -179,6 +179,7 @@ class CallObservation:
             self.sent.http_status = status
         self._close()
 
+    @guarded("call.close")
     def _close(self) -> None:
         if self._process != this_process():
             return  # a forked child let go of it: the parent tells how it ended

@@ -19,6 +19,13 @@ LIMIT_CHARS = 10_000
 Redact = Callable[[str], str]
 
 
+@dataclass(slots=True)
+class Failures:
+    """How often the user's function failed. Counted behind the queue, by one at a time."""
+
+    count: int = 0
+
+
 @dataclass(frozen=True, slots=True)
 class ContentOptions:
     """What of content is to be shown, and where. Units: ``limit`` characters per attribute."""
@@ -26,6 +33,7 @@ class ContentOptions:
     where: Where
     redact: Redact | None = None
     limit: int = LIMIT_CHARS
+    failures: Failures = field(default_factory=Failures, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +142,7 @@ def make_content(options: ContentOptions, shapes: Mapping[str, Shape]) -> Conten
                 # A lone surrogate would make an exporter refuse the whole batch.
                 texts[name] = written.encode("utf-8", "replace").decode()
     except RedactionError:
+        options.failures.count += 1
         return Content(options.where, dropped="redact failed")
     return Content(options.where, texts, cut)
 

@@ -15,7 +15,7 @@ from touchdown.records import AgentRun, CallVerdict, Record, Start, TaskRecord
 from touchdown.runtime.admission import Gate
 from touchdown.runtime.carried import NOTHING, Carried, carried_trace
 from touchdown.runtime.delivery import Delivery
-from touchdown.runtime.guard import failed, warn
+from touchdown.runtime.guard import Guard, failed, warn
 from touchdown.runtime.implicit import ImplicitTasks
 from touchdown.runtime.joined import Joined
 from touchdown.runtime.marks import watch_collector
@@ -25,6 +25,7 @@ from touchdown.runtime.sinks import Accountant, Opened, Sink
 from touchdown.runtime.trackers import Trackers
 
 REFUSED_S = 1.0
+IDLE = Guard("implicit.close_idle")
 
 
 class Receipt(Protocol):
@@ -190,7 +191,8 @@ class Runtime:
 
     def flush(self, timeout_s: float = 5.0) -> bool:
         """Deliver what is pending and let the sinks send what they hold."""
-        self.implicit.close_idle()
+        with IDLE:
+            self.implicit.close_idle()
         drained = self.delivery.drain(timeout_s)
         for sink in self.sinks:
             try:
@@ -204,7 +206,8 @@ class Runtime:
         """End the implicit tasks, deliver everything, let the sinks go."""
         self.closed = True
         deadline = time.monotonic() + timeout_s
-        self.implicit.close_idle(all_of_them=True)
+        with IDLE:
+            self.implicit.close_idle(all_of_them=True)
         ended = self._joined.ended() if self._joined is not None else None
         if ended is not None:
             self.deliver_record(ended)

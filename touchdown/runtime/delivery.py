@@ -120,7 +120,7 @@ class Delivery:
     def _drop(self, item: Item) -> None:
         with self._dropping:
             self.dropped += 1
-        item.drop()
+        _lose(item)
 
     def drain(self, timeout_s: float | None = None) -> bool:
         """Deliver all that is pending; false when time was up before, or another thread is stuck in it."""
@@ -167,7 +167,7 @@ class Delivery:
             item.deliver()
         except Exception:
             failed("delivery")
-            item.drop()
+            _lose(item)
 
     def close(self, timeout_s: float) -> int:
         """Deliver what is pending and stop the worker; how many items there was no time for."""
@@ -205,9 +205,19 @@ def _work(reference: Callable[[], Delivery | None]) -> None:
         delivery = reference()
         if delivery is None or not delivery.wait():
             return
-        delivery.drain()
-        delivery.tend()
+        try:
+            delivery.drain()
+            delivery.tend()
+        except BaseException:  # e.g. a host's exporter that exits: in a thread it ends nothing else
+            failed("delivery.worker")
         del delivery
+
+
+def _lose(item: Item) -> None:
+    try:
+        item.drop()
+    except Exception:
+        failed("delivery.drop")
 
 
 _deliveries: weakref.WeakSet[Delivery] = weakref.WeakSet()

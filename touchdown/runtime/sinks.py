@@ -99,6 +99,10 @@ class Accountant(Protocol):
         """Let go of files."""
         ...
 
+    def lost(self) -> dict[str, int]:
+        """What was lost so far, by kind: ``records``, ``journal_lines``, ``accounts``."""
+        ...
+
     def unwritten(self) -> list[str]:
         """What could not be written down, in a few words each."""
         ...

@@ -12,7 +12,7 @@ from touchdown.records import AgentRun, StepStart, ToolCall
 from touchdown.records.tool import ToolSource
 from touchdown.runtime import core
 from touchdown.runtime.content import Content, ContentOptions, content_of_tool
-from touchdown.runtime.guard import qualified_name
+from touchdown.runtime.guard import guarded, qualified_name
 from touchdown.runtime.identity import new_id, now_ns, this_process
 from touchdown.runtime.inside import Inside
 from touchdown.runtime.marks import Taken, cpu_since_s, cpu_so_far_s, mark_of, take_mark
@@ -134,6 +134,7 @@ class StepObservation:
         else:
             self._ending = "closed_early" if isinstance(error, GeneratorExit) else "cancelled"
 
+    @guarded("step.close")
     def _close(self) -> None:
         if self._process != this_process():
             return  # a forked child left it: the parent tells how it ended

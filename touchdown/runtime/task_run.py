@@ -7,13 +7,15 @@ from typing import Any
 
 from touchdown.runtime import core
 from touchdown.runtime.budget import Budget
-from touchdown.runtime.guard import guarded, qualified_name, warn_once
+from touchdown.runtime.guard import Guard, guarded, qualified_name, warn_once
 from touchdown.runtime.identity import now_ns, this_process
 from touchdown.runtime.inside import Inside
 from touchdown.runtime.limits import Limits
 from touchdown.runtime.marks import cpu_since_s, cpu_so_far_s, mark_of, take_mark
 from touchdown.runtime.place import Place, new_task, standing_place
 from touchdown.runtime.sinks import ids_of
+
+OPENING = Guard("task.open")
 
 
 class TaskRun:
@@ -38,9 +40,10 @@ class TaskRun:
         self._process = this_process()
         self._entered: list[Inside] = []
         if self.runtime is not None:
-            self._opened = self.runtime.open(self.state.record)
-            self._identify()
-            self.runtime.deliver_record(self.state.record)
+            with OPENING:
+                self._opened = self.runtime.open(self.state.record)
+                self._identify()
+                self.runtime.deliver_record(self.state.record)
 
     def _limit(self, limits: Limits) -> None:
         """Its budget stands before those of the tasks around it."""

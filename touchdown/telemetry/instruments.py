@@ -35,6 +35,7 @@ class Instruments:
     context_size: Histogram
     cache_hit_share: Histogram
     refused: Counter
+    dropped: Counter
     tasks: Counter
     spent: Counter
 
@@ -65,6 +66,7 @@ def make_instruments(meter: Meter) -> Instruments:
         context_size=histogram(metric_names.CONTEXT_SIZE, "{token}", TOKENS),
         cache_hit_share=histogram(metric_names.CACHE_HIT_SHARE, "1", SHARES),
         refused=meter.create_counter(metric_names.REFUSED, "{call}"),
+        dropped=meter.create_counter(metric_names.DROPPED, "{item}"),
         cost=meter.create_counter(metric_names.COST, "{USD}"),
         tasks=meter.create_counter(metric_names.TASKS, "{task}"),
         spent=meter.create_counter(metric_names.SPENT, "{USD}"),

@@ -25,6 +25,15 @@ _MOST_AGENTS = 10_000
 _TAX_BEFORE, _, _TAX_AFTER = names.TASK_TAX_USD.partition("{tax}")
 
 
+Lost = Callable[[], Mapping[str, int]]
+"""How much of each kind was lost so far."""
+
+
+def nothing_lost() -> Mapping[str, int]:
+    """Nobody counts it."""
+    return {}
+
+
 class Metrics:
     """Records measurements on the meter of the moment; without one, nothing is measured."""
 
@@ -33,10 +42,13 @@ class Metrics:
         current_meter: Callable[[], Meter | None],
         tasks: Recent[TaskRecord],
         tags: tuple[str, ...],
+        lost: Lost = nothing_lost,
     ) -> None:
         self._current_meter = current_meter
         self._tasks = tasks
         self._tags = tags
+        self._lost = lost
+        self._told_lost: dict[str, int] = {}
         self._instruments: Instruments | None = None
         self._task_names: set[str] = set()
         self._calls: Recent[tuple[int, int]] = Recent(_MOST_AGENTS)
@@ -69,6 +81,11 @@ class Metrics:
                 self._agent(to, record, self._bounded(record.name), context)
             if not record.parent_id:
                 self._task(to, record, settled)
+        for kind, count in self._lost().items():
+            news = count - self._told_lost.get(kind, 0)
+            if news > 0:
+                self._told_lost[kind] = count
+                to.dropped.add(news, {metric_names.DROPPED_KIND: kind})
 
     def _count(self, agent_id: str, calls: int = 0, tools: int = 0) -> None:
         before = self._calls.get(agent_id) or (0, 0)

@@ -21,7 +21,7 @@ from touchdown.runtime.place import standing_place
 from touchdown.telemetry import attributes as names
 from touchdown.telemetry.forks import in_forked_children
 from touchdown.telemetry.held import Adopted, Held, missing
-from touchdown.telemetry.metrics import Metrics
+from touchdown.telemetry.metrics import Lost, Metrics, nothing_lost
 from touchdown.telemetry.model_call import call_start_attributes
 from touchdown.telemetry.nesting import span_to_enrich
 from touchdown.telemetry.providers import (
@@ -52,9 +52,9 @@ class SpanSink:
     """Spans and metrics of what happens. Nothing it does raises, waits, or is seen by the host.
 
     Spans go to the given provider, else to the host's global one, else to one built from ``OTEL_*``;
-    without any of these there are none. Metrics likewise. `settled` gives a closed task's figures;
-    `metric_tags` are the tags of a task that may become labels. `traceparent` (as in W3C Trace Context)
-    is the parent of spans that have none in this process.
+    without any of these there are none. Metrics likewise. `settled` gives a closed task's figures, `lost`
+    what was lost so far, by kind; `metric_tags` are the tags of a task that may become labels.
+    `traceparent` (as in W3C Trace Context) is the parent of spans that have none in this process.
     """
 
     def __init__(
@@ -63,6 +63,7 @@ class SpanSink:
         tracer_provider: TracerProvider | None = None,
         meter_provider: MeterProvider | None = None,
         settled: Settled = nothing_settled,
+        lost: Lost = nothing_lost,
         metric_tags: Sequence[str] = (),
         version: str = "",
         traceparent: str = "",
@@ -73,7 +74,7 @@ class SpanSink:
         self._above = _remote(traceparent) if traceparent else None
         self._tasks: Recent[TaskRecord] = Recent(_MOST_TASKS)
         self._writer = Writer(self._tasks)
-        self._metrics = Metrics(self._meters.current, self._tasks, tuple(metric_tags))
+        self._metrics = Metrics(self._meters.current, self._tasks, tuple(metric_tags), lost)
         self._is_forked = False
         in_forked_children(self._note_fork)
         self._tracers.warm_up()

@@ -124,6 +124,8 @@ class Diagnosis:
     doubles: Sequence[Double]
     own_tracing: Mapping[str, str]
     """Variables that set up the anthropic SDK's own tracing, and what each does to our spans."""
+    lost: Mapping[str, int] = field(default_factory=dict)
+    """What this very process lost, by kind, where it is instrumented."""
 
     @property
     def problems(self) -> list[str]:

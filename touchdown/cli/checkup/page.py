@@ -7,6 +7,7 @@ from touchdown.report.format import count
 from touchdown.report.layout import WIDTH, Line, Span, Style, labelled, paragraph, section, two_ends
 from touchdown.report.render import Statement, plain
 from touchdown.report.text import clean, pad
+from touchdown.runtime.losses import in_words
 from touchdown.telemetry.destinations import Destination
 
 LABEL = 12
@@ -54,6 +55,7 @@ def lines(found: Diagnosis, width: int) -> list[Line]:
         ("prices", _prices(found, width)),
         ("not seen, so in no bill", _unseen(found, width)),
         ("who else traces these calls", _doubles(found, width)),
+        ("lost by this process", _lost(found, width)),
     )
     page = [two_ends(title, _verdict(found), width)]
     for heading, body in parts:
@@ -208,6 +210,11 @@ def _doubles(found: Diagnosis, width: int) -> Iterator[Line]:
     for variable, effect in found.own_tracing.items():
         yield from _row(variable, "set", width, size=len(variable))
         yield from _below(effect, width)
+
+
+def _lost(found: Diagnosis, width: int) -> Iterator[Line]:
+    for told in in_words(found.lost):
+        yield from _row("", told, width, "bad")
 
 
 def _below(text: str, width: int) -> list[Line]:

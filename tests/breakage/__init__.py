@@ -1,0 +1,1 @@
+"""Every part of touchdown broken in every way, in every shape of a call: ``python -m tests.breakage``."""

@@ -1,0 +1,116 @@
+"""What is lost is counted where it happens, and told: receipt, summary, metric, doctor."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+
+import touchdown
+from touchdown.cli.checkup.page import Page
+from touchdown.cli.doctor import examine
+from touchdown.live import accountant
+from touchdown.runtime.guard import forget_warnings
+from touchdown.testing import Capture, capture
+
+
+@pytest.fixture(autouse=True)
+def _nothing_said() -> Iterator[None]:
+    forget_warnings()
+    yield
+    forget_warnings()
+
+
+@touchdown.tool
+def look(number: int) -> int:
+    return number
+
+
+def failing(text: str) -> str:
+    raise ValueError
+
+
+def use_tools(seen: Capture, *, name: str = "lossy", times: int = 10) -> touchdown.Task:
+    with touchdown.task(name) as task:
+        for number in range(times):
+            look(number)
+    return task
+
+
+def measured(reader: InMemoryMetricReader) -> dict[str, int]:
+    """What the metric says, by kind."""
+    data: Any = reader.get_metrics_data()
+    return {
+        point.attributes["touchdown.dropped_kind"]: point.value
+        for resource in data.resource_metrics
+        for scope in resource.scope_metrics
+        for metric in scope.metrics
+        if metric.name == "touchdown.dropped"
+        for point in metric.data.data_points
+    }
+
+
+def test_a_full_queue_is_told_everywhere() -> None:
+    reader = InMemoryMetricReader()
+    meters = MeterProvider([reader], shutdown_on_exit=False)
+    with capture(meter_provider=meters) as seen:
+        delivery = seen._runtime.delivery
+        with delivery._in_hand, delivery._lock:  # the worker waits
+            delivery._capacity = 4
+            task = use_tools(seen)
+        delivery._capacity = 100
+        lost = delivery.dropped
+        assert lost == 12 - 4  # the task's beginning and end, and ten tools; four found room
+        receipt, summary = str(task.receipt()), str(touchdown.summary())
+        use_tools(seen, name="later", times=1)
+        seen.records  # noqa: B018 - delivers
+        page = str(Page(examine()))
+    assert task.totals.dropped_records == lost
+    assert "8 records: the figures above are lower bounds" in receipt
+    assert "8 records in no account" in summary
+    assert "8 records in no account" in page
+    assert measured(reader) == {"records": lost}
+
+
+def test_lines_that_no_journal_took_and_contents_that_were_dropped_are_told(tmp_path: Path) -> None:
+    reader = InMemoryMetricReader()
+    meters = MeterProvider([reader], shutdown_on_exit=False)
+    options: dict[str, Any] = {"capture_content": True, "redact": failing, "journal": tmp_path}
+    with capture(meter_provider=meters, **options) as seen:
+        use_tools(seen, times=3)
+        assert len(seen.tools) == 3
+        found = examine()
+        summary = str(touchdown.summary())
+    assert found.lost == {"journal_lines": 5, "contents": 3}
+    assert found.as_json()["lost"] == found.lost
+    assert "5 lines of the journal; 3 contents that redact failed on" in summary
+    assert measured(reader) == {"journal_lines": 5, "contents": 3}
+
+
+def test_nothing_is_said_where_nothing_was_lost() -> None:
+    with capture() as seen:
+        use_tools(seen)
+        seen.records  # noqa: B018 - delivers
+        found = examine()
+        assert "lost" not in str(touchdown.summary())
+    assert found.lost == {}
+    assert "lost by this process" not in str(Page(found))
+
+
+def test_the_oldest_accounts_are_forgotten_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, most in (("MAX_CLOSED", 5), ("MAX_WHOLE", 10), ("MAX_ACCOUNTS", 20)):
+        monkeypatch.setattr(accountant, name, most)
+    with capture() as seen:
+        for number in range(100):
+            use_tools(seen, name=f"task {number % 3}", times=1)
+        summary = touchdown.summary()
+        assert seen._runtime.accountant.lost() == {
+            "records": 0,
+            "journal_lines": 0,
+            "accounts": 100 - 20 - 5,
+        }
+    assert summary.summary.forgotten == 75
+    assert summary.summary.complete is False
+    assert "75 old accounts" in str(summary)
