@@ -5,23 +5,28 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
+from dataclasses import astuple
 from decimal import Decimal
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from touchdown.accounting.account import Summary
 from touchdown.clients.registry import CLIENTS
 from touchdown.integration import Seam
+from touchdown.live.handed import options_at
 from touchdown.live.run_folder import RunFolder
 from touchdown.report import Receipt, SummaryView
-from touchdown.runtime import core
+from touchdown.runtime import core, handing
 from touchdown.runtime.arming import Armed, Arms, load_object
 from touchdown.runtime.ending import at_end, never_mind
-from touchdown.runtime.guard import disabled, failed, forget_warnings, warn_once
+from touchdown.runtime.guard import disabled, failed, forget_warnings, guarded, warn_once
+from touchdown.runtime.handing import Ticket
 from touchdown.runtime.limits import OnBudget, limits_of
 from touchdown.runtime.losses import in_words, lost_so_far
 from touchdown.runtime.options import read_content_options
 from touchdown.runtime.patches import Held
+from touchdown.runtime.processes import follow_processes
 from touchdown.runtime.threads import follow_threads
 from touchdown.wiring import build_runtime
 
@@ -35,7 +40,7 @@ EXIT_S = 2.0
 
 _lock = threading.RLock()
 _arms = Arms(Seam())
-_threads = Held(follow_threads)
+_threads, _processes = Held(follow_threads), Held(follow_processes)
 _current: "Instrumentation | None" = None
 
 
@@ -76,6 +81,7 @@ def instrument(
     journal: str | os.PathLike[str] | None = None,
     clients: Iterable[str] | None = None,
     integrations: bool = True,
+    processes: bool = True,
     stream_usage: bool = False,
     cache_diagnostics: bool = False,
     capture_content: bool | str | None = None,
@@ -103,7 +109,8 @@ def instrument(
     own, each a mapping with the keys of a ``[[price]]`` table of ``touchdown.toml`` (``docs/prices.md``);
     ``policies`` state what only you can say, as its ``[[policy.oversized_model]]`` tables do. ``journal``
     is a file (or ``TOUCHDOWN_JOURNAL``). Budgets are as in :func:`touchdown.task`, for the whole process.
-    ``TOUCHDOWN_DISABLED=1`` makes everything a no-op.
+    ``processes=False`` leaves programs and processes that are started here to themselves
+    (``docs/processes.md``). ``TOUCHDOWN_DISABLED=1`` makes everything a no-op.
     """
     global _current
     asked = _read(locals().copy())  # the arguments, and nothing else yet
@@ -121,9 +128,11 @@ def instrument(
         if disabled():
             return Instrumentation(None, (), asked)
         forget_warnings()
-        runtime = build_runtime(asked, RunFolder.current())
+        runtime = build_runtime(asked, RunFolder.current(), Ticket.of_environment(os.environ))
         core.activate(runtime)
         _threads.hold()
+        if processes:
+            _processes.hold()
         _current = Instrumentation(runtime, _arm(chosen, integrations), asked)
         at_end(_at_exit)
         return _current
@@ -148,6 +157,33 @@ def join_run() -> bool:
         if _current is None:
             instrument()._by_run = True
         return _current is not None
+
+
+class Entry:
+    """A ticket on its way to a process of ``multiprocessing``: unpickled there, it has joined this one."""
+
+    def __init__(self, ticket: Ticket) -> None:
+        self._ticket = ticket
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _enter, astuple(self._ticket)
+
+
+def _enter(*fields: str) -> Ticket:
+    ticket = Ticket(*fields)
+    _join_above(ticket)
+    return ticket
+
+
+@guarded("joining the process above")
+def _join_above(ticket: Ticket) -> None:
+    with _lock:
+        if _current is None and not disabled():
+            folder, name = Path(ticket.parent).parent, Path(ticket.parent).stem
+            instrument(**options_at(folder, name))._by_run = True
+        family = _current.runtime.family if _current is not None and _current.runtime else None
+        if family is not None:
+            family.join(ticket, program=False)
 
 
 def arm_clients() -> Callable[[], None]:
@@ -195,6 +231,8 @@ def uninstrument() -> None:
         instrumentation, _current = _current, None
         _arms.disarm(instrumentation._hosts)
         _threads.let_go()
+        if instrumentation._asked["processes"]:
+            _processes.let_go()
         core.activate(None)
         runtime, instrumentation._runtime = instrumentation._runtime, None
         if runtime is not None:
@@ -214,7 +252,7 @@ def summary() -> SummaryView:
     runtime = core.active()
     if runtime is None:
         return SummaryView(Summary())
-    runtime.delivery.drain()
+    runtime.drain()
     lost = in_words(lost_so_far(runtime.accountant, runtime.options))
     return SummaryView(runtime.accountant.summary(), runtime.accountant.accounts(), lost)
 
@@ -233,3 +271,4 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
 
 core.receipt_of = Receipt
+handing.entry_of = Entry

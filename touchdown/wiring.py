@@ -7,6 +7,7 @@ from typing import Any
 from touchdown.accounting.policies import configured_policies
 from touchdown.live.accountant import LiveAccountant
 from touchdown.live.budgets import BudgetGate
+from touchdown.live.family import ProcessFamily
 from touchdown.live.journal import Journal
 from touchdown.live.run_folder import Run, RunFolder
 from touchdown.live.started import StartedCalls
@@ -15,10 +16,12 @@ from touchdown.report import Receipt
 from touchdown.runtime import core
 from touchdown.runtime.budget import Budget
 from touchdown.runtime.guard import failed, warn_once
+from touchdown.runtime.handing import Ticket
 from touchdown.runtime.joined import Joined
 from touchdown.runtime.limits import limits_of
 from touchdown.runtime.losses import lost_so_far
 from touchdown.runtime.options import Options, read_content_options
+from touchdown.runtime.place import TaskState
 from touchdown.runtime.sinks import Sink
 from touchdown.telemetry.foreign.live import Beside
 from touchdown.telemetry.settled import settled_attributes
@@ -28,8 +31,13 @@ SETTLE_S = 2.0
 """How long a call that a budget does not cover waits for the bills of those that ended before."""
 
 
-def build_runtime(asked: dict[str, Any], folder: RunFolder | None = None) -> core.Runtime:
-    """Accountant, journals, price book and sinks, wired together, and to the run of ``folder``."""
+def build_runtime(
+    asked: dict[str, Any], folder: RunFolder | None = None, ticket: Ticket | None = None
+) -> core.Runtime:
+    """Accountant, journals, price book and sinks, wired together.
+
+    And to the run of ``folder``, and to the process above, which handed over the ``ticket``.
+    """
     run = folder.read() if folder is not None else None
     journals = {asked.get("journal") or os.environ.get("TOUCHDOWN_JOURNAL")}
     if folder is not None and run is not None:
@@ -52,7 +60,7 @@ def build_runtime(asked: dict[str, Any], folder: RunFolder | None = None) -> cor
             meter_provider=asked.get("meter_provider"),
             settled=partial(_settled, accountant),
             lost=partial(lost_so_far, accountant, options),
-            traceparent=run.traceparent if run is not None else "",
+            traceparent=_above(run, ticket),
         ),
         Beside(),
     ]
@@ -63,7 +71,19 @@ def build_runtime(asked: dict[str, Any], folder: RunFolder | None = None) -> cor
     whole = None if limits is None else Budget("the process", limits)
     settle_pending = partial(runtime.delivery.drain, SETTLE_S)
     runtime.gate = BudgetGate(book, whole, settle_pending, runtime.note_refused)
+    if asked.get("processes"):
+        where = folder.path if folder is not None and run is not None else None
+        runtime.family = ProcessFamily(runtime, accountant, asked, where)
+        if ticket is not None:
+            runtime.family.join(ticket, program=True)
     return runtime
+
+
+def _above(run: Run | None, ticket: Ticket | None) -> str:
+    """The span that those without a parent in this process are children of."""
+    if ticket is not None and ticket.traceparent:
+        return ticket.traceparent
+    return run.traceparent if run is not None else ""
 
 
 def _below(
@@ -80,7 +100,8 @@ def _below(
         sinks.append(StartedCalls(folder.new_starts()))
     except OSError:
         failed("writing the starts of calls")
-    return core.Runtime(accountant, sinks, options, Joined(run.task, key, first=folder.is_first()))
+    joined = Joined(TaskState(run.task, run.task.id, key), first=folder.is_first())
+    return core.Runtime(accountant, sinks, options, joined)
 
 
 def _options(asked: dict[str, Any], run: Run | None) -> Options:

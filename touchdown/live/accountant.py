@@ -2,6 +2,7 @@
 
 import threading
 from collections import Counter, OrderedDict, defaultdict
+from collections.abc import Collection
 from dataclasses import replace
 
 from touchdown.accounting.account import CacheTotals, Summary, TaskAccount
@@ -11,9 +12,10 @@ from touchdown.accounting.ledger import Ledger
 from touchdown.accounting.policies import NO_POLICIES, Policies
 from touchdown.accounting.summary import summarize
 from touchdown.live.journal import Journal
+from touchdown.live.keeper import Keeper
 from touchdown.live.pools import note_record
 from touchdown.prices.rates import Prices
-from touchdown.records import CallVerdict, ModelCall, Record, TaskOutcome, TaskRecord
+from touchdown.records import CallVerdict, Kept, ModelCall, Record, TaskOutcome, TaskRecord
 from touchdown.runtime.guard import warn_once
 from touchdown.runtime.identity import now_ns
 
@@ -41,7 +43,7 @@ class LiveAccountant:
         self, prices: Prices, *journals: Journal, policies: Policies = NO_POLICIES
     ) -> None:
         self._prices, self._policies = prices, policies
-        self._journals = journals
+        self._journals: tuple[Keeper, ...] = journals
         self._lock = threading.RLock()
         self._ledgers: OrderedDict[str, Ledger] = OrderedDict()
         self._closed: OrderedDict[str, TaskAccount] = OrderedDict()
@@ -63,10 +65,23 @@ class LiveAccountant:
         with self._lock:
             return self._fold(record)
 
+    def receive(self, record: Kept, written: Collection[str]) -> None:
+        """Fold what another process told; the journals take it that it has not written itself."""
+        for journal in self._journals:
+            journal.pass_on(record, written)
+        if isinstance(record, TaskOutcome):
+            self._judge(record)
+            return
+        with self._lock:
+            self._fold(record)
+
     def judge(self, told: TaskOutcome) -> bool:
         """Take in how a task turned out, and keep it in the journals; false when nothing is known of it."""
         for journal in self._journals:
             journal.write(told)
+        return self._judge(told)
+
+    def _judge(self, told: TaskOutcome) -> bool:
         with self._lock:
             root = self._roots.get(told.task_id, told.task_id)
             if root in self._closed and root == told.task_id:
@@ -79,6 +94,23 @@ class LiveAccountant:
             ledger.note(told)
             self._note_change(root)
             return True
+
+    def tell(self, above: Keeper, instead_of: Keeper | None = None) -> None:
+        """From here on the process above is told, too."""
+        kept = [journal for journal in self._journals if journal is not instead_of]
+        self._journals = (*kept, above)
+
+    @property
+    def journal_files(self) -> set[str]:
+        """The files that records of this process are written to."""
+        return {journal.file for journal in self._journals if isinstance(journal, Journal)}
+
+    @property
+    def open_tasks(self) -> list[TaskRecord]:
+        """The tasks that are not closed."""
+        with self._lock:
+            tasks = [task for ledger in self._ledgers.values() for task in ledger.tasks]
+            return [task for task in tasks if task.duration_ns is None]
 
     @property
     def keeps(self) -> bool:

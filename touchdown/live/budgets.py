@@ -74,6 +74,12 @@ class BudgetGate:
             self._prepared = True
             start_apart(threading.Thread(target=self._warm, name="touchdown prices", daemon=True))
 
+    def add(self, budgets: tuple[Budget, ...]) -> None:
+        """Those of the process above hold here, too."""
+        self.budgets = (*self.budgets, *budgets)
+        if budgets:
+            self.prepare()
+
     @guarded("budgets.prices")
     def _warm(self) -> None:
         self._prices.version  # noqa: B018 - opens the book

@@ -2,7 +2,7 @@
 
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,8 @@ class Journal:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
+        self.file = os.path.abspath(path)
+        """Its path as other processes know it."""
         self.lost = 0
         self._most_bytes = _most_bytes()
         self._encode = msgspec.json.Encoder().encode
@@ -68,6 +70,11 @@ class Journal:
                 self._refused(error)
                 return
             self._append(self._descriptor, line + b"\n")
+
+    def pass_on(self, record: Kept, written: Collection[str]) -> None:
+        """Append what another process told, unless it writes to this file or folder itself."""
+        if self.file not in written and os.path.dirname(self.file) not in written:
+            self.write(record)
 
     def _append(self, descriptor: int, line: bytes) -> None:
         data = b"\n" + HEAD + line if self._is_cut else line

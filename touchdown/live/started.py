@@ -28,6 +28,10 @@ class StartedCalls:
         """None: this is not about spans."""
         return ""
 
+    def current_traceparent(self) -> str:
+        """None either."""
+        return ""
+
     def flush(self, timeout_s: float) -> bool:
         """Nothing waits."""
         return True

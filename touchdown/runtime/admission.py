@@ -54,6 +54,10 @@ class Gate(Protocol):
         """In a child: fresh locks."""
         ...
 
+    def add(self, budgets: tuple[Budget, ...]) -> None:
+        """Those of the process above hold here, too."""
+        ...
+
     def prepare(self) -> None:
         """A budget exists now: get ready what its first call would wait for."""
         ...

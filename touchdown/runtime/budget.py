@@ -1,19 +1,23 @@
 """Budgets: what is spent and reserved under one set of limits, exact over threads and forked processes."""
 
 import contextlib
-import mmap
+import importlib.util
 import os
 import threading
 import time
 import weakref
-from collections.abc import MutableSequence
+from collections.abc import Iterable, MutableSequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
-from typing import Any
+from typing import Literal
 
 from touchdown.prices.cost import EXACT
 from touchdown.runtime.guard import failed, warn, warn_once
-from touchdown.runtime.limits import Amount, BudgetExceeded, Limits, Unit
+from touchdown.runtime.limits import Amount, BudgetExceeded, Limits, OnBudget, Unit
+from touchdown.runtime.shared_cells import SharedBudget, SharedCells
+
+CAN_LOCK = importlib.util.find_spec("fcntl") is not None
+"""Whether processes can count together here; elsewhere each has budgets of its own."""
 
 PICO = 12
 """Money is counted in whole millionths of a millionth of a dollar, rounded up."""
@@ -61,9 +65,24 @@ class Budget:
         self._most_pico = 0 if limits.usd is None else limits.usd.scaleb(PICO, EXACT)
         self._began_s = time.monotonic()
         self._cells: MutableSequence[int] = [0] * 6
+        self._slot = ("", 0)
         self._warned = False
         with COUNTING:
             _budgets.add(self)
+
+    @classmethod
+    def shared(cls, told: SharedBudget) -> "Budget":
+        """One of the process above; what is counted here is counted there."""
+        usd = None if told.usd is None else Decimal(told.usd)
+        on_budget: OnBudget = "warn" if told.on_budget == "warn" else "raise"
+        block: Literal["allow", "block"] = "block" if told.unpriced == "block" else "allow"
+        limits = Limits(usd, told.tokens, told.seconds, told.calls, told.repeats, on_budget, block)
+        budget = cls(told.name, limits)
+        budget._began_s = told.began_s
+        with COUNTING:
+            budget._cells = COUNTING.opened(told.folder).at(told.slot)
+            budget._slot = (told.folder, told.slot)
+        return budget
 
     def exceeded_by(self, wanted: Wanted) -> BudgetExceeded | None:
         """What would not hold if this call were sent; ``None`` when all does."""
@@ -146,14 +165,32 @@ class Budget:
             self._warned = True
             warn("touchdown: %s; calls are sent all the same", exceeded.about)
 
-    def share(self) -> None:
-        """Count in memory that forked children share."""
+    def share(self, cells: SharedCells) -> None:
+        """Count in memory that children share."""
         if not isinstance(self._cells, list):
             return
-        shared: Any = memoryview(mmap.mmap(-1, mmap.PAGESIZE)).cast("q")
+        slot = cells.new()
+        shared = cells.at(slot)
         for index, count in enumerate(self._cells):
             shared[index] = count
-        self._cells = shared
+        self._cells, self._slot = shared, (cells.folder, slot)
+
+    def told(self) -> SharedBudget:
+        """How another process finds it, once it is shared."""
+        limits, (folder, slot) = self.limits, self._slot
+        return SharedBudget(
+            name=self.name,
+            usd=None if limits.usd is None else str(limits.usd),
+            tokens=limits.tokens,
+            seconds=limits.seconds,
+            calls=limits.calls,
+            repeats=limits.repeats,
+            on_budget="warn" if limits.on_budget == "warn" else "raise",
+            unpriced=limits.unpriced,
+            began_s=self._began_s,
+            folder=folder,
+            slot=slot,
+        )
 
 
 class Counting:
@@ -161,7 +198,9 @@ class Counting:
 
     def __init__(self) -> None:
         self.renew()
-        self._file: Any = None
+        self._own: SharedCells | None = None
+        self._opened: dict[str, SharedCells] = {}
+        """By folder: this process's own, and those of the processes above."""
 
     def renew(self) -> None:
         """In a forked child: whoever held it is not here."""
@@ -172,43 +211,67 @@ class Counting:
     def __enter__(self) -> None:
         self._lock.acquire()
         self._depth += 1
-        if self._file is not None and self._depth == 1:
-            self._wait()
+        if self._opened and self._depth == 1:
+            deadline = time.monotonic() + WAIT_S
+            for folder in sorted(self._opened):  # in one order, or two would wait for each other
+                self._wait(self._opened[folder].lock, deadline)
 
     def __exit__(self, *_error: object) -> None:
         self._depth -= 1
-        if self._file is not None and not self._depth:
+        if self._opened and not self._depth:
             import fcntl
 
-            with contextlib.suppress(OSError):
-                fcntl.lockf(self._file, fcntl.LOCK_UN)
+            for cells in self._opened.values():
+                with contextlib.suppress(OSError):
+                    fcntl.lockf(cells.lock, fcntl.LOCK_UN)
         self._lock.release()
 
-    def _wait(self) -> None:
+    def _wait(self, lock: int, deadline: float) -> None:
         """Keep the other processes out; one that stands still is not waited for."""
         import fcntl
 
-        deadline = time.monotonic() + WAIT_S
         while time.monotonic() < deadline:
             with contextlib.suppress(BlockingIOError, PermissionError):
-                fcntl.lockf(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 return
             time.sleep(0.0005)
         warn_once(
             "budget:lock", "touchdown: another process keeps the budgets; counting without it"
         )
 
+    def opened(self, folder: str) -> SharedCells:
+        """The counters in this folder; under the lock."""
+        if folder not in self._opened:
+            cells = self._opened[folder] = SharedCells(folder)
+            self._wait(cells.lock, time.monotonic() + WAIT_S)
+        return self._opened[folder]
+
+    def _mine(self) -> SharedCells:
+        if self._own is None:
+            self._own = SharedCells()
+            self._opened[self._own.folder] = self._own
+            self._wait(self._own.lock, time.monotonic() + WAIT_S)
+        return self._own
+
+    def share(self, budgets: Iterable[Budget]) -> tuple[SharedBudget, ...]:
+        """Let processes that are started anew count in these."""
+        if not CAN_LOCK:
+            return ()
+        budgets = tuple(budgets)
+        with self:
+            for budget in budgets:
+                budget.share(self._mine())
+        return tuple(budget.told() for budget in budgets)
+
     def before_fork(self) -> None:
         """Let the children count in the same budgets."""
         self._lock.acquire()
         try:
             budgets = list(_budgets)
-            if budgets and self._file is None:
-                import tempfile
-
-                self._file = tempfile.TemporaryFile()  # noqa: SIM115 - as long as the process lasts
-            for budget in budgets:
-                budget.share()
+            if any(isinstance(budget._cells, list) for budget in budgets):
+                with self:
+                    for budget in budgets:
+                        budget.share(self._mine())
         except Exception:
             failed("budget.share")
 

@@ -2,9 +2,7 @@
 
 import contextlib
 import hashlib
-import os
 import secrets
-import threading
 import time
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -13,12 +11,13 @@ from touchdown.accounting.account import TaskAccount
 from touchdown.context.tracker import ContextTracker
 from touchdown.records import AgentRun, CallVerdict, Record, Start, TaskRecord
 from touchdown.runtime.admission import Gate
+from touchdown.runtime.capturing import Chosen
 from touchdown.runtime.carried import NOTHING, Carried, carried_trace
 from touchdown.runtime.delivery import Delivery
 from touchdown.runtime.guard import Guard, failed, warn
+from touchdown.runtime.handing import Family
 from touchdown.runtime.implicit import ImplicitTasks
 from touchdown.runtime.joined import Joined
-from touchdown.runtime.marks import watch_collector
 from touchdown.runtime.options import Options
 from touchdown.runtime.place import Place, TaskState, standing_place
 from touchdown.runtime.sinks import Accountant, Opened, Sink
@@ -64,10 +63,12 @@ class Runtime:
         self._joined = joined
         self._told: set[str] = set()
         self.implicit = ImplicitTasks(self.deliver_record, self.options.digest_key)
-        self.delivery = Delivery(tend=self.implicit.close_idle)
+        self.delivery = Delivery(tend=self._tend)
         self._trackers = Trackers()
         self._scope_key = self.options.digest_key or secrets.token_bytes(16)
         self.closed = False
+        self.family: Family | None = None
+        """The processes below and above; set by the wiring."""
         self.gate: Gate | None = None
         """Asked before each call that has a budget; set by the wiring."""
 
@@ -85,6 +86,27 @@ class Runtime:
             return self._joined.place(self.deliver_record)
         task = self.implicit.of(trace_id or self._trace_id() or carried_trace())
         return Place(task, task.id)
+
+    def join(self, joined: Joined) -> None:
+        """From here on this process goes on with the task of another."""
+        self._joined = joined
+
+    def hand_over(self) -> Carried:
+        """What work takes along that the caller hands to another process."""
+        here = standing_place()
+        if here is None and self._joined is not None:
+            here = self._joined.place(self.deliver_record)
+        return NOTHING if here is None else Carried(here)
+
+    def traceparent(self) -> str:
+        """The span that is current where the caller stands, or an empty string."""
+        for sink in self.sinks:
+            try:
+                if found := sink.current_traceparent():
+                    return found
+            except Exception:
+                failed("sink.current_traceparent")
+        return ""
 
     def _trace_id(self) -> str:
         trace_id = ""
@@ -142,6 +164,10 @@ class Runtime:
             self._trackers.forget(record.task_id, record.id)
         return verdict
 
+    def _tend(self) -> None:
+        self.implicit.close_idle()
+        self.catch_up()
+
     def note_dropped(self, task_id: str) -> None:
         """A record of this task was lost."""
         with contextlib.suppress(Exception):
@@ -184,8 +210,18 @@ class Runtime:
 
     def account(self, task: TaskRecord) -> TaskAccount:
         """The account of a task with everything folded that has ended so far."""
-        self.delivery.drain()
+        self.drain()
         return self.accountant.account(task)
+
+    def drain(self) -> None:
+        """Fold everything that has ended so far, here and in the processes below."""
+        self.catch_up()
+        self.delivery.drain()
+
+    def catch_up(self) -> None:
+        """Take in what the processes below have told."""
+        if self.family is not None:
+            self.family.catch_up()
 
     # -- ends -----------------------------------------------------------------------------------
 
@@ -193,6 +229,7 @@ class Runtime:
         """Deliver what is pending and let the sinks send what they hold."""
         with IDLE:
             self.implicit.close_idle()
+        self.catch_up()
         drained = self.delivery.drain(timeout_s)
         for sink in self.sinks:
             try:
@@ -211,6 +248,8 @@ class Runtime:
         ended = self._joined.ended() if self._joined is not None else None
         if ended is not None:
             self.deliver_record(ended)
+        if self.family is not None:
+            self.family.close()
         late, full = self.delivery.close(timeout_s), self.delivery.dropped
         lost = [f"{late:,} records (not read within {timeout_s:g} s)"] if late else []
         lost += [f"{full:,} records (the queue was full)"] if full else []
@@ -232,7 +271,7 @@ class Runtime:
         self.implicit.forget()
         self._trackers = Trackers()
         self.accountant.after_fork()
-        for held in (self.gate, self._joined):
+        for held in (self.gate, self._joined, self.family):
             if held is not None:
                 held.after_fork()
 
@@ -252,50 +291,5 @@ class _Finished:
         self._runtime.note_dropped(self._record.task_id)
 
 
-_base: Runtime | None = None
-_captures: list[Runtime] = []
-_active: Runtime | None = None
-_choosing = threading.RLock()
-
-
-def active() -> Runtime | None:
-    """The runtime of the innermost capture, else the one that ``instrument()`` made, else ``None``."""
-    return _active
-
-
-def activate(runtime: Runtime | None) -> None:
-    """Make this the process's runtime, as soon as no test captures."""
-    global _base
-    with _choosing:
-        _base = runtime
-        _choose()
-
-
-def capture(runtime: Runtime) -> Callable[[], None]:
-    """Make this the active runtime until what is handed back is called."""
-
-    def end() -> None:
-        with _choosing:
-            _captures.remove(runtime)
-            _choose()
-
-    with _choosing:
-        _captures.append(runtime)
-        _choose()
-    return end
-
-
-def _choose() -> None:
-    global _active
-    _active = _captures[-1] if _captures else _base
-    watch_collector(_active is not None)
-
-
-def _after_fork() -> None:
-    global _choosing
-    _choosing = threading.RLock()
-    for runtime in filter(None, [_base, *_captures]):
-        runtime.after_fork()
-
-
-os.register_at_fork(after_in_child=_after_fork)
+_chosen: Chosen[Runtime] = Chosen()
+active, activate, capture = _chosen.active, _chosen.activate, _chosen.capture

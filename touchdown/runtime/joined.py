@@ -1,11 +1,11 @@
-"""The task of the ``touchdown run`` above this process: what happens outside any ``task()`` counts in it."""
+"""The task of the process above this one: what happens outside any ``task()`` counts in it."""
 
 import os
 import sys
 import threading
 from collections.abc import Callable
 
-from touchdown.records import AgentRun, TaskRecord
+from touchdown.records import AgentRun
 from touchdown.runtime.identity import new_id, now_ns
 from touchdown.runtime.place import Place, TaskState
 
@@ -13,18 +13,26 @@ from touchdown.runtime.place import Place, TaskState
 class Joined:
     """A root task that another process opened and will close.
 
-    Each process below it is an agent of its own, for its calls share no context with the others'; the
-    first one is the task's first agent.
+    Each program below it is an agent of its own, for its calls share no context with the others'; the
+    first one is the task's first agent. ``agent_id`` is the agent that started it, the task's first if empty.
+    A process of ``multiprocessing`` goes on as the agent of ``here``.
     """
 
-    def __init__(self, task: TaskRecord, digest_key: bytes, *, first: bool) -> None:
-        self.state = TaskState(task, task.id, digest_key)
-        self._first = first
+    def __init__(
+        self,
+        state: TaskState,
+        *,
+        first: bool = False,
+        agent_id: str = "",
+        here: Place | None = None,
+    ) -> None:
+        self.state = state
+        self._first, self._agent_id, self._here = first, agent_id or state.id, here
         self._begin()
 
     def _begin(self) -> None:
         self._lock = threading.Lock()
-        self._place: Place | None = None
+        self._place: Place | None = self._here
         self._began_ns = now_ns()
 
     def place(self, tell: Callable[[AgentRun], None]) -> Place:
@@ -47,7 +55,7 @@ class Joined:
         return AgentRun(
             id=here.agent_id,
             task_id=self.state.id,
-            parent_id=self.state.id,
+            parent_id=self._agent_id,
             name=here.agent_name,
             started_at_ns=self._began_ns,
             duration_ns=duration_ns,
@@ -62,7 +70,7 @@ class Joined:
     def ended(self) -> AgentRun | None:
         """This process as an agent run, when it was an agent of its own. A killed one keeps a length of 0."""
         here, self._place = self._place, None
-        if here is None or self._first:
+        if here is None or self._first or self._here is not None:
             return None
         return self._agent(here, max(0, now_ns() - self._began_ns))
 

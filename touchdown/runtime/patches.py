@@ -2,9 +2,12 @@
 
 import threading
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 import wrapt
+
+from touchdown.runtime.guard import guarded
 
 Undo = Callable[[], None]
 
@@ -28,6 +31,16 @@ class Patches:
         setattr(owner, name, ours)
         self._done.append((owner, name, ours))
         return True
+
+    def when_imported(self, name: str, install: "Callable[[Patches, ModuleType], None]") -> None:
+        """Call ``install`` with the module when it is imported, or now when it is already."""
+
+        @guarded(f"patch {name}")
+        def imported(module: ModuleType) -> None:
+            if self._on:
+                install(self, module)
+
+        wrapt.register_post_import_hook(imported, name)
 
     def take_back(self) -> None:
         """Give every attribute back; one that somebody wrapped again only passes on from here."""

@@ -3,12 +3,12 @@
 Sinks fail alone: what one raises is logged once and never reaches the host or another sink.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
 from typing import Protocol
 
 from touchdown.accounting.account import Summary, TaskAccount
-from touchdown.records import CallVerdict, Record, Start, TaskOutcome, TaskRecord
+from touchdown.records import CallVerdict, Kept, Record, Start, TaskOutcome, TaskRecord
 from touchdown.runtime.content import Content
 from touchdown.runtime.guard import failed
 
@@ -50,6 +50,10 @@ class Sink(Protocol):
         """The trace that is current where the caller stands, or an empty string."""
         ...
 
+    def current_traceparent(self) -> str:
+        """The span that is current there, as W3C Trace Context has it, or an empty string."""
+        ...
+
     def flush(self, timeout_s: float) -> bool:
         """Send what is held; true when all of it went out in time."""
         ...
@@ -64,6 +68,10 @@ class Accountant(Protocol):
 
     def fold(self, record: Record) -> CallVerdict | None:
         """Fold one record, behind the queue, in order."""
+        ...
+
+    def receive(self, record: Kept, written: Collection[str]) -> None:
+        """Fold what another process told; it is written already to the journals named."""
         ...
 
     def account(self, task: TaskRecord) -> TaskAccount:

@@ -17,6 +17,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from opentelemetry.util.types import AttributeValue
 
 from touchdown.records import CallStart, CallVerdict, Record, Start, StepStart, TaskRecord
+from touchdown.runtime.handing import Above
 from touchdown.runtime.place import standing_place
 from touchdown.telemetry import attributes as names
 from touchdown.telemetry.forks import in_forked_children
@@ -108,6 +109,13 @@ class SpanSink:
         place = get_current_span().get_span_context()
         return f"{place.trace_id:032x}" if place.is_valid else ""
 
+    def current_traceparent(self) -> str:
+        """The span that is current where the caller stands, or an empty string."""
+        place = get_current_span().get_span_context()
+        if not place.is_valid:
+            return ""
+        return f"00-{place.trace_id:032x}-{place.span_id:016x}-{place.trace_flags:02x}"
+
     def flush(self, timeout_s: float) -> bool:
         """Send what providers of our own hold; the host flushes its own."""
         return flush_all(self._privates(), timeout_s)
@@ -170,6 +178,8 @@ def _around() -> Context | None:
     for held in here.opened if here is not None else ():
         if isinstance(held, Held) and held.span is not INVALID_SPAN:
             return set_span_in_context(held.span, Context())
+        if isinstance(held, Above):
+            return _remote(f"00-{held.trace_id}-{held.span_id}-01")
     return None
 
 

@@ -29,7 +29,7 @@ class Capture:
     @property
     def records(self) -> list[Record]:
         """Everything that ended, in order."""
-        self._runtime.delivery.drain()
+        self._runtime.drain()
         return list(self._kept.records)
 
     @property
@@ -40,7 +40,7 @@ class Capture:
     @property
     def verdicts(self) -> list[CallVerdict]:
         """What the accountant said of each model call when it was folded."""
-        self._runtime.delivery.drain()
+        self._runtime.drain()
         return list(self._kept.verdicts)
 
     @property
@@ -61,7 +61,7 @@ class Capture:
     @property
     def accounts(self) -> list[TaskAccount]:
         """The accounts of all root tasks."""
-        self._runtime.delivery.drain()
+        self._runtime.drain()
         return self._runtime.accountant.accounts()
 
     @property
@@ -75,13 +75,13 @@ class Capture:
     @property
     def summary(self) -> Summary:
         """All root tasks together."""
-        self._runtime.delivery.drain()
+        self._runtime.drain()
         return self._runtime.accountant.summary()
 
     @property
     def spans(self) -> list[ReadableSpan]:
         """The finished spans, in the order they ended."""
-        self._runtime.delivery.drain()
+        self._runtime.drain()
         return list(self._exporter.get_finished_spans())
 
 

@@ -94,6 +94,10 @@ class Beside:
         """None: the spans' own sink knows it."""
         return ""
 
+    def current_traceparent(self) -> str:
+        """None either."""
+        return ""
+
     def flush(self, timeout_s: float) -> bool:
         """Nothing is sent."""
         return True
