@@ -116,15 +116,9 @@ def instrument(
     asked = _read(locals().copy())  # the arguments, and nothing else yet
     chosen = _chosen(asked["clients"])
     with _lock:
-        if _current is not None and _current._by_run and asked != _current._asked:
-            uninstrument()  # `touchdown run` came first, without options: the program's own hold
-        if _current is not None:
-            if asked != _current._asked:
-                warn_once(
-                    "instrument:twice",
-                    "touchdown: already instrumented; the new options change nothing",
-                )
-            return _current
+        already = _already(asked)
+        if already is not None:
+            return already
         if disabled():
             return Instrumentation(None, (), asked)
         forget_warnings()
@@ -136,6 +130,19 @@ def instrument(
         _current = Instrumentation(runtime, _arm(chosen, integrations), asked)
         at_end(_at_exit)
         return _current
+
+
+def _already(asked: dict[str, Any]) -> Instrumentation | None:
+    """What an earlier call set up, said where this one asks for something else."""
+    if _current is not None and asked != _current._asked:
+        if _current._by_run:
+            uninstrument()  # `touchdown run` came first, without options: the program's own hold
+        else:
+            warn_once(
+                "instrument:twice",
+                "touchdown: already instrumented; the new options change nothing",
+            )
+    return _current
 
 
 def _read(asked: dict[str, Any]) -> dict[str, Any]:
