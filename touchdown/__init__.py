@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from touchdown.api import instrument as instrument
     from touchdown.api import summary as summary
     from touchdown.api import uninstrument as uninstrument
+    from touchdown.engines.hosts import EngineHost as EngineHost
+    from touchdown.engines.hosts import engine as engine
     from touchdown.live.outcomes import outcome as outcome
     from touchdown.live.pools import capacity as capacity
     from touchdown.live.updates import on_update as on_update
@@ -33,6 +35,8 @@ _WHERE = {
     "uninstrument": "touchdown.api",
     "SpanProcessor": "touchdown.telemetry.foreign.processor",
     "capacity": "touchdown.live.pools",
+    "EngineHost": "touchdown.engines.hosts",
+    "engine": "touchdown.engines.hosts",
     "outcome": "touchdown.live.outcomes",
     "on_update": "touchdown.live.updates",
     "BudgetExceeded": "touchdown.runtime.limits",

@@ -29,6 +29,8 @@ from touchdown.runtime.listening import Listening
 from touchdown.runtime.place import Place, standing_place
 from touchdown.runtime.reading import CallReader as CallReader
 from touchdown.runtime.reading import StreamReader as StreamReader
+from touchdown.runtime.serving import ServingHost as ServingHost
+from touchdown.runtime.serving import add_headers as add_headers
 from touchdown.runtime.step import StepObservation as StepObservation
 from touchdown.runtime.step import open_step
 
@@ -55,6 +57,12 @@ class Seam:
         """Whether the user allowed asking providers for their verdict on the prefix cache."""
         runtime = core.active()
         return runtime is not None and runtime.options.cache_diagnostics
+
+    def serving(self, host: str, port: int | None) -> ServingHost | None:
+        """The host as the user named it with ``touchdown.engine``; ``None`` for any other one."""
+        runtime = core.active()
+        hosts = None if runtime is None else runtime.serving
+        return None if hosts is None else hosts.of(host, port)
 
     def admit(self, asked: Asked) -> Admission | None:
         """Reserve what a call may take in its budgets; ``None`` when it has none. Before ``model_call``.

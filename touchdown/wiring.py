@@ -5,6 +5,8 @@ from functools import partial
 from typing import Any
 
 from touchdown.accounting.policies import configured_policies
+from touchdown.engines.hosts import HOSTS, EngineHosts
+from touchdown.engines.named import configured
 from touchdown.live.accountant import LiveAccountant
 from touchdown.live.budgets import BudgetGate
 from touchdown.live.family import ProcessFamily
@@ -71,6 +73,7 @@ def build_runtime(
     whole = None if limits is None else Budget("the process", limits)
     settle_pending = partial(runtime.delivery.drain, SETTLE_S)
     runtime.gate = BudgetGate(book, whole, settle_pending, runtime.note_refused)
+    runtime.serving = _serving()
     if asked.get("processes"):
         where = folder.path if folder is not None and run is not None else None
         runtime.family = ProcessFamily(runtime, accountant, asked, where)
@@ -84,6 +87,17 @@ def _above(run: Run | None, ticket: Ticket | None) -> str:
     if ticket is not None and ticket.traceparent:
         return ticket.traceparent
     return run.traceparent if run is not None else ""
+
+
+def _serving() -> EngineHosts:
+    """The hosts named in code, in the environment and in ``touchdown.toml``; the first call looks at them."""
+    named, wrong = configured(os.environ)
+    for line in wrong:
+        warn_once(f"engines:{line}", "touchdown: %s", line)
+    for one in named:
+        if HOSTS.of(one.host, one.port) is None:
+            HOSTS.name(one)
+    return HOSTS
 
 
 def _below(

@@ -30,6 +30,7 @@ LAYERS = (
 
 PUBLIC_NAMES = {
     "BudgetExceeded",
+    "EngineHost",
     "Instrumentation",
     "SpanProcessor",
     "Task",
@@ -37,6 +38,7 @@ PUBLIC_NAMES = {
     "agent",
     "capacity",
     "current_task",
+    "engine",
     "flush",
     "instrument",
     "on_update",

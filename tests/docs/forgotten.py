@@ -7,6 +7,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 
 from touchdown.accounting.taxes.tax import Tax
+from touchdown.engines.engine import Engine
 
 
 def unregistered_clients(repository: Path, registered: Mapping[str, str]) -> list[str]:
@@ -60,6 +61,34 @@ def forgotten_of_tax(repository: Path, tax: Tax) -> Iterator[str]:
     tests = (repository / "tests/accounting").glob("test_*.py")
     if not any(f'"{tax.id}"' in path.read_text(encoding="utf-8") for path in tests):
         yield f"tests/accounting: a test that names {tax.id}"
+
+
+def unregistered_engines(repository: Path, registered: Iterable[Engine]) -> list[str]:
+    """Files that hold an engine which is not in the registry."""
+    known = {engine.id for engine in registered} | {"engine"}
+    return [
+        f"touchdown/engines/registry.py: no line for {path.stem}"
+        for path in sorted((repository / "touchdown/engines").glob("*.py"))
+        if path.stem not in known and _has_method(path, "recognises")
+    ]
+
+
+def forgotten_of_engine(repository: Path, engine: Engine) -> Iterator[str]:
+    """Parts of an engine that are missing."""
+    if type(engine).__module__ != f"touchdown.engines.{engine.id}":
+        yield f"touchdown/engines/{engine.id}.py"
+    tests = (repository / "tests/engines").glob("test_*.py")
+    if not any(f".{engine.id} " in text or f'"{engine.id}"' in text for text in map(_text, tests)):
+        yield f"tests/engines: a test that reads what {engine.title} says"
+    table = _text(repository / "docs/engines.md").partition("| Figure |")[2]
+    if f" {engine.title} |" not in table.partition("\n")[0]:
+        yield f"docs/engines.md: a column for {engine.title}"
+    if engine.title not in _text(repository / "README.md"):
+        yield f"README.md: {engine.title} among the serving engines"
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
 
 
 def _pinned(line: str, name: str, lowest: list[str]) -> bool:

@@ -61,6 +61,24 @@ BARE_CALL = ModelCall(
 
 CALL = replace(
     BARE_CALL,
+    engine=EngineTiming(
+        engine="dynamo",
+        worker="11731975439582334656",
+        block_tokens=16,
+        prompt_tokens=1_000,
+        cached_tokens=800,
+        computed_tokens=200,
+        frontend_ns=1_200_345,
+        kv_load_ns=0,
+        prefill_ns=4_885_207,
+        decode_ns=13_759_889,
+        starved_ns=1_000_001,
+        starved_by="call-7",
+        total_ns=21_344_833,
+        basis={"prefill_ns": "estimated", "total_ns": "measured"},
+        evidence={"prefill_ns": "nvext.timing.prefill_time_ms"},
+        not_observable={"queue_ns": "Dynamo's frontend has it inside the prefill"},
+    ),
     usage=Usage(
         uncached=100,
         cache_read=800,
@@ -119,7 +137,6 @@ CALL = replace(
     begun=Mark(4_321, 900, 80),
     ended=Mark(4_322, 950, 90),
     clock=CallClock(7, 1_500_000_007, None, 0, (GapBucket(20, 3, 2_500_000),)),
-    engine=EngineTiming("vllm", queue_ns=12, starved_by="other"),
 )
 
 VERDICT = CallVerdict(

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterator
 from opentelemetry.sdk.trace import TracerProvider
 
 import touchdown
+from touchdown.engines.hosts import HOSTS
 from touchdown.testing import capture
 
 
@@ -77,3 +78,12 @@ def test_types_survive() -> None:
 def test_the_span_processor_is_one_of_the_sdks() -> None:
     provider = TracerProvider(shutdown_on_exit=False)
     provider.add_span_processor(touchdown.SpanProcessor())
+
+
+def test_a_named_host_says_what_is_known_of_it() -> None:
+    host: touchdown.EngineHost = touchdown.engine("http://127.0.0.1:9", kind="vllm")
+    engine: str = host.engine
+    problem: str = host.problem
+    counted: dict[str, float] = dict(host.counted.figures)
+    assert (engine, problem, counted) == ("vllm", "its metrics were not read yet", {})
+    HOSTS.forget(host)

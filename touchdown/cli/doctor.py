@@ -9,6 +9,7 @@ from touchdown.cli.checkup import installed, sending
 from touchdown.cli.checkup.diagnosis import Diagnosis
 from touchdown.cli.checkup.doubles import doubles, loaded_now, own_tracing
 from touchdown.cli.checkup.page import Page
+from touchdown.cli.checkup.serving import serving
 from touchdown.cli.checkup.settings import prices, settings
 from touchdown.report import show
 from touchdown.runtime import core
@@ -37,6 +38,7 @@ def examine(*, connect: bool = False) -> Diagnosis:
     lost = {} if runtime is None else lost_so_far(runtime.accountant, runtime.options)
     loaded = loaded_now()
     here = installed.look()
+    hosts, wrong = serving(connect)
     return Diagnosis(
         touchdown=touchdown.__version__,
         python=platform.python_version(),
@@ -49,6 +51,8 @@ def examine(*, connect: bool = False) -> Diagnosis:
         doubles=list(doubles(loaded)),
         own_tracing=own_tracing(),
         lost=lost,
+        serving=hosts,
+        serving_problems=wrong,
     )
 
 
@@ -63,6 +67,8 @@ def _parser() -> argparse.ArgumentParser:
         "--json", action="store_true", help="print the findings, and nothing else, on stdout"
     )
     parser.add_argument(
-        "--connect", action="store_true", help="also see whether anybody listens at the endpoints"
+        "--connect",
+        action="store_true",
+        help="also see who listens at the endpoints and at the named engines",
     )
     return parser

@@ -18,7 +18,7 @@ from touchdown.clients.sending import (
     settle_async,
     slept_async,
 )
-from touchdown.integration import CallObservation, guarded
+from touchdown.integration import CallObservation, add_headers, guarded
 
 Wrapped = Callable[..., Any]
 Args = tuple[object, ...]
@@ -46,6 +46,8 @@ class Inside:
                 seen.clocks.sent()
                 seen.sent.body = body_of(options_of(args, kwargs, first=0), seen.sent.body)
                 seen.sent.credential = credential_of(request, seen.vendor)
+                if seen.sent.serving is not None:
+                    add_headers(seen.sent.serving, request, seen.start, seen.ids)
         return request
 
     def attempt(self, wrapped: Wrapped, client: object, args: Args, kwargs: Kwargs) -> object:

@@ -22,10 +22,19 @@ from touchdown.clients.request import (
     options_of,
     parts_of,
     path_of,
+    with_field,
     with_options,
 )
 from touchdown.clients.sending import Aside, Sending
-from touchdown.integration import Asked, CallObservation, CallReader, Seam, Undo, guarded
+from touchdown.integration import (
+    Asked,
+    CallObservation,
+    CallReader,
+    Seam,
+    ServingHost,
+    Undo,
+    guarded,
+)
 
 Wrapped = Callable[..., object]
 
@@ -173,7 +182,7 @@ class Hooks:
         ready = self._prepare(client, options)
         if ready is None:
             return None
-        prepared, asked, url = ready
+        prepared, asked, url, serving = ready
         admission = self._seam.admit(asked)
         seen = self._seam.model_call(
             asked.reader,
@@ -196,10 +205,13 @@ class Hooks:
         seen.hold = prepared.hold
         seen.sent.body = body
         seen.sent.base_url = url
+        seen.sent.serving = serving
         return seen, prepared
 
     @guarded("clients.open")
-    def _prepare(self, client: object, options: object) -> tuple[Prepared, Asked, str] | None:
+    def _prepare(
+        self, client: object, options: object
+    ) -> tuple[Prepared, Asked, str, ServingHost | None] | None:
         reader = self._sdk.reader_for(method_of(options), path_of(options, client))
         if reader is None:
             return None
@@ -208,6 +220,11 @@ class Hooks:
         if prepared.hide_usage_chunk:
             body = parts_of(prepared.options)
         endpoint = endpoint_of(client)
+        serving = self._seam.serving(endpoint.host, endpoint.port)
+        if serving is not None:
+            for name, value in serving.fields(reader.api, body).items():
+                prepared.options = with_field(prepared.options, name, value)
+            body = parts_of(prepared.options)
         asked = Asked(
             reader=reader,
             vendor=self._sdk.vendor,
@@ -217,7 +234,7 @@ class Hooks:
             port=endpoint.port,
             body=body,
         )
-        return prepared, asked, endpoint.text
+        return prepared, asked, endpoint.text, serving
 
     @guarded("clients.compare")
     def _compare(

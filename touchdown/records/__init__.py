@@ -8,11 +8,11 @@ from touchdown.records.call import ModelCall as ModelCall
 from touchdown.records.call import Output as Output
 from touchdown.records.call import ToolRequest as ToolRequest
 from touchdown.records.clock import CallClock as CallClock
-from touchdown.records.clock import EngineTiming as EngineTiming
 from touchdown.records.clock import GapBucket as GapBucket
 from touchdown.records.clock import Mark as Mark
 from touchdown.records.context import ContextShape as ContextShape
 from touchdown.records.context import Segment as Segment
+from touchdown.records.engine import EngineTiming as EngineTiming
 from touchdown.records.gap import Figure as Figure
 from touchdown.records.gap import Gap as Gap
 from touchdown.records.gap import Settled as Settled

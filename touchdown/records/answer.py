@@ -29,5 +29,7 @@ class AnswerView:
     """False for a stream that ended before its last event."""
     error_type: str | None = None
     """An error the answer itself carries (a failed response)."""
+    engine_parts: tuple[object, ...] = ()
+    """The parts of the answer in which a serving engine may speak of itself, as they came. Never recorded."""
     text: tuple[str, ...] = ()
     """The answer's text as the host's own strings, in pieces; empty when it is long. Never recorded."""

@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal
 
-from touchdown.records.clock import CallClock, EngineTiming, Mark
+from touchdown.records.clock import CallClock, Mark
 from touchdown.records.context import ContextShape
+from touchdown.records.engine import EngineTiming
 from touchdown.records.provider import ProviderVerdict
 from touchdown.records.quick import quick
 from touchdown.records.usage import Usage
@@ -159,7 +160,7 @@ class ModelCall:
     ended: Mark | None = None
     clock: CallClock | None = None
     engine: EngineTiming | None = None
-    """What the serving engine says of the call, where one was asked."""
+    """What the serving engine says of the call, where the user named its host (``touchdown.engine``)."""
 
     @property
     def began_at_ns(self) -> int:

@@ -51,26 +51,3 @@ class CallClock:
     """What the caller did between the chunks of a stream, altogether."""
     gaps: tuple[GapBucket, ...] = ()
     """The waits for the chunks of a stream behind its first, the caller's own time taken out."""
-
-
-@dataclass(frozen=True, slots=True)
-class EngineTiming:
-    """What a serving engine says of one call. Units: nanoseconds each lasted; ``None``: it does not say."""
-
-    engine: str = ""
-    queue_ns: int | None = None
-    """Waiting in the scheduler before the first token was computed."""
-    kv_load_ns: int | None = None
-    """Loading spilled KV back."""
-    fabric_ns: int | None = None
-    """Moving KV between workers."""
-    prefill_ns: int | None = None
-    decode_ns: int | None = None
-    frontend_ns: int | None = None
-    """Tokenising and the engine's own front end."""
-    prefill_beside_ns: int | None = None
-    """Of ``decode_ns``, what other requests' prefill took."""
-    starved_ns: int | None = None
-    """Of ``decode_ns``, what one named long prefill took."""
-    starved_by: str = ""
-    """The request with the long context that did."""

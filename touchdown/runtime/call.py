@@ -2,9 +2,8 @@
 
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
 
 from touchdown.context.blocks import RequestView
 from touchdown.records import AnswerView, Attempt, CallStart, ContextShape, ModelCall, Usage
@@ -19,20 +18,12 @@ from touchdown.runtime.listening import Listening
 from touchdown.runtime.place import Place
 from touchdown.runtime.raw import RawBody, read_raw
 from touchdown.runtime.reading import CallReader, StreamReader
+from touchdown.runtime.sent import Sent
+from touchdown.runtime.serving import timing_of, told_by_engine
 from touchdown.runtime.sinks import ids_of, show_content
 from touchdown.runtime.unreported import with_problems
 
 UNREADABLE = Usage(problems=("answer not readable",))
-
-
-@dataclass(slots=True)
-class Sent:
-    """What is known of a request from its first attempt on. Kept until the call is read."""
-
-    body: Mapping[str, object] = field(default_factory=dict)
-    base_url: str = ""
-    credential: str = ""
-    http_status: int | None = None
 
 
 class CallObservation:
@@ -144,6 +135,11 @@ class CallObservation:
             failed("reader.chunk")
 
     @property
+    def ids(self) -> tuple[str, str]:
+        """Trace and span id, empty where no span is recorded."""
+        return ids_of(self._opened)
+
+    @property
     def closed(self) -> bool:
         """Whether the call has ended."""
         return self._once.locked()
@@ -247,10 +243,11 @@ class CallObservation:
 
     def _join(self, view: RequestView, answer: AnswerView) -> ModelCall:
         start, runtime = self.start, self._runtime
-        trace_id, span_id = ids_of(self._opened)
+        trace_id, span_id = self.ids
         sent_ns = start.sent_at_ns
         events = self.raw if self.raw is not None and self.raw.is_event_stream else None
         first_ns = events.first_ns if events is not None else self.first_ns
+        engine = timing_of(self.sent.serving, answer)
         status: CallStatus = self._status
         if status == "closed_early" and answer.complete:
             status = "ok"
@@ -266,7 +263,7 @@ class CallObservation:
             vendor=self.vendor,
             sent_at_ns=sent_ns,
             duration_ns=max(0, self._end_ns + ANCHOR_NS - sent_ns),
-            usage=with_problems(answer, view, status),
+            usage=told_by_engine(with_problems(answer, view, status), engine),
             context=self._read_context(view, answer),
             host=start.host,
             port=start.port,
@@ -291,6 +288,7 @@ class CallObservation:
             previous_response_id=view.previous_response_id,
             conversation=start.conversation or view.conversation,
             provider_verdict=view.verdict_in(answer),
+            engine=engine,
             trace_id=trace_id,
             span_id=span_id,
             inside=self.place.tool_id,

@@ -20,6 +20,7 @@ from touchdown.runtime.implicit import ImplicitTasks
 from touchdown.runtime.joined import Joined
 from touchdown.runtime.options import Options
 from touchdown.runtime.place import Place, TaskState, standing_place
+from touchdown.runtime.serving import ServingHosts
 from touchdown.runtime.sinks import Accountant, Opened, Sink
 from touchdown.runtime.trackers import Trackers
 
@@ -71,6 +72,7 @@ class Runtime:
         """The processes below and above; set by the wiring."""
         self.gate: Gate | None = None
         """Asked before each call that has a budget; set by the wiring."""
+        self.serving: ServingHosts | None = None  # hosts named as self-hosted; set by the wiring
 
     # -- where the caller stands ------------------------------------------------------------
 

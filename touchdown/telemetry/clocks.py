@@ -45,7 +45,7 @@ def _write_engine(timing: EngineTiming | None) -> list[str] | None:
     if timing is None:
         return None
     told = {field.name: getattr(timing, field.name) for field in fields(timing)}
-    return [f"{name}={json.dumps(v)}" for name, v in told.items() if v not in (None, "")]
+    return [f"{name}={json.dumps(v)}" for name, v in told.items() if v not in (None, "", {})]
 
 
 def _read_engine(told: Any) -> EngineTiming:

@@ -85,6 +85,23 @@ class Export:
 
 
 @dataclass(frozen=True, slots=True)
+class ServingHost:
+    """A host that is named as self-hosted."""
+
+    url: str
+    kind: str
+    place: str
+    """Where it is named."""
+    looked: bool = False
+    """Whether its metrics were asked for, which happens with ``--connect`` only."""
+    engine: str = ""
+    block_tokens: int | None = None
+    lacks: tuple[str, ...] = ()
+    """Figures that its metrics do not show."""
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Setting:
     """One variable of touchdown's own. ``value`` is null where it is a secret or not set."""
 
@@ -126,6 +143,9 @@ class Diagnosis:
     """Variables that set up the anthropic SDK's own tracing, and what each does to our spans."""
     lost: Mapping[str, int] = field(default_factory=dict)
     """What this very process lost, by kind, where it is instrumented."""
+    serving: Sequence[ServingHost] = ()
+    serving_problems: Sequence[str] = ()
+    """What is wrong with how hosts were named."""
 
     @property
     def problems(self) -> list[str]:
@@ -133,9 +153,8 @@ class Diagnosis:
         return list(self._problems())
 
     def _problems(self) -> Iterator[str]:
-        for sdk in self.sdks:
-            if sdk.state == "refused":
-                yield f"{sdk.name} is not captured: {sdk.reason}"
+        refused = [sdk for sdk in self.sdks if sdk.state == "refused"]
+        yield from (f"{sdk.name} is not captured: {sdk.reason}" for sdk in refused)
         for add_on in self.integrations:
             if add_on.state == "refused":
                 yield f"{add_on.distribution} does not work: {add_on.reason}"
@@ -147,6 +166,8 @@ class Diagnosis:
         for setting in self.settings:
             if setting.problem:
                 yield f"{setting.name}: {setting.problem}"
+        yield from self.serving_problems
+        yield from (f"{host.url}: {host.problem}" for host in self.serving if host.problem)
         if self.prices.problem:
             yield self.prices.problem
         yield from self.prices.config_problems

@@ -2,7 +2,15 @@
 
 from collections.abc import Iterator
 
-from touchdown.cli.checkup.diagnosis import AddOn, Diagnosis, Double, Reach, Sdk, Setting
+from touchdown.cli.checkup.diagnosis import (
+    AddOn,
+    Diagnosis,
+    Double,
+    Reach,
+    Sdk,
+    ServingHost,
+    Setting,
+)
 from touchdown.report.format import count
 from touchdown.report.layout import WIDTH, Line, Span, Style, labelled, paragraph, section, two_ends
 from touchdown.report.render import Statement, plain
@@ -51,6 +59,7 @@ def lines(found: Diagnosis, width: int) -> list[Line]:
         ("to mend", _numbered(found.problems, width)),
         ("captured", _captured(found, width)),
         ("sent to", _sent(found, width)),
+        ("self-hosted engines", _serving(found, width)),
         ("settings", _settings(found, width)),
         ("prices", _prices(found, width)),
         ("not seen, so in no bill", _unseen(found, width)),
@@ -135,6 +144,28 @@ def _destination(
         if (reach.host, reach.port) == (destination.host, destination.port):
             told = "somebody listens there" if reach.answers else f"nobody listens there {ABOVE}"
             yield from _row("", told, width, "good" if reach.answers else "bad")
+
+
+def _serving(found: Diagnosis, width: int) -> Iterator[Line]:
+    size = max((len(host.url) for host in found.serving), default=LABEL)
+    for host in found.serving:
+        text, style = _engine(host)
+        yield from _row(host.url, text, width, style, size)
+        if host.lacks:
+            yield from _row(
+                "", f"not in its metrics: {', '.join(host.lacks)}", width, "faint", size
+            )
+
+
+def _engine(host: ServingHost) -> tuple[str, Style]:
+    if not host.looked:
+        told = "" if host.kind == "auto" else f"{host.kind}, "
+        return f"{told}named in {host.place}; --connect asks it who it is", "faint"
+    told = host.engine or "not recognised"
+    if host.problem:
+        return f"{told} {ABOVE}", "bad"
+    block = f", cache blocks of {count(host.block_tokens, 'token')}" if host.block_tokens else ""
+    return told + block, "plain"
 
 
 def _settings(found: Diagnosis, width: int) -> Iterator[Line]:

@@ -6,13 +6,16 @@ from collections.abc import Iterator
 from datetime import date
 
 from touchdown.cli.checkup.diagnosis import PriceFacts, Setting
+from touchdown.engines.named import VARIABLE as ENGINES
+from touchdown.engines.named import from_variable
 from touchdown.live.journal import unwritable
 from touchdown.prices import PriceBook
 from touchdown.prices.config import CONFIG_NAME, CONFIG_VARIABLE, find_config, read_config
+from touchdown.report.format import count
 from touchdown.runtime.options import CONTENT_VARIABLE, where_by_variable
 
 DISABLED, JOURNAL, DIGEST_KEY = "TOUCHDOWN_DISABLED", "TOUCHDOWN_JOURNAL", "TOUCHDOWN_DIGEST_KEY"
-KNOWN = (DISABLED, JOURNAL, DIGEST_KEY, CONFIG_VARIABLE, CONTENT_VARIABLE)
+KNOWN = (DISABLED, JOURNAL, DIGEST_KEY, CONFIG_VARIABLE, CONTENT_VARIABLE, ENGINES)
 ALMOST = 0.85
 """How alike two names must be for one to be a slip of the other."""
 
@@ -24,6 +27,7 @@ def settings(active: bool) -> Iterator[Setting]:
     yield _digest_key()
     yield _config()
     yield _content()
+    yield _engines()
     for name in sorted(os.environ):
         close = difflib.get_close_matches(name, KNOWN, n=1, cutoff=ALMOST)
         if name not in KNOWN and close:
@@ -67,6 +71,15 @@ def _content() -> Setting:
         "SPAN_AND_EVENT": "content is shown on spans and in events on them",
     }[where]
     return Setting(CONTENT_VARIABLE, asked is not None, asked, shown, problem)
+
+
+def _engines() -> Setting:
+    value = os.environ.get(ENGINES, "")
+    if not value.strip():
+        return Setting(ENGINES, False, None, "no host is named as self-hosted here")
+    urls = [one.url for one in from_variable(value) if not isinstance(one, str)]
+    told = f"{count(len(urls), 'host')} named as self-hosted"
+    return Setting(ENGINES, True, ", ".join(urls), told)
 
 
 def _config() -> Setting:

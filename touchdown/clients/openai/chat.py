@@ -72,6 +72,7 @@ class ChatReader:
             finish_reasons=tuple(text(choice, "finish_reason") or "error" for choice in choices),
             service_tier=text(answer, "service_tier") or None,
             reported_usd=reported_cost(usage),
+            engine_parts=(answer,),
             text=tuple(text(message, "content") for message in messages[:1]),
         )
 
@@ -102,6 +103,8 @@ class ChatStream:
 
     usage: object = None
     first: object = None
+    counted: object = None
+    ended: object = None
     service_tier: str | None = None
     text_chars: int = 0
     reasoning_chars: int = 0
@@ -139,12 +142,13 @@ class ChatStream:
         fields = fields_of(event)
         usage = fields.get("usage")
         if usage is not None:
-            self.usage = usage
+            self.usage, self.counted = usage, event
             self.service_tier = text(event, "service_tier") or None
         for choice in fields.get("choices") or ():
             fields = fields_of(choice)
             if fields.get("finish_reason") is not None:
                 self.finish[int(fields.get("index") or 0)] = str(fields["finish_reason"])
+                self.ended = event
             delta = fields.get("delta")
             fields = fields_of(delta)
             content = fields.get("content")
@@ -180,6 +184,7 @@ class ChatStream:
             service_tier=self.service_tier or text(self.first, "service_tier") or None,
             reported_usd=reported_cost(self.usage),
             complete=bool(self.finish),
+            engine_parts=tuple(part for part in (self.ended, self.counted) if part is not None),
             text=tuple(self.said) if self.text_chars <= KEEP_TEXT_CHARS else (),
         )
 

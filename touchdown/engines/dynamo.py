@@ -1,0 +1,125 @@
+"""NVIDIA Dynamo's frontend and router. Read at 1.6.1 (metric names, recorded answers and metrics)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from touchdown.engines.engine import Figures, Told, as_number, field_of, first_of, whole_of
+from touchdown.engines.exposition import Counter, Exposition
+from touchdown.records import EngineTiming
+
+EXTRA = ("timing", "worker_id")
+ASKED = frozenset({"chat.completions"})
+"""The APIs whose requests may carry ``nvext``; in others it is an unknown field, and refused."""
+
+SILENT = "the answer has no nvext.timing"
+NO_USAGE = "the worker reports no cached tokens"
+MERGED = "Dynamo's frontend has it inside the prefill"
+BLIND = "Dynamo's frontend does not tell it"
+ONE_PIECE = "the worker's tokens came in one piece: the first is no earlier than the last"
+FASTEST_MS = 0.05
+"""No engine decodes a token in less: below it the frontend's clock saw the answer arrive, not begin."""
+FEW_TOKENS = 4
+
+_ROUTER = "dynamo_component_router_"
+
+
+@dataclass(frozen=True, slots=True)
+class Dynamo:
+    """Its times are the frontend's: the prefill holds the worker's own queue, and all of them are estimates.
+
+    Cached tokens are the worker's usage. The router's ``kv_hit_rate`` is a forecast and is not read.
+    """
+
+    id: str = "dynamo"
+    title: str = "NVIDIA Dynamo"
+    metrics_path: str = "/metrics"
+    counters: tuple[Counter, ...] = (
+        Counter("requests", ("dynamo_frontend_requests_total",)),
+        Counter("prompt_tokens", ("dynamo_frontend_input_sequence_tokens_sum",)),
+        Counter("cached_tokens", ("dynamo_frontend_cached_tokens_sum",)),
+        Counter(
+            "best_eligible_tokens",
+            (
+                f"{_ROUTER}kv_best_eligible_cached_prefix_tokens_total",
+                "dynamo_frontend_kv_best_eligible_cached_prefix_tokens_total",
+            ),
+        ),
+        Counter(
+            "selected_tokens",
+            (
+                f"{_ROUTER}kv_selected_cached_prefix_tokens_total",
+                "dynamo_frontend_kv_selected_cached_prefix_tokens_total",
+            ),
+        ),
+    )
+
+    def recognises(self, page: Exposition) -> bool:
+        """By the prefixes of its frontend and of its workers."""
+        return page.has("dynamo_frontend_") or page.has("dynamo_component_")
+
+    def block_tokens(self, page: Exposition) -> int | None:
+        """What the frontend says of the workers of its model."""
+        return whole_of(page.value("dynamo_frontend_model_kv_cache_block_size"))
+
+    def fields(self, api: str, body: Mapping[str, object]) -> Mapping[str, object]:
+        """``nvext.extra_fields``, beside what the request has there already."""
+        if api not in ASKED:
+            return {}
+        given = body.get("nvext")
+        given = given if isinstance(given, Mapping) else {}
+        wanted = given.get("extra_fields")
+        wanted = list(wanted) if isinstance(wanted, (list, tuple)) else []
+        missing = [name for name in EXTRA if name not in wanted]
+        return {"nvext": {**given, "extra_fields": [*wanted, *missing]}} if missing else {}
+
+    def read(self, told: Told) -> EngineTiming:
+        """``nvext`` of a whole answer, or of the chunk with the finish reason."""
+        found = Figures(self.id, block_tokens=told.block_tokens)
+        found.usage(told.usage, NO_USAGE)
+        said = first_of(told.parts, "nvext")
+        found.worker = _worker(field_of(said, "worker_id"))
+        timing = field_of(said, "timing")
+        if timing is None:
+            return found.done(SILENT)
+        before, first, total = (
+            as_number(field_of(timing, name))
+            for name in ("prefill_wait_time_ms", "ttft_ms", "total_time_ms")
+        )
+        waiting = as_number(field_of(timing, "router_queue_depth"))
+        # Tokenising, routing and the router's queue in one: a queue only where somebody waited in it.
+        queued = waiting is not None and waiting > 0
+        found.milliseconds(
+            "queue_ns" if queued else "frontend_ns",
+            before,
+            "nvext.timing.prefill_wait_time_ms",
+            "estimated",
+        )
+        if _in_one_piece(first, total, told.usage.output):
+            found.lacks(ONE_PIECE, "prefill_ns", "decode_ns")
+        else:
+            prefill = field_of(timing, "prefill_time_ms")
+            found.milliseconds("prefill_ns", prefill, "nvext.timing.prefill_time_ms", "estimated")
+            if first is not None and total is not None:
+                source = "nvext.timing.total_time_ms - ttft_ms"
+                found.milliseconds("decode_ns", total - first, source, "estimated")
+        found.milliseconds("total_ns", total, "nvext.timing.total_time_ms")
+        found.lacks("Dynamo has it inside the queue of its router", "frontend_ns")
+        found.lacks(MERGED, "queue_ns", "kv_load_ns", "fabric_ns")
+        return found.done(BLIND)
+
+
+def _in_one_piece(first: float | None, total: float | None, output: int | None) -> bool:
+    """Whether the tokens behind the first came too fast to have been decoded one by one."""
+    if first is None or total is None or not output or output < FEW_TOKENS:
+        return False
+    return (total - first) / (output - 1) < FASTEST_MS
+
+
+def _worker(said: object) -> str:
+    """Whose cache the prompt was looked up in: the prefill's, which is the decode's where they are one."""
+    for role in ("prefill", "decode"):
+        worker = field_of(said, f"{role}_worker_id")
+        if worker is not None:
+            rank = field_of(said, f"{role}_dp_rank")
+            return f"{worker}/{rank}" if rank else str(worker)
+    return ""

@@ -1,0 +1,186 @@
+"""The named hosts of this process: what is sent to them, what is read from their answers and metrics."""
+
+import os
+import threading
+from collections.abc import Mapping
+
+from touchdown.engines.engine import Figures, Told
+from touchdown.engines.exposition import RESTARTED, Counted, Exposition, counted
+from touchdown.engines.looking import Look, look
+from touchdown.engines.named import Named, name_host
+from touchdown.engines.registry import engine_of
+from touchdown.engines.watching import Watch
+from touchdown.records import AnswerView, CallStart, EngineTiming
+from touchdown.runtime import core
+
+NOT_LOOKED = "its metrics were not read yet"
+NO_USAGE = "the answer reports no cached tokens"
+
+
+class EngineHost:
+    """One named host. ``touchdown.engine`` hands it out; print it to see what is known of it."""
+
+    def __init__(self, named: Named, watch: Watch) -> None:
+        self._named, self._watch = named, watch
+        self._engine = engine_of(named.kind)
+        self._page: Exposition | None = None
+        self._counted: dict[str, float] = {}
+        self._lost: dict[str, str] = {}
+        self._several = False
+        self._lock = threading.Lock()
+        self._problem = NOT_LOOKED
+
+    @property
+    def url(self) -> str:
+        """Its address."""
+        return self._named.url
+
+    @property
+    def engine(self) -> str:
+        """Id of the engine behind it; empty while it is not recognised."""
+        return self._engine.id if self._engine is not None else ""
+
+    @property
+    def problem(self) -> str:
+        """What keeps its metrics from being read, in words; empty when they are."""
+        return self._problem
+
+    @property
+    def counted(self) -> Counted:
+        """What its counters say of the time that touchdown has watched it, of all its requests together."""
+        with self._lock:
+            return Counted(dict(self._counted), dict(self._lost))
+
+    def __str__(self) -> str:
+        """Its address, engine and problem on one line."""
+        title = self._engine.title if self._engine is not None else "not recognised"
+        return f"{self.url}: {title}" + (f" ({self._problem})" if self._problem else "")
+
+    # -- what the capture side asks -------------------------------------------------------------
+
+    def fields(self, api: str, body: Mapping[str, object]) -> Mapping[str, object]:
+        """Fields of the request that ask the engine to say more in its answer."""
+        return {} if self._engine is None else self._engine.fields(api, body)
+
+    def headers(
+        self, start: CallStart, request_id: str, trace_id: str, span_id: str
+    ) -> Mapping[str, str]:
+        """The one header set that every engine finds something in."""
+        self._watch.wake(self)
+        sent = {
+            "x-request-id": request_id,
+            "x-session-id": start.agent_id,
+            "x-dynamo-session-id": start.agent_id,
+        }
+        if start.agent_id != start.task_id:
+            sent["x-dynamo-parent-session-id"] = start.task_id
+        if span_id:
+            sent["traceparent"] = f"00-{trace_id}-{span_id}-01"
+        return sent
+
+    def timing(self, answer: AnswerView) -> EngineTiming:
+        """What the engine says of the request that was answered like this."""
+        self._watch.wake(self)
+        engine, page = self._engine, self._page
+        block = engine.block_tokens(page) if engine is not None and page is not None else None
+        if engine is None:
+            found = Figures("")
+            found.usage(answer.usage, NO_USAGE)
+            return found.done(self._problem)
+        return engine.read(Told(answer.engine_parts, answer.usage, block))
+
+    # -- its metrics ------------------------------------------------------------------------------
+
+    def look(self) -> None:
+        """Read its metrics now, and wait for them: at most a few seconds."""
+        self.note(look(self._named, self._engine))
+
+    def note(self, seen: Look) -> None:
+        """Take in what a look at its metrics found."""
+        with self._lock:
+            self._recognise(seen)
+            if seen.page is not None and self._engine is not None:
+                if self._page is not None:
+                    self._add(counted(self._page, seen.page, self._engine.counters))
+                self._page = seen.page
+
+    def _recognise(self, seen: Look) -> None:
+        if self._several:
+            return
+        known = self._engine
+        if known is not None and seen.engine is not None and seen.engine.id != known.id:
+            self._several, self._engine, self._page = True, None, None
+            self._problem = (
+                f"two engines answer at one address: {known.title} and {seen.engine.title}"
+            )
+            return
+        self._problem = seen.problem
+        self._engine = seen.engine or known
+
+    def _add(self, since: Counted) -> None:
+        for figure, grown in since.figures.items():
+            if self._lost.get(figure) != RESTARTED:
+                self._lost.pop(figure, None)
+                self._counted[figure] = self._counted.get(figure, 0.0) + grown
+        for figure, reason in since.not_observable.items():
+            if self._lost.get(figure) != RESTARTED:
+                self._lost[figure] = reason
+                self._counted.pop(figure, None)
+
+
+class EngineHosts:
+    """All that are named. One per process: naming a host is a fact about it, not an option of a run."""
+
+    def __init__(self) -> None:
+        self._hosts: dict[tuple[str, int], EngineHost] = {}
+        self._watch = Watch()
+
+    def name(self, named: Named) -> EngineHost:
+        """Name a host; one that was named before with this kind stays what it is."""
+        key = named.host, named.port
+        host = self._hosts.get(key)
+        if host is None or host._named.kind != named.kind:
+            host = EngineHost(named, self._watch)
+            self._hosts = {**self._hosts, key: host}
+        return host
+
+    def forget(self, host: EngineHost) -> None:
+        """Leave a host alone from here on."""
+        self._hosts = {key: kept for key, kept in self._hosts.items() if kept is not host}
+
+    def of(self, host: str, port: int | None) -> EngineHost | None:
+        """The host at this address; ``None`` for every other one."""
+        if not self._hosts or port is None:
+            return None
+        return self._hosts.get((host.lower(), port))
+
+    @property
+    def all(self) -> tuple[EngineHost, ...]:
+        """In the order they were named."""
+        return tuple(self._hosts.values())
+
+    def after_fork(self) -> None:
+        """In a forked child: no thread watches yet, and locks may be held by the parent's."""
+        self._watch.after_fork()
+        for host in self._hosts.values():
+            host._lock = threading.Lock()
+
+
+HOSTS = EngineHosts()
+
+
+def engine(url: str, kind: str = "auto") -> EngineHost:
+    """Name a host as self-hosted: ``touchdown.engine("http://127.0.0.1:8000")``.
+
+    Calls to it, and to no other host, are then sent with headers by which its own records can be found,
+    and ask it to say in its answers where its time went; its metrics are read in the background. ``kind``
+    is ``vllm``, ``sglang``, ``tensorrt_llm``, ``dynamo`` or ``tokenspeed``; ``auto`` finds it out.
+    Errors: ``ValueError`` for what is no http address, and for another kind.
+    """
+    host = HOSTS.name(name_host(url, kind, "touchdown.engine"))
+    if core.active() is not None:
+        host._watch.wake(host)
+    return host
+
+
+os.register_at_fork(after_in_child=HOSTS.after_fork)

@@ -1,0 +1,18 @@
+"""What is known of a request while its call runs."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from touchdown.runtime.serving import ServingHost
+
+
+@dataclass(slots=True)
+class Sent:
+    """What is known of a request from its first attempt on. Kept until the call is read."""
+
+    body: Mapping[str, object] = field(default_factory=dict)
+    base_url: str = ""
+    credential: str = ""
+    http_status: int | None = None
+    serving: ServingHost | None = None
+    """The host that it goes to, where the user named it as self-hosted."""

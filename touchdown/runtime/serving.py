@@ -1,0 +1,69 @@
+"""Hosts that the user named as self-hosted, as the capture side knows them: ``touchdown.engine``."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Protocol
+
+from touchdown.records import AnswerView, CallStart, EngineTiming, Usage
+from touchdown.runtime.guard import guarded
+
+RETRY_HEADER = "x-stainless-retry-count"
+"""Header by which both SDKs count the attempts of one call."""
+
+
+class ServingHost(Protocol):
+    """One named host. Every method is quick; none waits for the network."""
+
+    def fields(self, api: str, body: Mapping[str, object]) -> Mapping[str, object]:
+        """Fields of the request that ask the engine to say more in its answer."""
+        ...
+
+    def headers(
+        self, start: CallStart, request_id: str, trace_id: str, span_id: str
+    ) -> Mapping[str, str]:
+        """Headers by which the engine's own records of this request can be found."""
+        ...
+
+    def timing(self, answer: AnswerView) -> EngineTiming:
+        """What the engine says of the request that was answered like this; behind the queue."""
+        ...
+
+
+class ServingHosts(Protocol):
+    """All of them."""
+
+    def of(self, host: str, port: int | None) -> ServingHost | None:
+        """The host that was named; ``None`` for every other one, which is left alone."""
+        ...
+
+
+@guarded("engine.headers")
+def add_headers(host: ServingHost, request: object, start: CallStart, ids: tuple[str, str]) -> None:
+    """Send this host its headers; one that the request has already stays as it is."""
+    sent = request.headers  # type: ignore[attr-defined]
+    again = sent.get(RETRY_HEADER, "0")
+    # An engine may still have the attempt that failed: no two of its requests have one id.
+    request_id = start.id if again == "0" else f"{start.id}.{again}"
+    for name, value in host.headers(start, request_id, *ids).items():
+        sent.setdefault(name, value)
+
+
+@guarded("engine.timing")
+def timing_of(host: ServingHost | None, answer: AnswerView) -> EngineTiming | None:
+    """What the engine says of a request; ``None`` where no engine was named."""
+    return None if host is None else host.timing(answer)
+
+
+def told_by_engine(usage: Usage, timing: EngineTiming | None) -> Usage:
+    """The usage with the engine's own figure of the cache, where the answer's usage has none.
+
+    Both must agree on the prompt: an engine that counts another one is not speaking of this input.
+    """
+    if timing is None or timing.cached_tokens is None or usage.cache_read is not None:
+        return usage
+    if usage.uncached is None or usage.input_tokens != timing.prompt_tokens:
+        return usage
+    uncached = usage.uncached - timing.cached_tokens
+    if uncached < 0:
+        return usage
+    return replace(usage, uncached=uncached, cache_read=timing.cached_tokens)
