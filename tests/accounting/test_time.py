@@ -124,6 +124,23 @@ def test_an_engine_refines_the_wait_and_the_decoding() -> None:
     assert {"kv_offload", "fabric_transfer"}.isdisjoint(found.not_observable)
 
 
+def test_what_an_engine_estimates_is_an_estimate_and_what_it_cannot_say_has_its_reason() -> None:
+    engine = EngineTiming(
+        "dynamo",
+        queue_ns=SECOND,
+        frontend_ns=SECOND,
+        basis={"queue_ns": "estimated", "frontend_ns": "measured"},
+        not_observable={"kv_load_ns": "it is inside the prefill"},
+    )
+    found = account(model("c1", 0, 60, engine=engine))
+    assert found.time.basis["queue"] == "estimated"
+    assert found.time.basis["runtime_overhead"] == "derived"
+    assert found.not_observable["kv_offload"] == "it is inside the prefill"
+    assert found.not_observable["decode_starved"] == "no serving engine told of it"
+    (finding,) = [finding for finding in found.findings if finding.tax == "queue"]
+    assert (finding.seconds, finding.basis) == (1.0, "estimated")
+
+
 def test_marks_of_one_thread_tell_own_code_from_idling() -> None:
     first = model("c1", 0, 10, ended=Mark(7, 5 * SECOND, SECOND))
     later = model("c2", 30, 10, begun=Mark(7, 17 * SECOND, 3 * SECOND))

@@ -34,6 +34,10 @@ class Entry:
     """Its first answer had not begun when this call was sent."""
     within_tokens: int = 0
     """The longest one that the look-back of a breakpoint of this call reaches."""
+    here_tokens: int = 0
+    """The longest one at the worker that answered this call; all of it where workers are not known."""
+    worker: str = ""
+    """Where the longest one is."""
 
 
 class Earlier:
@@ -90,7 +94,7 @@ class Earlier:
             return None
         reached: list[tuple[int, CallFacts]] = []
         best: Entry | None = None
-        within = 0
+        within = here = 0
         for known in self._candidates(facts):
             if known.shares is None or known.rule is None:
                 continue
@@ -101,12 +105,15 @@ class Earlier:
             if tokens and is_alive(user, life_of(known), facts) == "alive":
                 in_flight = known.call.began_at_ns > facts.call.sent_at_ns
                 if best is None or tokens > best.tokens:
-                    best = Entry(tokens, in_flight)
+                    best = Entry(tokens, in_flight, worker=known.worker)
                 if tokens > within and _looks_back_to(segments, facts):
                     within = tokens
-                if not in_flight and segments >= common and within == best.tokens:
+                if not _apart(known, facts):
+                    here = max(here, tokens)
+                reached_all = within == here == best.tokens
+                if not in_flight and segments >= common and reached_all:
                     break  # what parts it from this call parts the calls before it too
-        return None if best is None else replace(best, within_tokens=within)
+        return None if best is None else replace(best, within_tokens=within, here_tokens=here)
 
     def _before(self, facts: CallFacts) -> Iterator[CallFacts]:
         """The agent's calls whose answer began before this one was sent, latest first."""
@@ -167,6 +174,11 @@ def _comes_before(known: CallFacts, facts: CallFacts) -> bool:
     return (
         known.key < facts.key and known.answered and known.call.began_at_ns <= facts.call.sent_at_ns
     )
+
+
+def _apart(known: CallFacts, facts: CallFacts) -> bool:
+    """Whether two calls were answered by different workers of one engine."""
+    return bool(known.worker and facts.worker) and known.worker != facts.worker
 
 
 def _common(one: Context | None, other: Context | None) -> int:

@@ -9,6 +9,8 @@ from typing import Literal
 VERSION = "2026-11-23"
 """Date of the newest row, printed in every report."""
 
+_NO_CLOCK_S = 10**9
+
 SMALLEST_MISS_TOKENS = 64
 """A miss of fewer tokens counts as none, whatever the provider's block."""
 
@@ -45,11 +47,12 @@ class CacheRule:
     best_effort: bool = False
     levels: Mapping[str, str] = field(default_factory=dict)
     other_level: str = "messages"
+    smallest_miss: int = SMALLEST_MISS_TOKENS
 
     @property
     def tolerance(self) -> int:
         """A miss of fewer tokens counts as none."""
-        return max(self.block, SMALLEST_MISS_TOKENS)
+        return max(self.block, self.smallest_miss)
 
 
 _CLAUDE_DOCS = "https://platform.claude.com/docs/en/build-with-claude/prompt-caching"
@@ -155,3 +158,25 @@ def rule_for(provider: str, vendor: str, model: str) -> CacheRule | None:
         if name in rule.providers and pattern.fullmatch(model.lower()):
             return rule
     return None
+
+
+@lru_cache(maxsize=64)
+def engine_rule(block_tokens: int | None) -> CacheRule:
+    """The cache rules of a serving engine: whole blocks, and an entry lives until room is needed.
+
+    A prompt's last token may be one with the first of its answer in the next prompt, so that a miss of one
+    block is none. Without the size of its blocks an entry may reach as far as its prompt.
+    """
+    return CacheRule(
+        providers=frozenset(),
+        model=".*",
+        source="docs/engines.md",
+        date="2026-11-25",
+        lives={"until evicted": Life(_NO_CLOCK_S, None)},
+        default_life="until evicted",
+        ends="block",
+        block=block_tokens or 1,
+        best_effort=block_tokens is None,
+        other_level="tools",
+        smallest_miss=block_tokens + 1 if block_tokens else SMALLEST_MISS_TOKENS,
+    )

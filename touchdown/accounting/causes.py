@@ -114,10 +114,12 @@ def _answer(q: _Question) -> Diagnosis:
     found_until = max(q.entry.within_tokens if q.entry else 0, q.read)
     stop = max(reach, q.tokens_at_change)
     total = q.shares.total
+    here = min(max(q.entry.here_tokens if q.entry else 0, q.read), found_until)
     before = _tolerance(q.facts)
     loose = before + q.shares.error(q.change.at)
     parts = [
-        (clip(q.change.repeats, q.read, found_until), loose, _why_not_read),
+        (clip(q.change.repeats, q.read, here), loose, _why_not_read),
+        (clip(q.change.repeats, here, found_until), loose, _why_elsewhere),
         (clip(q.change.repeats, found_until, reach), loose, _why_not_found),
         (clip(q.change.repeats, reach, stop), loose, _why_not_there),
         (clip(q.change.repeats, stop, total), before, _why_behind),
@@ -168,6 +170,13 @@ def _why_not_read(q: _Question) -> Cause:
     if q.context.segment(0).kind == "opaque":
         return "opaque_input", "evicted, or a part of the context changed that was not recorded"
     return "evicted", "the entry was written and had not run out"
+
+
+def _why_elsewhere(q: _Question) -> Cause:
+    """An entry was there, at another worker of the engine."""
+    if q.entry is not None and q.entry.in_flight:
+        return _why_not_read(q)
+    return "rerouted", f"worker {q.entry.worker if q.entry else ''} -> {q.facts.worker}"
 
 
 def _why_not_found(q: _Question) -> Cause:
@@ -250,6 +259,8 @@ def _moved(q: _Question) -> Cause | None:
         return "rerouted", "another endpoint or account"
     if call.provider != base.provider:
         return "rerouted", f"{base.provider} -> {call.provider}"
+    if q.base.worker != q.facts.worker and q.base.worker and q.facts.worker:
+        return "rerouted", f"worker {q.base.worker} -> {q.facts.worker}"
     return None
 
 

@@ -197,6 +197,8 @@ class CallFacts:
     """Whether the input that was billed is not the context as it was sent."""
     clock_is_sound: bool = field(init=False)
     """Whether its times can be compared with others."""
+    worker: str = field(init=False)
+    """Which worker of a serving engine answered; empty when that is not known."""
     input_tokens: int | None = field(init=False)
     """The whole input; ``None`` when it was not reported."""
 
@@ -211,6 +213,7 @@ class CallFacts:
         )
         self.is_hidden = call.context.opaque is not None or usage.compacted
         self.clock_is_sound = call.duration_ns >= 0 and (call.first_chunk_ns or 0) >= 0
+        self.worker = call.engine.worker if call.engine is not None else ""
         self.input_tokens = usage.input_tokens
 
     @property

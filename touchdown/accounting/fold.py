@@ -5,7 +5,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from touchdown.accounting.bases import Earlier
-from touchdown.accounting.cache_rules import rule_for
+from touchdown.accounting.cache_rules import CacheRule, engine_rule, rule_for
 from touchdown.accounting.carrying import Carrying
 from touchdown.accounting.causes import diagnose
 from touchdown.accounting.changes import Change, find_change
@@ -42,8 +42,8 @@ class Fold:
 
     def take(self, call: ModelCall) -> CallFacts:
         """Fold one more call: later than all before it, or the fold is only provisional."""
-        rule = rule_for(call.provider, call.vendor, call.priced_model)
-        facts = CallFacts(call, self._contexts.of(call), bill_of(call, self._prices), rule)
+        context, bill = self._contexts.of(call), bill_of(call, self._prices)
+        facts = CallFacts(call, context, bill, _rule(call))
         if call.operation != "embeddings":
             facts.base, facts.common = self._earlier.base_of(facts)
         self._laying.lay(facts)
@@ -98,6 +98,13 @@ class Fold:
         )
         bill = bill_of(call, self._prices)
         return bill.cost.total if isinstance(bill, Bill) else None
+
+
+def _rule(call: ModelCall) -> CacheRule | None:
+    """A named engine's own rules hold before what a provider of that name says."""
+    if call.engine is not None:
+        return engine_rule(call.engine.block_tokens)
+    return rule_for(call.provider, call.vendor, call.priced_model)
 
 
 def _change(facts: CallFacts) -> Change | None:

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from touchdown.accounting.account import Finding
 from touchdown.accounting.facts import CallFacts
 from touchdown.accounting.taxes.tax import Evidence, many, spans_of
-from touchdown.accounting.taxes.timed import Timed
+from touchdown.accounting.taxes.timed import Timed, engine_is_silent
 from touchdown.records import Attempt, ModelCall
+from touchdown.records.verdict import Basis
 
 BUSY = frozenset({429, 529})
 """HTTP statuses of a server that has no room now."""
@@ -27,8 +28,9 @@ class Queue(Timed):
 
     def not_observable(self, seen: Evidence) -> str | None:
         """Where nobody told of a queue: a hosted model's first token may have waited in one unseen."""
-        told = any(_waited_s(facts.call) is not None for facts in seen.calls)
-        return None if told else UNSEEN
+        if any(_waited_s(facts.call) is not None for facts in seen.calls):
+            return None
+        return engine_is_silent(seen, "queue_ns", UNSEEN)
 
     def findings(self, seen: Evidence) -> Iterator[Finding]:
         """One for all calls that waited."""
@@ -43,7 +45,7 @@ class Queue(Timed):
             usd=None,
             tokens=None,
             why=f"the server asked to wait at {asked}" if refused else "the engine was busy",
-            basis="measured",
+            basis=_basis(found),
             fix=MEND,
             seconds=sum(waited.values()),
             spans=spans_of(found),
@@ -53,6 +55,12 @@ class Queue(Timed):
 def asked_to_wait(attempt: Attempt) -> bool:
     """Whether a server had no room and said for how long."""
     return attempt.status in BUSY and attempt.retry_after_s is not None
+
+
+def _basis(found: list[CallFacts]) -> Basis:
+    """As the engines have it; what a server asked for was measured here."""
+    told = {f.call.engine.basis.get("queue_ns") for f in found if f.call.engine is not None}
+    return "estimated" if "estimated" in told else "measured"
 
 
 def _waited_s(call: ModelCall) -> float | None:

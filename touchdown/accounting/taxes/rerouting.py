@@ -8,9 +8,9 @@ from touchdown.accounting.account import Finding
 from touchdown.accounting.taxes.missed import as_finding, cache_is_hidden, describe, group_misses
 from touchdown.accounting.taxes.tax import Claim, Evidence, Kind
 
-REASONS = {"rerouted": "the request went to another endpoint than the one before"}
+REASONS = {"rerouted": "the request went elsewhere than the one before"}
 
-MEND = "keep one conversation on one endpoint and account"
+MEND = "keep one conversation on one endpoint, account and worker"
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,6 +48,13 @@ class EngineTold(Timed):
 
     def not_observable(self, seen: Evidence) -> str | None:
         """Where no engine told of it."""
-        engines = (facts.call.engine for facts in seen.calls)
-        told = any(getattr(engine, self.told_by, None) is not None for engine in engines)
-        return None if told else NO_ENGINE
+        return engine_is_silent(seen, self.told_by, NO_ENGINE)
+
+
+def engine_is_silent(seen: Evidence, figure: str, otherwise: str) -> str | None:
+    """``None`` where an engine tells this figure of any call; else its own reason, else ``otherwise``."""
+    engines = [facts.call.engine for facts in seen.calls if facts.call.engine is not None]
+    if any(getattr(engine, figure) is not None for engine in engines):
+        return None
+    reasons = (engine.not_observable.get(figure) for engine in engines)
+    return next(filter(None, reasons), otherwise)

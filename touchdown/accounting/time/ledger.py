@@ -21,7 +21,7 @@ from touchdown.accounting.time.first_token import fits_of
 from touchdown.accounting.time.gaps import gap_parts
 from touchdown.accounting.time.intervals import Interval, by_kind
 from touchdown.accounting.time.path import Piece, critical_path
-from touchdown.accounting.time.phases import phases_of
+from touchdown.accounting.time.phases import estimated_by_engines, phases_of
 from touchdown.accounting.time.without import length_without
 from touchdown.records.verdict import Basis
 
@@ -67,7 +67,9 @@ def account_time(root: Interval, told: Told) -> TimeAccount:
         unexplained_ns=sum(reasons.values()),
         unexplained_reasons=reasons,
         memo=_memos(parts),
-        basis=_basis(taxes, inferred=bool(beside)),
+        basis=_basis(
+            taxes, ESTIMATED | estimated_by_engines(told.calls.values()), inferred=bool(beside)
+        ),
         off_path=beside,
         without=_without(root, phases, told.claimed, taxes),
     )
@@ -145,11 +147,11 @@ def _memos(parts: Iterable[tuple[Piece, Sequence[Part]]]) -> dict[str, int | Non
     return {"cpu_waits_on_gpu": waited, "gpu_waits_on_cpu": held}
 
 
-def _basis(taxes: Iterable[str], inferred: bool) -> dict[str, Basis]:
+def _basis(taxes: Iterable[str], estimated: frozenset[str], inferred: bool) -> dict[str, Basis]:
     """The total is measured; where things ran beside each other, what was waited for is inferred."""
     placed: Basis = "estimated" if inferred else "derived"
     basis: dict[str, Basis] = {"total": "measured", "work": placed, "unexplained": placed}
-    return basis | {name: "estimated" if name in ESTIMATED else placed for name in taxes}
+    return basis | {name: "estimated" if name in estimated else placed for name in taxes}
 
 
 def _without(

@@ -1,6 +1,6 @@
 """The phases of one model call: what the client saw of it, refined by what an engine says of it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from touchdown.accounting.facts import CallFacts
 from touchdown.accounting.taxes.jitter import excess_ns
@@ -19,6 +19,27 @@ from touchdown.records import Attempt, CallClock, EngineTiming, ModelCall
 
 NO_CLOCK = CallClock()
 NO_ENGINE = EngineTiming()
+
+ENGINE_TAXES: Mapping[str, str] = {
+    "frontend_ns": "runtime_overhead",
+    "queue_ns": "queue",
+    "kv_load_ns": "kv_offload",
+    "fabric_ns": "fabric_transfer",
+    "starved_ns": "decode_starved",
+    "prefill_beside_ns": "prefill_blocks_decode",
+}
+"""What an engine tells of a call, and the tax of seconds that it is."""
+
+
+def estimated_by_engines(calls: Iterable[CallFacts]) -> frozenset[str]:
+    """Taxes of seconds that rest on what an engine only estimates."""
+    found: set[str] = set()
+    for facts in calls:
+        basis = facts.call.engine.basis if facts.call.engine is not None else {}
+        found |= {name for field, name in ENGINE_TAXES.items() if basis.get(field) == "estimated"}
+        if basis.get("prefill_ns") == "estimated":
+            found |= {miss.tax for miss in facts.misses}
+    return frozenset(found)
 
 
 def phases_of(facts: CallFacts, claimed_by: str | None = None, prefill_ns: int = 0) -> list[Phase]:
