@@ -6,7 +6,6 @@ a row of its own for each request.
 
 import json
 import os
-import secrets
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,6 +18,7 @@ import openai
 import pytest
 
 import touchdown
+from tests.stages.talk import MODEL, SETTLE_S, ask, ask_as_claude, begin, counted_by, go_on
 from touchdown.engines.fetching import fetch_text
 from touchdown.engines.hosts import HOSTS, EngineHost
 from touchdown.records import ModelCall
@@ -26,15 +26,10 @@ from touchdown.testing import Capture, capture
 
 pytestmark = pytest.mark.stage_dynamo
 
-MODEL = "tiny"
 TURNS, WORKERS = 4, 2
-SETTLE_S = 60.0
-
 PRICE = {"model": MODEL, "input": "1", "cache_read": "0.1", "output": "2"}
 SAVED_USD = Decimal("0.9") / 1_000_000
 """What reading a token from the cache saves at this price."""
-
-Messages = list[Any]
 
 
 @pytest.fixture
@@ -61,41 +56,6 @@ def wait_for_both_workers() -> None:
             return
         time.sleep(0.2)
     pytest.fail("there are not two workers")
-
-
-def begin(name: str) -> Messages:
-    """A conversation whose prompt no other one shares."""
-    system = f"Session {name} {secrets.token_hex(8)}. " + "You are a careful coding agent. " * 20
-    return [
-        {"role": "system", "content": system},
-        {"role": "user", "content": "The last option of the command line is lost: mend it. " * 4},
-    ]
-
-
-def go_on(messages: Messages, said: str, turn: int) -> None:
-    messages += [
-        {"role": "assistant", "content": said},
-        {"role": "user", "content": f"result {turn}: " + "line of output " * 40},
-    ]
-
-
-def ask(client: openai.OpenAI, messages: Messages, stream: bool) -> str:
-    asked: dict[str, Any] = {"model": MODEL, "messages": messages, "max_tokens": 16}
-    if not stream:
-        return client.chat.completions.create(**asked).choices[0].message.content or ""
-    chunks = client.chat.completions.create(stream=True, **asked)
-    return "".join(c.choices[0].delta.content or "" for c in chunks if c.choices)
-
-
-def counted_by(host: EngineHost, figure: str, wanted: float) -> float:
-    """What the engine has counted, once it has come to this: its pages lag behind its answers."""
-    deadline = time.monotonic() + SETTLE_S
-    while True:
-        host.look()
-        found = host.counted.figures.get(figure, 0.0)
-        if found >= wanted or time.monotonic() > deadline:
-            return found
-        time.sleep(0.2)
 
 
 def rows_of(calls: list[ModelCall]) -> dict[str, dict[str, Any]]:
@@ -156,25 +116,14 @@ def test_a_conversation_in_five_turns(host: EngineHost, client: openai.OpenAI) -
 
 
 def test_the_same_through_the_anthropic_sdk(host: EngineHost) -> None:
-    system, *messages = begin("claude")
+    messages = begin("claude")
     with (
         anthropic.Anthropic(base_url=os.environ["DYNAMO_URL"], api_key="none") as client,
         capture() as seen,
         touchdown.task("mend the option"),
     ):
         for turn in range(5):
-            asked: dict[str, Any] = {
-                "model": MODEL,
-                "max_tokens": 16,
-                "system": system["content"],
-                "messages": messages,
-            }
-            if turn % 2:
-                with client.messages.stream(**asked) as stream:
-                    answer = stream.get_final_message()
-            else:
-                answer = client.messages.create(**asked)
-            go_on(messages, getattr(answer.content[0], "text", ""), turn)
+            go_on(messages, ask_as_claude(client, messages, stream=turn % 2 == 1), turn)
     check_against_the_engine(host, seen)
     assert all(call.usage.cache_read for call in seen.calls[1:])
     told = seen.calls[0].engine
