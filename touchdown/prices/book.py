@@ -54,7 +54,7 @@ class PriceBook:
         self._capacity = frozenset(host.lower() for host in capacity_hosts)
         self._volume: Volume | None = None
         self._found: dict[_Key, Schedule | Unpriced] = {}
-        self._offers: dict[_Key, list[tuple[str, Schedule]]] = {}
+        self._offers: dict[_Key, _Elsewhere] = {}
 
     @classmethod
     def configured(
@@ -123,21 +123,18 @@ class PriceBook:
         Never across ids that only look alike; only for calls under the standard terms, whose like can be
         compared.
         """
-        size, at_ns = call.usage.input_tokens, call.sent_at_ns
-        offers: dict[str, Rates] = {}
-        for seller, schedule in self._schedules_elsewhere(call):
-            cell = schedule.at(at_ns)
-            if not isinstance(cell, Unpriced) and (size is not None or not cell.edges):
-                offers[seller] = cell.band(size or 0).rates
-        return offers
+        elsewhere = self._elsewhere(call)
+        if elsewhere.always is not None:
+            return elsewhere.always
+        return _rates_at(elsewhere.schedules, call.usage.input_tokens, call.sent_at_ns)
 
-    def _schedules_elsewhere(self, call: ModelCall) -> list[tuple[str, Schedule]]:
+    def _elsewhere(self, call: ModelCall) -> "_Elsewhere":
         key = (call.host, call.provider, call.vendor, call.priced_model, bool(conditions_of(call)))
         found = self._offers.get(key)
         if found is None:
             if len(self._offers) >= _ENTRIES:
                 self._offers.clear()
-            found = self._offers[key] = self._find_elsewhere(call)
+            found = self._offers[key] = _Elsewhere(self._find_elsewhere(call))
         return found
 
     def _find_elsewhere(self, call: ModelCall) -> list[tuple[str, Schedule]]:
@@ -217,6 +214,26 @@ class PriceBook:
             return Unpriced(f"no price for host {call.host}, and {why}" if call.host else why)
         reason = LIST_ASSUMED if call.host else HOST_UNKNOWN
         return Listing(vendor.id, vendor.id, exact, terms, reason, book)
+
+
+class _Elsewhere:
+    """Other sellers of a model. ``always`` are their rates where neither time nor size changes them."""
+
+    def __init__(self, schedules: list[tuple[str, Schedule]]) -> None:
+        self.schedules = schedules
+        changes = any(schedule.changes for _, schedule in schedules)
+        self.always: Mapping[str, Rates] | None = None if changes else _rates_at(schedules, 0, 0)
+
+
+def _rates_at(
+    schedules: Iterable[tuple[str, Schedule]], size: int | None, at_ns: int
+) -> dict[str, Rates]:
+    rates: dict[str, Rates] = {}
+    for seller, schedule in schedules:
+        cell = schedule.at(at_ns)
+        if not isinstance(cell, Unpriced) and (size is not None or not cell.edges):
+            rates[seller] = cell.band(size or 0).rates
+    return rates
 
 
 def _closest_first(rules: Iterable[Rule]) -> tuple[Rule, ...]:

@@ -52,6 +52,12 @@ class Schedule:
     dates: tuple[int, ...] = ()
     times: tuple[int, ...] = ()
 
+    @property
+    def changes(self) -> bool:
+        """Whether anything depends on the time or on the size of the prompt."""
+        cells = [cell for row in self.cells for cell in row]
+        return len(cells) > 1 or any(isinstance(cell, Ladder) and cell.edges for cell in cells)
+
     def at(self, sent_at_ns: int) -> Cell:
         """What holds at this moment."""
         row = self.cells[bisect_right(self.dates, sent_at_ns) if self.dates else 0]

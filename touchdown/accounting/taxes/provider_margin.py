@@ -69,9 +69,10 @@ def _offers(seen: Evidence) -> Iterator[_Offer]:
         by_table = layer is None or not layer.reported
         paid = layer.total if layer is not None else bill.cost.total
         best: _Offer | None = None
-        for seller, rates in seen.prices.offers_elsewhere(facts.call).items():
-            if by_table and not compared.undercuts(rates, bill.rates):
-                continue
+        offers = seen.prices.offers_elsewhere(facts.call)
+        if by_table and not compared.may_undercut(offers, bill.rates):
+            continue
+        for seller, rates in offers.items():
             cost = price_exactly(facts.call.usage, rates)
             if not isinstance(cost, CostByClass) or cost.total >= paid:
                 continue
@@ -82,27 +83,28 @@ def _offers(seen: Evidence) -> Iterator[_Offer]:
 
 
 class _Compared:
-    """Which rates have some class of token cheaper than others: sellers of one model seldom do."""
+    """Which offers have some class of token cheaper than what was paid: sellers of one model seldom do."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[int, int], tuple[Rates, Rates, bool]] = {}
+        self._known: dict[tuple[int, int], tuple[Mapping[str, Rates], Rates, bool]] = {}
 
-    def undercuts(self, rates: Rates, others: Rates) -> bool:
-        """Whether a call may cost less at ``rates``."""
-        key = id(rates), id(others)
+    def may_undercut(self, offers: Mapping[str, Rates], paid: Rates) -> bool:
+        """Whether a call may cost less at one of these offers."""
+        key = id(offers), id(paid)
         known = self._known.get(key)
         if known is None:
             # Both are held with the answer, so that their numbers stay theirs.
-            known = self._known[key] = (rates, others, _undercuts(rates, others))
+            found = any(_undercuts(rates, paid) for rates in offers.values())
+            known = self._known[key] = (offers, paid, found)
         return known[2]
 
 
-def _undercuts(rates: Rates, others: Rates) -> bool:
+def _undercuts(offered: Rates, paid: Rates) -> bool:
     pairs = [
-        (rates.uncached, others.uncached),
-        (rates.output, others.output),
-        (rates.cache_read, others.cache_read),
-        *((rate, others.cache_write.get(life)) for life, rate in rates.cache_write.items()),
-        *((fee, others.server_tools.get(tool)) for tool, fee in rates.server_tools.items()),
+        (offered.uncached, paid.uncached),
+        (offered.output, paid.output),
+        (offered.cache_read, paid.cache_read),
+        *((rate, paid.cache_write.get(life)) for life, rate in offered.cache_write.items()),
+        *((fee, paid.server_tools.get(tool)) for tool, fee in offered.server_tools.items()),
     ]
-    return any(here is not None and here < there for here, there in pairs if there is not None)
+    return any(there < here for there, here in pairs if there is not None and here is not None)
