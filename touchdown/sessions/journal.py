@@ -42,7 +42,11 @@ class JournalReader:
 
 
 class _Roots:
-    """Which root task each task belongs to, and how many records each root has."""
+    """Which root task each task belongs to, and how many records each root has.
+
+    Tasks inside one that nothing is told of stay together: a journal of several parts may have told of it in
+    another one. (Spans say otherwise, ``accounting.grouping``: there each is a root itself.)
+    """
 
     def __init__(self) -> None:
         self._parents: dict[str, str] = {}
