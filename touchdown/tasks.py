@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 from functools import partial
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, Literal, TypeVar, cast, overload
 
 from touchdown.accounting.account import TaskAccount
@@ -208,32 +208,43 @@ def tool(name: F, /) -> F: ...
 
 @overload
 def tool(
-    name: str | None = None, *, failed: Failed | None = None, read_only: bool = False
+    name: str | None = None,
+    *,
+    failed: Failed | None = None,
+    read_only: bool = False,
+    human: bool = False,
 ) -> Callable[[F], F]: ...
 
 
-def tool(name: Any = None, *, failed: Failed | None = None, read_only: bool = False) -> Any:
+def tool(
+    name: Any = None,
+    *,
+    failed: Failed | None = None,
+    read_only: bool = False,
+    human: bool = False,
+) -> Any:
     """Mark a function as a tool: its time, the length of its output, and whether it failed.
 
     ``failed`` decides from the result whether the call failed (it always has when it raised).
-    ``read_only`` says that the tool changes nothing, so that repeating it is unneeded.
+    ``read_only`` says that the tool changes nothing, so that repeating it is unneeded; ``human`` that it
+    asks a person, whose time is no machine's.
     """
     if _is_function(name):
         return _step_decorator("tool", None)(name)
-    return _step_decorator("tool", name, failed, read_only)
+    return _step_decorator("tool", name, failed, {"read_only": read_only, "human": human})
 
 
 def _step_decorator(
     kind: Literal["tool", "agent"],
     name: str | None,
     failed: Failed | None = None,
-    read_only: bool = False,
+    declared: Mapping[str, Any] = MappingProxyType({}),
 ) -> Callable[[F], F]:
     def decorate(function: F) -> F:
         named = str(name or name_of(function))
 
         def in_step(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
-            seen = _open(kind, named, read_only, args, kwargs)
+            seen = _open(kind, named, declared, args, kwargs)
             if seen is None:
                 return wrapped(*args, **kwargs)
             call = partial(wrapped, *args, **kwargs)
@@ -246,10 +257,10 @@ def _step_decorator(
 
 @guarded("tasks.open")
 def _open(
-    kind: Literal["tool", "agent"], name: str, read_only: bool, args: Any, kwargs: Any
+    kind: Literal["tool", "agent"], name: str, declared: Mapping[str, Any], args: Any, kwargs: Any
 ) -> StepObservation | None:
     arguments = [list(args), dict(kwargs)] if kind == "tool" else None
-    return open_step(kind, name, read_only=read_only, arguments=arguments)
+    return open_step(kind, name, arguments=arguments, **declared)
 
 
 class _Ruled:

@@ -78,6 +78,12 @@ def test_a_failed_tool_and_a_repeated_one_are_their_taxes() -> None:
     assert seconds(account(failed)) == {"failed_tools": 4, "unexplained": 96}
 
 
+def test_a_tool_that_asks_a_person_has_their_time_even_where_it_failed() -> None:
+    asked = tool("ask", 0, 30, human=True, failed=True, failure="raised")
+    found = account(model("c0", 0, 0), asked, model("c1", 30, 10))
+    assert seconds(found) == {"human": 30, "model": 10, "unexplained": 60}
+
+
 def test_a_tool_that_calls_a_model_has_the_rest_of_its_time() -> None:
     inner = model("c1", 12, 5, inside="t1")
     assert seconds(account(tool("t1", 10, 10), inner))["tools"] == 5

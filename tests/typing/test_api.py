@@ -18,7 +18,7 @@ def is_missing(result: object) -> bool:
     return result is None
 
 
-@touchdown.tool("search", failed=is_missing, read_only=True)
+@touchdown.tool("search", failed=is_missing, read_only=True, human=False)
 def named(pattern: str) -> str | None:
     return pattern or None
 

@@ -34,6 +34,8 @@ class ToolCall:
     failure: Failure | None = None
     error_type: str | None = None
     read_only: bool = False
+    human: bool = False
+    """It asks a person."""
     status: Literal["ok", "error", "cancelled", "closed_early", "not_started"] = "ok"
     trace_id: str = ""
     span_id: str = ""

@@ -40,6 +40,7 @@ class StepObservation:
         "_entered",
         "_error",
         "_failure",
+        "_human",
         "_inside",
         "_once",
         "_opened",
@@ -60,6 +61,7 @@ class StepObservation:
         *,
         source: ToolSource,
         read_only: bool = False,
+        human: bool = False,
         arguments: object = None,
         inside: str = "",
     ) -> None:
@@ -70,7 +72,7 @@ class StepObservation:
         self._cpu: tuple[float | None, float | None] = (None, None)
         self._runtime, self.start, self._place = runtime, start, place
         self._source: ToolSource = source
-        self._read_only = read_only
+        self._read_only, self._human = read_only, human
         self._arguments = arguments
         self._result: object = None
         self._failure: Literal["raised", "protocol", "rule"] | None = None
@@ -185,6 +187,7 @@ class StepObservation:
             failure=self._failure,
             error_type=self._error,
             read_only=self._read_only,
+            human=self._human,
             status=self._ending,
             trace_id=trace_id,
             span_id=span_id,
@@ -245,6 +248,7 @@ def open_step(
     source: ToolSource = "decorator",
     call_id: str | None = None,
     read_only: bool = False,
+    human: bool = False,
     arguments: object = None,
 ) -> StepObservation | None:
     """Begin a tool execution or an agent run where the caller stands; ``None`` when touchdown is off."""
@@ -274,6 +278,7 @@ def open_step(
         inside,
         source=source,
         read_only=read_only,
+        human=human,
         arguments=arguments,
         inside=here.tool_id,
     )

@@ -6,7 +6,7 @@ from typing import Any
 
 from touchdown.records import CallClock, EngineTiming, GapBucket, Mark
 from touchdown.telemetry import time_names as names
-from touchdown.telemetry.facts import NUMBER, TEXT, Column, Fact, Form
+from touchdown.telemetry.facts import FLAG, NUMBER, TEXT, Column, Fact, Form
 
 UNSEEN = -1
 _BUCKET = 3
@@ -71,6 +71,6 @@ CALL_CLOCKS = (
     Fact("engine", names.ENGINE, Form(_write_engine, _read_engine)),
 )
 AGENT_CLOCKS = _STOOD
-TOOL_CLOCKS = (*_STOOD, *_CPU)
+TOOL_CLOCKS = (*_STOOD, *_CPU, Fact("human", names.HUMAN, FLAG))
 TASK_CLOCKS = (*_STOOD, *_CPU)
 ATTEMPT_LASTED = Column("lasted_s", names.ATTEMPTS_LASTED, float, nothing=-1.0, needed=False)

@@ -26,6 +26,7 @@ def test_two_tasks_that_share_a_pool_and_its_idling_are_its_bill() -> None:
     bill = bill_pool(pool(), [hours("a", 0, 4), hours("b", 2, 6)])
     assert bill.by_task == {"a": 108, "b": 108}
     assert (bill.idle_usd, bill.total_usd) == (144, 360)
+    assert str(bill) == "gpu: $360.0000 (~$216.0000 for calls of 2 tasks, $144.0000 idle)"
 
 
 def test_an_exclusive_pool_waits_for_its_sole_holder() -> None:

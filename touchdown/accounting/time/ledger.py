@@ -8,6 +8,7 @@ from touchdown.accounting.facts import CallFacts
 from touchdown.accounting.time.account import TimeAccount
 from touchdown.accounting.time.accounts import (
     AGENT,
+    HUMAN,
     MODEL,
     OVERHEAD,
     TOOLS,
@@ -23,6 +24,7 @@ from touchdown.accounting.time.intervals import Interval, by_kind
 from touchdown.accounting.time.path import Piece, critical_path
 from touchdown.accounting.time.phases import estimated_by_engines, phases_of
 from touchdown.accounting.time.without import length_without
+from touchdown.records import ToolCall
 from touchdown.records.verdict import Basis
 
 PARTS_OF_WORK = ("model", "tools", "agent", "human")
@@ -93,9 +95,14 @@ def parts_of(
     if owner.kind == "call":
         return ((MODEL, piece.length_ns),)
     if owner.kind == "tool":
-        taken_by = claimed.get(owner.id)
-        return ((tax(taken_by) if taken_by else TOOLS, piece.length_ns),)
+        return ((_account_of_tool(owner, claimed), piece.length_ns),)
     return gap_parts(piece)
+
+
+def _account_of_tool(tool: Interval, claimed: Mapping[str, str]) -> Account:
+    if isinstance(tool.record, ToolCall) and tool.record.human:
+        return HUMAN
+    return tax(claimed[tool.id]) if tool.id in claimed else TOOLS
 
 
 def _named(total: Mapping[Account, int], group: str) -> dict[str, int]:

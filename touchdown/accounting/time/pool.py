@@ -58,6 +58,15 @@ class PoolBill:
     idle_usd: Decimal = Decimal(0)
     """What nobody used, outside all tasks."""
 
+    def __str__(self) -> str:
+        calls, waits = (
+            sum(shares.values(), Decimal(0)) for shares in (self.by_task, self.gpu_waits_on_cpu)
+        )
+        parts = [f"~${calls:,.4f} for calls of {len(self.by_task):,} tasks"]
+        parts += [f"${waits:,.4f} waiting for them"] if waits else []
+        told = ", ".join([*parts, f"${self.idle_usd:,.4f} idle"])
+        return f"{self.pool.name}: ${self.total_usd:,.4f} ({told})"
+
 
 Weights = defaultdict[tuple[str, str], Fraction]
 """Account (``call``, ``wait``, ``idle``) and task to nanoseconds."""
