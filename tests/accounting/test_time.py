@@ -149,9 +149,10 @@ def test_what_an_engine_estimates_is_an_estimate_and_what_it_cannot_say_has_its_
 
 def test_marks_of_one_thread_tell_own_code_from_idling() -> None:
     first = model("c1", 0, 10, ended=Mark(7, 5 * SECOND, SECOND))
-    later = model("c2", 30, 10, begun=Mark(7, 17 * SECOND, 3 * SECOND))
+    later = model("c2", 30, 10, begun=Mark(7, 15 * SECOND, 3 * SECOND))
     found = account(first, later)
     assert seconds(found) == {"model": 20, "runtime_overhead": 2, "agent": 10, "unexplained": 68}
+    assert found.time.without == {"runtime_overhead": 98 * SECOND}
     other = account(first, replace(later, begun=Mark(8, 17 * SECOND)))
     assert "agent" not in seconds(other)
 

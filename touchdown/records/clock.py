@@ -10,12 +10,12 @@ from touchdown.records.quick import quick
 class Mark:
     """Where the thread stood that began or ended something. Two marks of one thread are compared.
 
-    Units: nanoseconds: ``cpu_ns`` CPU of this thread so far, ``collecting_ns`` what the garbage collector
-    has taken in this process so far.
+    Units: nanoseconds: ``cpu_ns`` CPU of this thread so far, collecting garbage left out; ``collecting_ns``
+    how long garbage was collected in this process so far.
     """
 
     thread: int
-    """The operating system's own number of the thread."""
+    """A number of the thread that no thread of another process has."""
     cpu_ns: int
     collecting_ns: int = 0
 

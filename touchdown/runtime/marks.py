@@ -20,12 +20,15 @@ _cpu_ns = time.thread_time_ns
 _clock_ns = time.perf_counter_ns
 
 _collecting_ns = 0
-_began_ns = 0
+_began_ns = _began_cpu_ns = 0
+_collected_cpu_ns: dict[int, int] = {}
+"""By thread: CPU that it spent on collecting."""
 
 
 def take_mark() -> Taken:
     """Where this thread stands now."""
-    return _thread(), _cpu_ns(), _collecting_ns
+    thread = _thread()
+    return thread, _cpu_ns() - _collected_cpu_ns.get(thread, 0), _collecting_ns
 
 
 def mark_of(taken: Taken | None) -> Mark | None:
@@ -62,9 +65,13 @@ def watch_collector(on: bool) -> None:
 
 
 def _collected(phase: str, _info: dict[str, int]) -> None:
-    global _collecting_ns, _began_ns
+    """Told by the collector, in the thread that collects while all others wait."""
+    global _collecting_ns, _began_ns, _began_cpu_ns
     if phase == "start":
-        _began_ns = _clock_ns()
+        _began_ns, _began_cpu_ns = _clock_ns(), _cpu_ns()
     elif _began_ns:
+        thread = _thread()
+        spent = _cpu_ns() - _began_cpu_ns
+        _collected_cpu_ns[thread] = _collected_cpu_ns.get(thread, 0) + spent
         _collecting_ns += _clock_ns() - _began_ns
         _began_ns = 0

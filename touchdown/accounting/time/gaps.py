@@ -31,7 +31,7 @@ def gap_parts(piece: Piece) -> tuple[Part, ...]:
     if begun is None or ended is None or begun.thread != ended.thread:
         return ((UNSEEN, piece.length_ns),)
     collecting = max(ended.collecting_ns - begun.collecting_ns, 0)
-    own = max(ended.cpu_ns - begun.cpu_ns - collecting, 0)
+    own = max(ended.cpu_ns - begun.cpu_ns, 0)
     return taken_in_turn(piece.length_ns, [(OVERHEAD, collecting), (AGENT, own)], IDLE)
 
 

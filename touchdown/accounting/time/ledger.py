@@ -73,7 +73,7 @@ def account_time(root: Interval, told: Told) -> TimeAccount:
             taxes, ESTIMATED | estimated_by_engines(told.calls.values()), inferred=bool(beside)
         ),
         off_path=beside,
-        without=_without(root, phases, told.claimed, taxes),
+        without=_without(root, _saved(root, parts, phases, told.claimed), taxes),
     )
 
 
@@ -162,20 +162,32 @@ def _basis(taxes: Iterable[str], estimated: frozenset[str], inferred: bool) -> d
 
 
 def _without(
+    root: Interval, saved: Mapping[str, Mapping[str, int]], taxes: Iterable[str]
+) -> dict[str, int]:
+    return {
+        name: length_without(root, saved[name])
+        for name in sorted(taxes)
+        if any(saved[name].values())
+    }
+
+
+def _saved(
     root: Interval,
+    parts: Iterable[tuple[Piece, Sequence[Part]]],
     phases: Mapping[str, Sequence[Phase]],
     claimed: Mapping[str, str],
-    taxes: Mapping[str, int],
-) -> dict[str, int]:
+) -> Mapping[str, Counter[str]]:
+    """Tax to what each interval would be shorter by without it, on the path and beside it."""
     saved: defaultdict[str, Counter[str]] = defaultdict(Counter)
-    for identity, found in phases.items():
-        for phase in found:
-            for account, ns in phase.parts:
-                if account.group == "tax":
-                    saved[account.name][identity] += ns
+    found = [(name, part) for name, of_call in phases.items() for p in of_call for part in p.parts]
+    for piece, own in parts:
+        if piece.owner.kind in ("task", "agent"):
+            found += [(piece.owner.id, part) for part in own]
+    for name, (account, ns) in found:
+        if account.group == "tax":
+            saved[account.name][name] += ns
     for tool in by_kind(root).get("tool", []):
-        if tool.id in claimed:
-            saved[claimed[tool.id]][tool.id] += _own_ns(tool)
-    return {
-        name: length_without(root, saved[name]) for name, ns in sorted(taxes.items()) if saved[name]
-    }
+        account = _account_of_tool(tool, claimed)
+        if account.group == "tax":
+            saved[account.name][tool.id] += _own_ns(tool)
+    return saved
