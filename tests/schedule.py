@@ -23,7 +23,7 @@ import touchdown
 from touchdown.testing import Fault, Provider, Reply
 
 MODEL = "claude-sonnet-5"
-TRIES = 6
+TRIES = 10
 SHARE, LEAST_S = 0.05, 0.020
 DELAY_S = 0.4
 PIECE_S = 0.03

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from touchdown.accounting.time.intervals import Interval
 from touchdown.accounting.time.path import CANCELLED_WITHIN_NS, Piece, critical_path
+from touchdown.accounting.time.without import length_without
 
 times = st.integers(0, 60)
 
@@ -133,3 +134,17 @@ def test_times_in_whole_seconds_may_overlap_by_one() -> None:
 
 def test_a_fine_clock_leaves_an_overlap_to_the_parent() -> None:
     assert owners(11, call("first", 0, 6), call("next", 5, 11))[0] == ("task", 0, 5)
+
+
+@given(intervals(), st.dictionaries(st.sampled_from(["root", "0", "1", "2"]), st.integers(0, 30)))
+def test_without_a_wait_the_task_is_never_longer(root: Interval, saved: dict[str, int]) -> None:
+    assert length_without(root, {}) == root.length_ns
+    assert 0 <= length_without(root, saved) <= root.length_ns
+
+
+def test_a_step_that_follows_moves_with_what_it_waited_for() -> None:
+    first, second = call("first", 0, 10), call("second", 12, 20)
+    root = Interval("task", "task", 0, 21, children=[first, second])
+    assert length_without(root, {"first": 4}) == 17
+    root.children.append(call("beside", 1, 9))
+    assert length_without(root, {"first": 4}) == 20
