@@ -18,12 +18,16 @@ if TYPE_CHECKING:
     from touchdown.live.pools import capacity as capacity
     from touchdown.live.updates import on_update as on_update
     from touchdown.runtime.limits import BudgetExceeded as BudgetExceeded
+    from touchdown.servers.asgi import AsgiMiddleware as AsgiMiddleware
+    from touchdown.servers.wsgi import WsgiMiddleware as WsgiMiddleware
     from touchdown.tasks import Task as Task
     from touchdown.tasks import agent as agent
     from touchdown.tasks import current_task as current_task
     from touchdown.tasks import task as task
     from touchdown.tasks import tool as tool
     from touchdown.telemetry.foreign.processor import SpanProcessor as SpanProcessor
+    from touchdown.telemetry.remote import headers as headers
+    from touchdown.telemetry.remote import joined as joined
 
 __version__ = "0.1.0"
 
@@ -33,6 +37,10 @@ _WHERE = {
     "instrument": "touchdown.api",
     "summary": "touchdown.api",
     "uninstrument": "touchdown.api",
+    "AsgiMiddleware": "touchdown.servers.asgi",
+    "WsgiMiddleware": "touchdown.servers.wsgi",
+    "headers": "touchdown.telemetry.remote",
+    "joined": "touchdown.telemetry.remote",
     "SpanProcessor": "touchdown.telemetry.foreign.processor",
     "capacity": "touchdown.live.pools",
     "EngineHost": "touchdown.engines.hosts",

@@ -42,6 +42,8 @@ _lock = threading.RLock()
 _arms = Arms(Seam())
 _threads, _processes = Held(follow_threads), Held(follow_processes)
 _current: "Instrumentation | None" = None
+_entered: Ticket | None = None
+"""What this process of ``multiprocessing`` was handed."""
 
 
 class Instrumentation:
@@ -82,6 +84,7 @@ def instrument(
     clients: Iterable[str] | None = None,
     integrations: bool = True,
     processes: bool = True,
+    propagate_to: Iterable[str] | None = None,
     stream_usage: bool = False,
     cache_diagnostics: bool = False,
     capture_content: bool | str | None = None,
@@ -110,7 +113,8 @@ def instrument(
     ``policies`` state what only you can say, as its ``[[policy.oversized_model]]`` tables do. ``journal``
     is a file (or ``TOUCHDOWN_JOURNAL``). Budgets are as in :func:`touchdown.task`, for the whole process.
     ``processes=False`` leaves programs and processes that are started here to themselves
-    (``docs/processes.md``). ``TOUCHDOWN_DISABLED=1`` makes everything a no-op.
+    (``docs/processes.md``); calls to hosts in ``propagate_to`` say whose they are.
+    ``TOUCHDOWN_DISABLED=1`` makes everything a no-op.
     """
     global _current
     asked = _read(locals().copy())  # the arguments, and nothing else yet
@@ -122,11 +126,7 @@ def instrument(
         if disabled():
             return Instrumentation(None, (), asked)
         forget_warnings()
-        runtime = build_runtime(asked, RunFolder.current(), Ticket.of_environment(os.environ))
-        core.activate(runtime)
-        _threads.hold()
-        if processes:
-            _processes.hold()
+        runtime = _set_up(asked)
         _current = Instrumentation(runtime, _arm(chosen, integrations), asked)
         at_end(_at_exit)
         return _current
@@ -145,6 +145,17 @@ def _already(asked: dict[str, Any]) -> Instrumentation | None:
     return _current
 
 
+def _set_up(asked: dict[str, Any]) -> core.Runtime:
+    runtime = build_runtime(asked, RunFolder.current(), Ticket.of_environment(os.environ))
+    if runtime.family is not None and _entered is not None:
+        runtime.family.join(_entered, program=False)
+    core.activate(runtime)
+    _threads.hold()
+    if asked["processes"]:
+        _processes.hold()
+    return runtime
+
+
 def _read(asked: dict[str, Any]) -> dict[str, Any]:
     """The options as they are compared and handed on.
 
@@ -153,6 +164,8 @@ def _read(asked: dict[str, Any]) -> dict[str, Any]:
     clients = (asked["clients"],) if isinstance(asked["clients"], str) else asked["clients"]
     asked["clients"] = None if clients is None else tuple(clients)
     asked["prices"] = None if asked["prices"] is None else tuple(asked["prices"])
+    named = asked["propagate_to"]
+    asked["propagate_to"] = frozenset((named,) if isinstance(named, str) else named or ())
     limits_of(asked)
     read_content_options(asked["capture_content"], asked["redact"], asked["content_limit"])
     return asked
@@ -184,13 +197,16 @@ def _enter(*fields: str) -> Ticket:
 
 @guarded("joining the process above")
 def _join_above(ticket: Ticket) -> None:
+    global _entered
     with _lock:
+        _entered = ticket
         if _current is None and not disabled():
             folder, name = Path(ticket.parent).parent, Path(ticket.parent).stem
             instrument(**options_at(folder, name))._by_run = True
-        family = _current.runtime.family if _current is not None and _current.runtime else None
-        if family is not None:
-            family.join(ticket, program=False)
+        elif _current is not None and _current.runtime is not None:
+            family = _current.runtime.family
+            if family is not None:
+                family.join(ticket, program=False)
 
 
 def arm_clients() -> Callable[[], None]:

@@ -20,6 +20,7 @@ from touchdown.runtime.admission import Admission as Admission
 from touchdown.runtime.admission import Asked as Asked
 from touchdown.runtime.arming import UnsuitableError as UnsuitableError
 from touchdown.runtime.call import CallObservation as CallObservation
+from touchdown.runtime.going_out import headers_here
 from touchdown.runtime.guard import Guard as Guard
 from touchdown.runtime.guard import guarded as guarded
 from touchdown.runtime.guard import warn_once as warn_once
@@ -64,6 +65,15 @@ class Seam:
         hosts = None if runtime is None else runtime.serving
         return None if hosts is None else hosts.of(host, port)
 
+    @guarded("seam.headers")
+    def headers_to(self, host: str, port: int | None) -> dict[str, str]:
+        """What a request to this host says of its task, where the user named the host; else nothing."""
+        runtime = core.active()
+        named = () if runtime is None else runtime.options.propagate_to
+        if runtime is None or not named or not {host, f"{host}:{port}"}.intersection(named):
+            return {}
+        return headers_here(runtime)
+
     def admit(self, asked: Asked) -> Admission | None:
         """Reserve what a call may take in its budgets; ``None`` when it has none. Before ``model_call``.
 
@@ -76,7 +86,8 @@ class Seam:
         if runtime is None or gate is None:
             return None
         here = standing_place()
-        if not (gate.budgets or (here is not None and here.task.budgets)):
+        task = runtime.root if here is None else here.task
+        if not (gate.budgets or (task is not None and task.budgets)):
             return None
         place = _place(runtime)
         return None if place is None else gate.admit(place, asked)

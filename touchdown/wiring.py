@@ -124,6 +124,7 @@ def _options(asked: dict[str, Any], run: Run | None) -> Options:
         stream_usage=stream_usage or bool(asked.get("stream_usage")),
         cache_diagnostics=bool(asked.get("cache_diagnostics")),
         digest_key=_digest_key() if run is None else bytes.fromhex(run.digest_key),
+        propagate_to=frozenset(asked.get("propagate_to") or ()),
         content=read_content_options(
             asked.get("capture_content"), asked.get("redact"), asked.get("content_limit")
         ),

@@ -19,7 +19,7 @@ LAYERS = (
     ("integration",),
     ("clients", "tasks", "engines"),
     ("live", "telemetry"),
-    ("sessions", "report", "collect"),
+    ("sessions", "report", "collect", "servers"),
     ("wiring",),
     ("api",),
     ("testing",),  # capture() is the wiring with a fresh accountant
@@ -29,18 +29,22 @@ LAYERS = (
 )
 
 PUBLIC_NAMES = {
+    "AsgiMiddleware",
     "BudgetExceeded",
     "EngineHost",
     "Instrumentation",
     "SpanProcessor",
     "Task",
+    "WsgiMiddleware",
     "__version__",
     "agent",
     "capacity",
     "current_task",
     "engine",
     "flush",
+    "headers",
     "instrument",
+    "joined",
     "on_update",
     "outcome",
     "summary",

@@ -89,10 +89,18 @@ FINDINGS = (
 )
 
 AGENTS = (
-    AgentTotals("a1", "t1", "main", Decimal("4.90"), Decimal("7.1834295"), 28),
-    AgentTotals("a2", "a1", "reviewer", Decimal("1.20"), Decimal("1.55"), 6),
-    AgentTotals("a3", "a1", "explorer", Decimal("0.7334295"), Decimal("0.7334295"), 4),
-    AgentTotals("a4", "a2", "test-writer", Decimal("0.35"), Decimal("0.35"), 2),
+    AgentTotals(
+        "a1", "t1", "main", Decimal("4.90"), Decimal("7.1834295"), 28, 2, 1, 12_400, 0, 900
+    ),
+    AgentTotals(
+        "a2", "a1", "reviewer", Decimal("1.20"), Decimal("1.55"), 6, 1, 2, 41_200, 38_000, 1_200
+    ),
+    AgentTotals(
+        "a3", "a1", "explorer", Decimal("0.7334295"), Decimal("0.7334295"), 4, 0, 2, 2_100, 0, None
+    ),
+    AgentTotals(
+        "a4", "a2", "test-writer", Decimal("0.35"), Decimal("0.35"), 2, 0, 3, 1_050, 0, 310
+    ),
 )
 
 LONG = TaskAccount(

@@ -74,13 +74,15 @@ def test_the_receipt_of_a_long_task_reads_like_this() -> None:
     assert str(Receipt(LONG)).startswith(LONG_BILL)
 
 
-def test_agents_are_a_tree_with_own_and_total_cost() -> None:
+def test_agents_are_a_tree_with_their_cost_and_what_went_down_and_back() -> None:
     assert _block(LONG, "agents") == [
-        "agents               calls    own  with sub-agents",
-        "  main                  28  $4.90            $7.18",
-        "  ├─ reviewer            6  $1.20            $1.55",
-        "  │  └─ test-writer      2  $0.35            $0.35",
-        "  └─ explorer            4  $0.73            $0.73",
+        "agents               calls    own  below  total  given  copied   back",
+        "  main                  28  $4.90  $2.28  $7.18  12.4k       0    900",
+        "  ├─ reviewer            6  $1.20  $0.35  $1.55  41.2k   38.0k  1,200",
+        "  │  └─ test-writer      2  $0.35  $0.00  $0.35  1,050       0    310",
+        "  └─ explorer            4  $0.73  $0.00  $0.73  2,100       0      ?",
+        "  given: tokens of its first context; copied: of these, in messages that another",
+        "  agent had sent; back: characters of its result; ?: not known",
     ]
 
 
@@ -149,7 +151,7 @@ def test_a_deep_chain_of_agents_stays_readable() -> None:
         AgentTotals(str(i), str(i - 1), f"agent {i}", Decimal(1), Decimal(1)) for i in range(2000)
     )
     text = "\n".join(_block(replace(LONG, agent_runs=runs), "agents"))
-    assert "agent 11" in text
+    assert "agent 11 " in text
     assert "and 1,988 agent runs more" in text
 
 

@@ -108,7 +108,10 @@ class ModelTotals:
 
 @dataclass(frozen=True, slots=True)
 class AgentTotals:
-    """One agent run: its own cost and the cost with its children."""
+    """One agent run: its own cost and the cost with its children, and what went down to it and back.
+
+    Units: tokens, and ``result_chars`` characters. ``None``: not known.
+    """
 
     id: str
     parent_id: str
@@ -116,6 +119,21 @@ class AgentTotals:
     own_usd: Decimal
     total_usd: Decimal
     model_calls: int = 0
+    sub_agents: int = 0
+    """Agents that it started itself."""
+    depth: int = 1
+    """1 for an agent that the task's first one started, one more for each agent between."""
+    given_tokens: int | None = None
+    """Its first context."""
+    copied_tokens: int | None = None
+    """Of these, in messages that another agent had sent before (estimated)."""
+    result_chars: int | None = None
+    """What it handed back."""
+
+    @property
+    def children_usd(self) -> Decimal:
+        """The cost of the agents below it."""
+        return self.total_usd - self.own_usd
 
 
 @dataclass(frozen=True, slots=True)

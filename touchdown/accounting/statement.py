@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from touchdown.accounting.account import Finding, Money, TaskAccount
+from touchdown.accounting.agents import total_agents
 from touchdown.accounting.agreement import VERSION as PROVIDER_REASONS_VERSION
 from touchdown.accounting.bill import total_money
 from touchdown.accounting.cache_rules import VERSION as CACHE_RULES_VERSION
@@ -19,7 +20,6 @@ from touchdown.accounting.time.first_token import POLICY as FIRST_TOKEN_POLICY
 from touchdown.accounting.time.statement import POLICY as CRITICAL_PATH_POLICY
 from touchdown.accounting.time.statement import state_time
 from touchdown.accounting.totals import (
-    total_agents,
     total_cache,
     total_context,
     total_models,

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 
 from touchdown.accounting.account import (
-    AgentTotals,
     CacheTotals,
     CallMiss,
     ContextTotals,
@@ -17,7 +16,7 @@ from touchdown.accounting.agreement import total_agreement
 from touchdown.accounting.facts import CallFacts, Posting
 from touchdown.accounting.taxes.tax import Evidence
 from touchdown.accounting.toolbook import Execution
-from touchdown.records import AgentRun, Usage
+from touchdown.records import Usage
 
 Postings = Mapping[str, Posting]
 
@@ -85,37 +84,6 @@ def total_models(calls: Sequence[CallFacts], postings: Postings) -> tuple[ModelT
     return tuple(sorted(totals, key=lambda t: (-(t.total_usd or 0), t.provider, t.model)))
 
 
-def total_agents(
-    seen: Evidence, runs: Iterable[AgentRun], tasks: Iterable[str]
-) -> tuple[AgentTotals, ...]:
-    """Each agent run with its own cost and that of the agents below it, in order of their start.
-
-    An agent that is still running has no record yet: it is listed without a name.
-    """
-    known = {run.id: run for run in runs}
-    own: defaultdict[str, Decimal] = defaultdict(Decimal)
-    counted: Counter[str] = Counter()
-    for facts in seen.calls:
-        own[facts.call.agent_id] += seen.postings[facts.call.id].total or Decimal(0)
-        counted[facts.call.agent_id] += 1
-    running = [agent for agent in counted if agent not in known and agent not in set(tasks)]
-    below = _below(known)
-    ended = sorted(known.values(), key=lambda run: (run.started_at_ns, run.id))
-    listed = [(run.id, run.parent_id, run.name) for run in ended]
-    listed += [(agent, "", "") for agent in sorted(running) if agent]
-    return tuple(
-        AgentTotals(
-            id=agent,
-            parent_id=parent,
-            name=name,
-            own_usd=own[agent],
-            total_usd=sum((own[one] for one in _with_all_below(agent, below)), Decimal(0)),
-            model_calls=counted[agent],
-        )
-        for agent, parent, name in listed
-    )
-
-
 def total_tools(seen: Evidence) -> tuple[ToolTotals, ...]:
     """Each tool by name: its calls, its results, and what reading and carrying them cost."""
     groups: defaultdict[str, list[Execution]] = defaultdict(list)
@@ -151,24 +119,6 @@ def _by_name(amounts: Iterable[Mapping[str, Decimal]]) -> dict[str, Decimal]:
         for name, usd in by_name.items():
             total[name] += usd
     return dict(total)
-
-
-def _below(runs: Mapping[str, AgentRun]) -> dict[str, list[str]]:
-    children: defaultdict[str, list[str]] = defaultdict(list)
-    for run in runs.values():
-        children[run.parent_id].append(run.id)
-    return dict(children)
-
-
-def _with_all_below(agent: str, below: Mapping[str, Sequence[str]]) -> set[str]:
-    found: set[str] = set()
-    left = [agent]
-    while left:
-        one = left.pop()
-        if one not in found:
-            found.add(one)
-            left += below.get(one, ())
-    return found
 
 
 def _sum(counts: Iterable[int | None]) -> int | None:

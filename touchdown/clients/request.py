@@ -123,6 +123,15 @@ def with_field(options: Any, name: str, value: object) -> object:
     return copied
 
 
+def with_headers(options: Any, added: Mapping[str, str]) -> object:
+    """A copy of the options with these headers; those that the host gave hold."""
+    copied = options.model_copy() if hasattr(options, "model_copy") else options.copy()
+    given = options.headers if isinstance(options.headers, Mapping) else {}
+    names = {str(name).lower() for name in given}
+    copied.headers = {**{k: v for k, v in added.items() if k not in names}, **given}
+    return copied
+
+
 def body_of(options: object, otherwise: Mapping[str, object]) -> Mapping[str, object]:
     """A shallow copy of the body as it is sent; what a platform client moved into the URL is kept.
 

@@ -23,6 +23,7 @@ from touchdown.clients.request import (
     parts_of,
     path_of,
     with_field,
+    with_headers,
     with_options,
 )
 from touchdown.clients.sending import Aside, Sending
@@ -198,6 +199,9 @@ class Hooks:
             if admission is not None:
                 admission.release()
             return None
+        headers = self._seam.headers_to(asked.host, asked.port)
+        if headers:
+            prepared.options = with_headers(prepared.options, headers)
         body: Mapping[str, object] = asked.body
         if self._seam.cache_diagnostics:
             body = self._compare(client, prepared, seen) or body

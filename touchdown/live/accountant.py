@@ -177,6 +177,13 @@ class LiveAccountant:
         ):
             self._let_go(next(iter(self._done)))
 
+    def let_rest(self, task_id: str) -> None:
+        """Another process closes this task: hold its ledger no longer than that of a closed one."""
+        with self._lock:
+            root = self._roots.get(task_id, task_id)
+            if root in self._ledgers:
+                self._note_closed(root)
+
     def _let_go(self, root: str) -> None:
         """Keep only the account of this task; of very old ones only the sums, then nothing."""
         self._done_calls -= self._done.pop(root, 0)

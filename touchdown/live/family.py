@@ -140,7 +140,8 @@ class ProcessFamily:
     @guarded("family.join")
     def join(self, ticket: Ticket, *, program: bool) -> None:
         """Go on where the process above handed over; ``program``: as an agent of its own there."""
-        if self._uplink is not None:
+        before = self._uplink
+        if before is not None and (program or str(before.path) == ticket.parent):
             return
         folder = Path(ticket.parent).parent
         handed = handed_at(folder, ticket.task_id or OUTSIDE)
@@ -152,6 +153,8 @@ class ProcessFamily:
             )
         else:
             self._tell(Uplink(ticket.parent, self._written()))
+            if before is not None:
+                before.close()  # by the environment this process stood below its parent's own parent
             gate = self._runtime.gate
             if gate is not None:
                 gate.add(tuple(Budget.shared(one) for one in handed.of_process))

@@ -190,7 +190,14 @@ def _agent_runs(account: TaskAccount) -> list[AgentRunReport]:
             parent_id=run.parent_id,
             name=run.name,
             own_usd=run.own_usd,
+            children_usd=run.children_usd,
             total_usd=run.total_usd,
+            model_calls=run.model_calls,
+            sub_agents=run.sub_agents,
+            depth=run.depth,
+            given_tokens=run.given_tokens,
+            copied_tokens=run.copied_tokens,
+            result_chars=run.result_chars,
         )
         for run in account.agent_runs
     ]

@@ -129,13 +129,24 @@ class ModelReport(Part):
 
 
 class AgentRunReport(Part):
-    """One agent run: its own cost, and with its sub-agents."""
+    """One agent run: its own cost, that of the agents below it, and both; what it was given and gave back.
+
+    ``sub_agents`` it started itself; ``depth`` is 1 for one that the task's first agent started.
+    ``given_tokens`` is its first context, ``copied_tokens`` of these were in messages that another had sent.
+    """
 
     id: Text
     parent_id: Text
     name: Text
     own_usd: Usd
+    children_usd: Usd
     total_usd: Usd
+    model_calls: int
+    sub_agents: int
+    depth: int
+    given_tokens: int | None
+    copied_tokens: int | None
+    result_chars: int | None
 
 
 class ToolReport(Part):

@@ -6,12 +6,17 @@ from decimal import Decimal
 from touchdown.accounting.account import AgentTotals, ModelTotals, ToolTotals
 from touchdown.report.bill import mark
 from touchdown.report.format import column_places, count, short, usd
-from touchdown.report.layout import INDENT, Line, line, table
+from touchdown.report.layout import INDENT, Line, line, paragraph, table
 from touchdown.report.text import clean
 from touchdown.report.usage import hit_share, input_tokens
 
 MOST_ROWS = 8
 MOST_DEPTH = 6
+
+EXCHANGED = (
+    "given: tokens of its first context; copied: of these, in messages that another agent had sent;"
+    " back: characters of its result; ?: not known"
+)
 
 
 def model_lines(models: Sequence[ModelTotals], width: int) -> list[Line]:
@@ -35,7 +40,10 @@ def model_lines(models: Sequence[ModelTotals], width: int) -> list[Line]:
 
 
 def agent_lines(agents: Sequence[AgentTotals], width: int) -> list[Line]:
-    """The tree of agent runs: their own cost, and with the agents they started; not with one agent alone."""
+    """The tree of agent runs: own cost, that of the agents below, both; what went down and came back.
+
+    Not with one agent alone.
+    """
     if len(agents) < 2:
         return []
     drawn = list(_tree(agents))
@@ -46,12 +54,25 @@ def agent_lines(agents: Sequence[AgentTotals], width: int) -> list[Line]:
             branch + (clean(agent.name) or "(unnamed)"),
             count(agent.model_calls),
             usd(agent.own_usd, places),
+            usd(agent.children_usd, places),
             usd(agent.total_usd, places),
+            _exchanged(agent.given_tokens),
+            _exchanged(agent.copied_tokens),
+            _exchanged(agent.result_chars),
         )
         for branch, agent in shown
     ]
-    body = table(("agents", "calls", "own", "with sub-agents"), rows, width)
-    return [*body, *_more(len(drawn) - len(shown), "agent run")]
+    head = ("agents", "calls", "own", "below", "total", "given", "copied", "back")
+    body = table(head, rows, width)
+    return [
+        *body,
+        *_more(len(drawn) - len(shown), "agent run"),
+        *paragraph(EXCHANGED, width, "faint"),
+    ]
+
+
+def _exchanged(size: int | None) -> str:
+    return "?" if size is None else short(size)
 
 
 def tool_lines(tools: Sequence[ToolTotals], width: int) -> list[Line]:

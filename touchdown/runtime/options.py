@@ -17,6 +17,8 @@ class Options:
     stream_usage: bool = False
     cache_diagnostics: bool = False
     digest_key: bytes | None = None
+    propagate_to: frozenset[str] = frozenset()
+    """Hosts, with or without a port, that may be told whose call it is."""
     content: ContentOptions | None = None
     """``None``: no content is shown, and nothing is done for it."""
 

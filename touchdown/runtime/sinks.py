@@ -74,6 +74,10 @@ class Accountant(Protocol):
         """Fold what another process told; it is written already to the journals named."""
         ...
 
+    def let_rest(self, task_id: str) -> None:
+        """Another process closes this task: hold its ledger no longer than that of a closed one."""
+        ...
+
     def account(self, task: TaskRecord) -> TaskAccount:
         """The account so far of a task and its child tasks."""
         ...
