@@ -149,9 +149,6 @@ def make_content(options: ContentOptions, shapes: Mapping[str, Shape]) -> Conten
 
 def content_of_tool(options: ContentOptions, arguments: Any, result: str | None) -> Content:
     """What was said in one tool call."""
-    if isinstance(arguments, list) and len(arguments) == 2 and isinstance(arguments[1], dict):
-        given, named = arguments
-        arguments = {**({"args": given} if given else {}), **named}
     shapes: dict[str, Shape] = {
         "tool_call_arguments": lambda room: None if not arguments else room.data(arguments),
         "tool_call_result": lambda room: None if result is None else room.text(result),

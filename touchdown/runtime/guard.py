@@ -13,6 +13,9 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 logger = logging.getLogger("touchdown")
+MOST_PLACES = 1_000
+"""Places that warnings are remembered of; some name a task or a file of the host's."""
+
 _warned: set[str] = set()
 
 
@@ -23,10 +26,13 @@ def disabled() -> bool:
 
 def warn_once(place: str, message: str, *args: object) -> None:
     """Log one warning per place and process. Never raises, even when the host's logging does."""
-    if place in _warned:
+    if place in _warned or len(_warned) > MOST_PLACES:
         return
     _warned.add(place)
-    warn(message, *args)
+    if len(_warned) > MOST_PLACES:
+        warn("touchdown: there were %s different warnings; further ones are left out", MOST_PLACES)
+    else:
+        warn(message, *args)
 
 
 def warn(message: str, *args: object) -> None:

@@ -161,7 +161,11 @@ class StepObservation:
             self._runtime.settle(record, self._opened)
 
     def _content(self, options: ContentOptions) -> Content:
-        return content_of_tool(options, self._arguments, result_as_text(self._result))
+        arguments = self._arguments
+        if self._source == "decorator" and isinstance(arguments, list):
+            given, named = arguments
+            arguments = {**({"args": given} if given else {}), **named}
+        return content_of_tool(options, arguments, result_as_text(self._result))
 
     def drop(self) -> None:
         """The queue was full."""
