@@ -12,7 +12,9 @@ import touchdown
 from touchdown.cli.checkup.page import Page
 from touchdown.cli.doctor import examine
 from touchdown.live import accountant
+from touchdown.live.accountant import LiveAccountant
 from touchdown.runtime.guard import forget_warnings
+from touchdown.telemetry.held import Held
 from touchdown.testing import Capture, capture
 
 
@@ -114,3 +116,29 @@ def test_the_oldest_accounts_are_forgotten_and_counted(monkeypatch: pytest.Monke
     assert summary.summary.forgotten == 75
     assert summary.summary.complete is False
     assert "75 old accounts" in str(summary)
+
+
+@pytest.mark.parametrize("part", ["fold", "settle"])
+def test_ctrl_c_while_somebody_asks_for_totals_reaches_them_and_loses_nothing_in_silence(
+    part: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before a record is counted it is told as lost, behind that it is not."""
+    interrupted: list[bool] = []
+
+    def interrupt(*_args: Any, **_kwargs: Any) -> None:
+        if not interrupted:
+            interrupted.append(True)
+            raise KeyboardInterrupt
+
+    owner, name = (LiveAccountant, "fold") if part == "fold" else (Held, "close")
+    with capture() as seen:
+        delivery = seen._runtime.delivery
+        with delivery._in_hand, delivery._lock, touchdown.task("interrupted") as task:
+            look(1)  # waits
+            with monkeypatch.context() as patch:
+                patch.setattr(owner, name, interrupt)
+                with pytest.raises(KeyboardInterrupt):
+                    delivery.drain()
+        account = task.totals
+    assert account.dropped_records == (1 if part == "fold" else 0)
+    assert (account.tool_calls, interrupted) == (1, [True])

@@ -155,6 +155,7 @@ class Runtime:
         except Exception:
             failed("accountant.fold")
             self.note_dropped(record.task_id)
+        self.delivery.counted = True
         for handle in opened:
             try:
                 handle.close(record, verdict)

@@ -54,6 +54,8 @@ class Delivery:
         self._tended = time.monotonic()
         self._closed = False
         self.dropped = 0
+        self.counted = False
+        """Whether the item in hand is folded, or counted as lost: what fails behind that loses nothing."""
         self._renew()
         _deliveries.add(self)
 
@@ -163,11 +165,15 @@ class Delivery:
         return True
 
     def _deliver(self, item: Item) -> None:
+        self.counted = False
         try:
             item.deliver()
-        except Exception:
+        except BaseException as error:
+            if not self.counted:
+                _lose(item)
+            if not isinstance(error, Exception):
+                raise  # Ctrl-C while somebody asks for totals
             failed("delivery")
-            _lose(item)
 
     def close(self, timeout_s: float) -> int:
         """Deliver what is pending and stop the worker; how many items there was no time for."""
