@@ -8,13 +8,13 @@ from typing import Any, Literal, TypeVar, cast, overload
 
 from touchdown.accounting.account import TaskAccount
 from touchdown.runtime import core
-from touchdown.runtime.core import Receipt
 from touchdown.runtime.decorated import Decorated, name_of
 from touchdown.runtime.driving import drive
 from touchdown.runtime.guard import failed as note_failed
 from touchdown.runtime.guard import guarded
 from touchdown.runtime.limits import Limits, OnBudget, read_limits
 from touchdown.runtime.place import TaskState, current_place, standing_place
+from touchdown.runtime.receipt import Receipt
 from touchdown.runtime.step import StepObservation, open_step
 from touchdown.runtime.task_run import TaskRun
 

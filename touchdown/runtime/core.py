@@ -5,7 +5,6 @@ import hashlib
 import secrets
 import time
 from collections.abc import Callable
-from typing import Any, Protocol
 
 from touchdown.accounting.account import TaskAccount
 from touchdown.context.tracker import ContextTracker
@@ -20,29 +19,13 @@ from touchdown.runtime.implicit import ImplicitTasks
 from touchdown.runtime.joined import Joined
 from touchdown.runtime.options import Options
 from touchdown.runtime.place import Place, TaskState, standing_place
+from touchdown.runtime.receipt import Receipt
 from touchdown.runtime.serving import ServingHosts
 from touchdown.runtime.sinks import Accountant, Opened, Sink
 from touchdown.runtime.trackers import Trackers
 
 REFUSED_S = 1.0
 IDLE = Guard("implicit.close_idle")
-
-
-class Receipt(Protocol):
-    """A bill to look at: printable, and the same as data."""
-
-    def __str__(self) -> str:
-        """Plain text of 80 columns."""
-        ...
-
-    def report(self) -> Any:
-        """The envelope ``touchdown.report/1``."""
-        ...
-
-    def __rich__(self) -> Any:
-        """What rich shows on a terminal."""
-        ...
-
 
 receipt_of: Callable[[TaskAccount], Receipt]
 """How an account is shown; set by the wiring, since reports lie above."""
