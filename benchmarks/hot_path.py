@@ -1,203 +1,80 @@
 """What touchdown adds to the caller's thread, against the floor: one span with 25 attributes.
 
-Run ``python benchmarks/hot_path.py [--pairs N] [--json]``. One process, on one CPU where the
-system allows it; the SDK bare, the SDK with a hook that makes one span with 25 attributes through a
-``BatchSpanProcessor``, and the SDK with touchdown take turns, in changing order, on the same request:
-60 messages, about 200 KB of JSON, 12 tools. The figure is the median over pairs of the difference in
-``time.thread_time`` per call; what is claimed is the ratio of two such differences of one run.
+    python benchmarks/hot_path.py [--pairs N] [--only TEXT] [--defaults] [--json]
 
-A chunk of a stream costs an SDK far more than it costs us, so that a difference of two whole streams
-says little: the SDK's own events are read again, through our iterator and without it.
+One process, on one CPU where the system allows it. Bare SDK, the floor (a hook that makes one span with 25
+attributes through a ``BatchSpanProcessor``) and touchdown take turns, in changing order, on the same request:
+60 messages, about 200 KB of JSON, 12 tools; and on a tiny one. touchdown has everything on: a journal, spans
+over OTLP to a collector in another process, a budget; with ``--defaults`` spans alone.
+
+*In the call* is the whole call of the SDK with the state less the one without, in ``time.thread_time``; an
+SDK's own call swings by more than what is looked for, so that a ratio is only printed where the differences
+stand out of their quartiles. *At the hook* leaves the SDK's own work out: ``request`` only builds what it was
+given and hands an answer back. ``benchmarks/instructions.py`` counts the same in instructions.
+
+*Per chunk*: the SDK's own events are read again, through our iterator and without it.
 """
 
 import argparse
+import contextlib
 import gc
 import json
 import os
-import random
-import statistics
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
-import anthropic
-import httpx2
-import openai
-import wrapt
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+from paired import Figure, call_us, figure, ratio, shown, take_turns
+from states import STATES, Switch, switch
+from stubs import cut_short, hook_call
+from workload import Case, cases, messages, request_of, stream_events
 
-import touchdown
 from touchdown.clients.anthropic.reader import READERS as ANTHROPIC_READERS
-from touchdown.clients.events import events_of
+from touchdown.clients.events import AsyncEvents, events_of
 from touchdown.clients.openai.reader import READERS as OPENAI_READERS
-from touchdown.integration import CallReader, Seam
+from touchdown.integration import CallObservation, Seam
 
 CALLS = 10
-MESSAGES = 60
-CHUNKS = 300
-STATES = ("bare", "floor", "touchdown")
+HOOK_CALLS = 40
+MANY = 1_000
+READERS = {
+    "anthropic": ANTHROPIC_READERS["/v1/messages"],
+    "openai": OPENAI_READERS["/chat/completions"],
+}
+Rows = dict[str, dict[str, Figure]]
+Step = Callable[[], None]
 
 
-class Discard(SpanExporter):
-    """An exporter that lets spans go."""
-
-    def export(self, spans: Any) -> SpanExportResult:
-        return SpanExportResult.SUCCESS
-
-
-PROVIDER = TracerProvider(shutdown_on_exit=False)
-PROVIDER.add_span_processor(BatchSpanProcessor(Discard()))
-ATTRIBUTES = {f"benchmark.attribute.{n}": n for n in range(25)}
+def in_the_call(pairs: int, only: str, everything: bool) -> Rows:
+    """Added to the whole call of the SDK."""
+    chosen = [case for case in cases() if only in case.name]
+    with switch(everything=everything) as switching:
+        return {case.name: _turns(switching, case, CALLS, pairs) for case in chosen}
 
 
-def messages() -> list[dict[str, str]]:
-    """A conversation of about 200 KB, the same strings every time, as an agent's own history is."""
-    words = random.Random(7)
-    roles = ("user", "assistant")
+def at_the_hook(pairs: int, only: str, everything: bool) -> Rows:
+    """Added to a request that does nothing."""
+    chosen = [case for case in hook_cases() if only in case.name]
+    with cut_short(), switch(everything=everything) as switching:
+        return {case.name: _turns(switching, case, HOOK_CALLS, pairs) for case in chosen}
+
+
+def hook_cases() -> list[Case]:
+    """The same requests as in the call, and one of 1,000 messages."""
+    tiny = [{"role": "user", "content": "hi"}]
+    sizes = {"large": messages(), "tiny": tiny, f"{MANY:,} messages": messages(MANY)}
     return [
-        {"role": roles[n % 2], "content": "".join(words.choices("abcdefghij ", k=3300))}
-        for n in range(MESSAGES - 1)
+        Case(f"{sdk} {size}", sdk, hook_call(sdk, request_of(sdk, said, tools=said is not tiny)))
+        for size, said in sizes.items()
+        for sdk in ("anthropic", "openai")
     ]
 
 
-TOOLS = [
-    {"name": f"tool_{n}", "description": "does a thing " * 10, "input_schema": {"type": "object"}}
-    for n in range(12)
-]
-OPENAI_TOOLS = [
-    {
-        "type": "function",
-        "function": {"name": t["name"], "description": t["description"], "parameters": {}},
-    }
-    for t in TOOLS
-]
-MESSAGE = {
-    "id": "msg_1",
-    "type": "message",
-    "role": "assistant",
-    "model": "claude-sonnet-5",
-    "content": [{"type": "text", "text": "done"}],
-    "stop_reason": "end_turn",
-    "usage": {"input_tokens": 10, "cache_read_input_tokens": 50_000, "output_tokens": 20},
-}
-COMPLETION = {
-    "id": "chatcmpl_1",
-    "object": "chat.completion",
-    "created": 1,
-    "model": "gpt-5.4",
-    "choices": [
-        {"index": 0, "finish_reason": "stop", "message": {"role": "assistant", "content": "done"}}
-    ],
-    "usage": {"prompt_tokens": 50_000, "completion_tokens": 20, "total_tokens": 50_020},
-}
-
-
-def _sse(events: list[dict[str, Any]], named: bool) -> bytes:
-    lines = (
-        (f"event: {event['type']}\n" if named else "") + f"data: {json.dumps(event)}\n\n"
-        for event in events
-    )
-    return "".join(lines).encode() + (b"" if named else b"data: [DONE]\n\n")
-
-
-def anthropic_stream() -> bytes:
-    """300 text deltas between the usual first and last events."""
-    start = {**MESSAGE, "content": [], "stop_reason": None}
-    delta = {
-        "type": "content_block_delta",
-        "index": 0,
-        "delta": {"type": "text_delta", "text": "word "},
-    }
-    return _sse(
-        [
-            {"type": "message_start", "message": start},
-            {
-                "type": "content_block_start",
-                "index": 0,
-                "content_block": {"type": "text", "text": ""},
-            },
-            *[delta] * CHUNKS,
-            {"type": "content_block_stop", "index": 0},
-            {
-                "type": "message_delta",
-                "delta": {"stop_reason": "end_turn"},
-                "usage": {"output_tokens": 300},
-            },
-            {"type": "message_stop"},
-        ],
-        named=True,
-    )
-
-
-def openai_stream() -> bytes:
-    """300 chunks, the last with a finish reason, and one with the usage."""
-    base = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "gpt-5.4"}
-    word = {**base, "choices": [{"index": 0, "delta": {"content": "word "}, "finish_reason": None}]}
-    end = {**base, "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
-    return _sse(
-        [*[word] * CHUNKS, end, {**base, "choices": [], "usage": COMPLETION["usage"]}], named=False
-    )
-
-
-def _answer(request: httpx2.Request) -> httpx2.Response:
-    wants_stream = b'"stream":true' in request.content.replace(b" ", b"")[-4000:] or (
-        b'"stream":true' in request.content.replace(b" ", b"")[:4000]
-    )
-    is_anthropic = request.url.path.endswith("/messages")
-    if wants_stream:
-        body = ANTHROPIC_STREAM if is_anthropic else OPENAI_STREAM
-        return httpx2.Response(200, headers={"content-type": "text/event-stream"}, content=body)
-    return httpx2.Response(200, json=MESSAGE if is_anthropic else COMPLETION)
-
-
-ANTHROPIC_STREAM = anthropic_stream()
-OPENAI_STREAM = openai_stream()
-
-
-def cases() -> dict[str, Callable[[], object]]:
-    """The measured calls by name."""
-    transport = httpx2.Client(transport=httpx2.MockTransport(_answer))
-    claude = anthropic.Anthropic(api_key="k", base_url="http://127.0.0.1:9", http_client=transport)
-    gpt = openai.OpenAI(api_key="k", base_url="http://127.0.0.1:9/v1", http_client=transport)
-    history: Any = messages()
-    asked: Any = {
-        "model": "claude-sonnet-5",
-        "max_tokens": 100,
-        "messages": history,
-        "tools": TOOLS,
-    }
-    chat: Any = {"model": "gpt-5.4", "messages": history, "tools": OPENAI_TOOLS}
-    tiny: Any = [{"role": "user", "content": "hi"}]
-    return {
-        "anthropic large": lambda: claude.messages.create(**asked),
-        "openai large": lambda: gpt.chat.completions.create(**chat),
-        "anthropic tiny": lambda: claude.messages.create(
-            model="claude-sonnet-5", max_tokens=9, messages=tiny
-        ),
-        "openai tiny": lambda: gpt.chat.completions.create(model="gpt-5.4", messages=tiny),
-    }
-
-
-def streams() -> dict[str, tuple[CallReader, list[object]]]:
-    """The events of one stream of each SDK, and who reads them."""
-    transport = httpx2.Client(transport=httpx2.MockTransport(_answer))
-    claude = anthropic.Anthropic(api_key="k", base_url="http://127.0.0.1:9", http_client=transport)
-    gpt = openai.OpenAI(api_key="k", base_url="http://127.0.0.1:9/v1", http_client=transport)
-    asked: Any = {"messages": [], "stream": True}
-    return {
-        "anthropic": (
-            ANTHROPIC_READERS["/v1/messages"],
-            list(claude.messages.create(model="claude-sonnet-5", max_tokens=9, **asked)),
-        ),
-        "openai": (
-            OPENAI_READERS["/chat/completions"],
-            list(gpt.chat.completions.create(model="gpt-5.4", **asked)),
-        ),
-    }
+def _turns(switching: Switch, case: Case, calls: int, pairs: int) -> dict[str, Figure]:
+    print(f"{case.name} ...", file=sys.stderr)
+    return take_turns(switching.to, STATES, lambda: call_us(case.call, calls), pairs)
 
 
 class Stream:
@@ -207,110 +84,94 @@ class Stream:
         self._iterator = iter(events)
 
 
-def chunk_us(reader: CallReader, events: list[object]) -> float:
-    """Microseconds that following adds to each event."""
-    seen = Seam().model_call(reader, vendor="v", provider="p", model="m")
+class AsyncStream:
+    """As much of an async SDK stream as is followed."""
+
+    def __init__(self, events: list[object]) -> None:
+        self._iterator = self._events(events)
+
+    async def _events(self, events: list[object]) -> AsyncIterator[object]:
+        for event in events:
+            yield event
+
+
+def observation(sdk: str) -> CallObservation:
+    """A call whose stream is about to be read."""
+    seen = Seam().model_call(READERS[sdk], vendor=sdk, provider=sdk, model="m")
     assert seen is not None
     seen.begin_stream()
-    followed, bare = events_of(Stream(events), seen), iter(events)
+    return seen
+
+
+def read(events: Any) -> None:
+    """Read a sync stream to its end."""
+    deque(events, 0)
+
+
+def read_async(events: AsyncIterator[object]) -> None:
+    """Read an async stream to its end; nothing in it waits."""
+
+    async def drive() -> None:
+        async for _ in events:
+            pass
+
+    with contextlib.suppress(StopIteration):
+        drive().send(None)
+
+
+def chunk_steps(sdk: str, events: list[object]) -> dict[str, tuple[Step, Step]]:
+    """By shape, reading these events with us and without."""
+    seen = observation(sdk), observation(sdk)
+    return {
+        "sync": (
+            lambda: read(events_of(Stream(events), seen[0])),
+            lambda: read(iter(events)),
+        ),
+        "async": (
+            lambda: read_async(AsyncEvents(AsyncStream(events), seen[1])),
+            lambda: read_async(AsyncStream(events)._iterator),
+        ),
+    }
+
+
+def chunk_us(sdk: str, events: list[object]) -> dict[str, float]:
+    """Microseconds that following adds to each event, sync and async."""
+    return {
+        name: (_once_us(followed) - _once_us(bare)) / len(events)
+        for name, (followed, bare) in chunk_steps(sdk, events).items()
+    }
+
+
+def _once_us(step: Step) -> float:
     gc.disable()
     began = time.thread_time_ns()
-    deque(followed, 0)
-    between = time.thread_time_ns()
-    deque(bare, 0)
-    ended = time.thread_time_ns()
-    gc.enable()
-    return ((between - began) - (ended - between)) / len(events) / 1000
-
-
-@contextmanager
-def floor() -> Iterator[None]:
-    """A hook at the same place that makes one span with 25 attributes and nothing else."""
-    tracer = PROVIDER.get_tracer("floor")
-
-    def hook(wrapped: Any, instance: Any, args: Any, kwargs: Any) -> Any:
-        with tracer.start_as_current_span("chat") as span:
-            answer = wrapped(*args, **kwargs)
-            span.set_attributes(ATTRIBUTES)
-        return answer
-
-    owners = [openai._base_client.SyncAPIClient, anthropic._base_client.SyncAPIClient]
-    originals = [vars(owner)["request"] for owner in owners]
-    for owner, original in zip(owners, originals, strict=True):
-        setattr(owner, "request", wrapt.FunctionWrapper(original, hook))  # noqa: B010
-    try:
-        yield
-    finally:
-        for owner, original in zip(owners, originals, strict=True):
-            setattr(owner, "request", original)  # noqa: B010
-
-
-@contextmanager
-def instrumented() -> Iterator[None]:
-    """touchdown, with spans through the same kind of processor."""
-    touchdown.instrument(tracer_provider=PROVIDER, integrations=False)
-    try:
-        yield
-    finally:
-        touchdown.uninstrument()
-
-
-@contextmanager
-def bare() -> Iterator[None]:
-    """Nothing."""
-    yield
-
-
-def measure(call: Callable[[], object], calls: int) -> float:
-    """Microseconds of this thread per call, with garbage collection off."""
-    call()
-    gc.collect()
-    gc.disable()
-    began = time.thread_time_ns()
-    for _ in range(calls):
-        call()
+    step()
     spent = time.thread_time_ns() - began
     gc.enable()
-    return spent / calls / 1000
+    return spent / 1000
 
 
-def run(pairs: int, only: str) -> dict[str, dict[str, float]]:
-    """Added microseconds per call by case, and their ratio."""
-    states = {"bare": bare, "floor": floor, "touchdown": instrumented}
-    results: dict[str, dict[str, float]] = {}
-    for name, call in cases().items():
-        if only not in name:
-            continue
-        samples: dict[str, list[float]] = {state: [] for state in STATES}
-        for n in range(pairs):
-            order = list(STATES)
-            random.Random(n).shuffle(order)
-            for state in order:
-                with states[state]():
-                    samples[state].append(measure(call, CALLS))
-        added = {
-            state: statistics.median(
-                a - b for a, b in zip(samples[state], samples["bare"], strict=True)
-            )
-            for state in ("floor", "touchdown")
-        }
-        results[name] = {
-            "bare_us": statistics.median(samples["bare"]),
-            "floor_us": added["floor"],
-            "touchdown_us": added["touchdown"],
-            "ratio": added["touchdown"] / added["floor"],
-        }
-        print(f"{name}: {results[name]}", file=sys.stderr)
-    return results
+def per_chunk(pairs: int, everything: bool) -> Rows:
+    """Added to each event of a stream."""
+    rows: Rows = {}
+    with switch(everything=everything) as switching:
+        switching.to("touchdown")
+        for sdk in READERS:
+            events = stream_events(sdk)
+            found = [chunk_us(sdk, events) for _ in range(5 * pairs)]
+            for shape in found[0]:
+                rows[f"{sdk} {shape} chunk"] = {"touchdown": figure(f[shape] for f in found)}
+    return rows
 
 
-def run_chunks(pairs: int) -> dict[str, float]:
-    """Added microseconds per event of a stream."""
-    with instrumented():
-        return {
-            name: statistics.median(chunk_us(reader, events) for _ in range(5 * pairs))
-            for name, (reader, events) in streams().items()
-        }
+def print_table(title: str, rows: Rows) -> None:
+    """One part of the result."""
+    print(f"\n{title}: microseconds added, median (quartiles)")
+    print(f"{'':<26}{'floor':>26}{'touchdown':>26}{'ratio':>14}")
+    for name, row in rows.items():
+        floor = row.get("floor")
+        against = "" if floor is None else shown(ratio(row["touchdown"], floor))
+        print(f"{name:<26}{floor or ''!s:>26}{row['touchdown']!s:>26}{against:>14}")
 
 
 def main() -> None:
@@ -319,24 +180,33 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--pairs", type=int, default=40)
-    parser.add_argument("--only", default="")
+    parser.add_argument("--only", default="", help="a part of a case's name")
+    parser.add_argument("--defaults", action="store_true", help="no journal, OTLP nor budget")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
-    results = run(options.pairs, options.only)
-    chunks = run_chunks(options.pairs)
+    everything = not options.defaults
+    parts = {
+        "per chunk": per_chunk(options.pairs, everything),
+        "at the hook": at_the_hook(options.pairs, options.only, everything),
+        "in the call": in_the_call(options.pairs, options.only, everything),
+    }
     if options.json:
-        print(json.dumps({"calls": results, "chunk_us": chunks}, indent=2))
+        print(json.dumps({title: _plain(rows) for title, rows in parts.items()}, indent=2))
         return
-    print(f"{'case':<18}{'bare us':>10}{'floor +us':>11}{'touchdown +us':>15}{'ratio':>8}")
-    for name, row in results.items():
-        print(
-            f"{name:<18}{row['bare_us']:>10.0f}{row['floor_us']:>11.0f}{row['touchdown_us']:>15.0f}"
-            f"{row['ratio']:>8.2f}"
-        )
-    for name, added in chunks.items():
-        print(f"{name + ' chunk':<18}{'':>21}{added:>15.2f}")
+    for title, rows in parts.items():
+        print_table(title, rows)
+
+
+def _plain(rows: Rows) -> dict[str, Any]:
+    return {
+        name: {
+            state: {"median": f.median, "low": f.low, "high": f.high, "resolved": f.resolved}
+            for state, f in row.items()
+        }
+        for name, row in rows.items()
+    }
 
 
 if __name__ == "__main__":

@@ -1,0 +1,165 @@
+"""The same costs counted in instructions, which no other program on the machine can disturb.
+
+    python benchmarks/instructions.py [--only TEXT] [--defaults] [--calls N] [--json]
+
+Runs the hooks of ``hot_path.py`` (the SDK's own work left out) and the streams under ``valgrind
+--tool=callgrind`` (needs valgrind; some minutes) and tells the instructions of the caller's thread.
+Each count is that of many calls less that of few, so that what is not a call
+falls out.
+"""
+
+import argparse
+import gc
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from collections import defaultdict
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+FEW = 10
+STATES = ("bare", "floor", "touchdown")
+
+
+def count(arguments: list[str]) -> dict[str, int]:
+    """By label, instructions of the caller's thread. The child says on its output what to do when."""
+    with tempfile.TemporaryDirectory() as folder:
+        child = subprocess.Popen(
+            [
+                *("valgrind", "-q", "--tool=callgrind", "--instr-atstart=no"),
+                *("--separate-threads=yes", f"--callgrind-out-file={folder}/counts"),
+                *(sys.executable, __file__, "--child", *arguments),
+            ],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env={**os.environ, "PYTHONHASHSEED": "0"},
+        )
+        assert child.stdin is not None
+        assert child.stdout is not None
+        labels = []
+        for line in child.stdout:
+            word, _, label = line.strip().partition(" ")
+            if word == "begin":
+                _control(child.pid, "-i", "on")
+                _control(child.pid, "-z")
+            elif word == "end":
+                labels.append(label)
+                print(label, file=sys.stderr)
+                _control(child.pid, "-d", f"part{len(labels)}")
+                _control(child.pid, "-i", "off")
+            child.stdin.write("\n")
+            child.stdin.flush()
+        if child.wait() != 0:
+            raise SystemExit("the measured process failed")
+        return {label: _caller(Path(folder), n) for n, label in enumerate(labels, 1)}
+
+
+def _control(pid: int, *words: str) -> None:
+    subprocess.run(
+        ["callgrind_control", *words, str(pid)],
+        check=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def _caller(folder: Path, part: int) -> int:
+    """Instructions of the first thread, of one dump."""
+    text = (folder / f"counts.{part}-01").read_text(encoding="utf-8", errors="replace")
+    sums = re.search(r"^totals: (\d+)", text, re.MULTILINE)
+    return int(sums[1]) if sums else 0
+
+
+def _ask(word: str) -> None:
+    print(word, flush=True)
+    sys.stdin.readline()
+
+
+def _section(label: str, step: Callable[[], object]) -> None:
+    _ask("begin")
+    step()
+    _ask(f"end {label}")
+
+
+def run_child(only: str, everything: bool, calls: int) -> None:
+    """What is counted, in the process that callgrind watches."""
+    from hot_path import READERS, chunk_steps, hook_cases
+    from states import switch
+    from stubs import cut_short
+    from workload import stream_events
+
+    import touchdown
+
+    chosen = [case for case in hook_cases() if only in case.name]
+    with cut_short(), switch(everything=everything) as switching:
+        for case in chosen:
+            for state in STATES:
+                switching.to(state)
+                _repeat(case.call, calls)
+                for times in (FEW, calls):
+                    touchdown.flush()
+                    label = f"{case.name}|{state}|{times}"
+                    _section(label, partial(_repeat, case.call, times))
+    streams = {sdk: stream_events(sdk) for sdk in READERS if only in f"{sdk} chunk"}
+    with switch(everything=everything):
+        for sdk, events in streams.items():
+            for times in (1, 3):
+                for name, steps in chunk_steps(sdk, events * times).items():
+                    for state, step in zip(("touchdown", "bare"), steps, strict=True):
+                        _section(f"{sdk} {name} chunk|{state}|{times * len(events)}", step)
+
+
+def _repeat(call: Callable[[], object], times: int) -> None:
+    gc.disable()
+    for _ in range(times):
+        call()
+    gc.enable()
+
+
+def per_unit(counts: dict[str, int]) -> dict[str, dict[str, float]]:
+    """By case and state, instructions of one call or chunk."""
+    sums: dict[tuple[str, str], dict[int, int]] = defaultdict(dict)
+    for label, spent in counts.items():
+        case, state, times = label.split("|")
+        sums[case, state][int(times)] = spent
+    found: dict[str, dict[str, float]] = defaultdict(dict)
+    for (case, state), by_times in sums.items():
+        few, many = min(by_times), max(by_times)
+        found[case][state] = (by_times[many] - by_times[few]) / (many - few)
+    return found
+
+
+def main() -> None:
+    """Count and print."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--only", default="", help="a part of a case's name")
+    parser.add_argument("--defaults", action="store_true", help="no journal, OTLP nor budget")
+    parser.add_argument("--calls", type=int, default=40)
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.child:
+        run_child(options.only, not options.defaults, options.calls)
+        return
+    counts = count([word for word in sys.argv[1:] if word != "--json"])
+    found = per_unit(counts)
+    if options.json:
+        print(json.dumps(found, indent=2))
+        return
+    print("instructions added in the caller's thread, per call or chunk")
+    print(f"{'':<26}{'floor':>12}{'touchdown':>12}{'ratio':>8}")
+    for name, row in found.items():
+        ours, floor = row["touchdown"] - row["bare"], row.get("floor", 0.0) - row["bare"]
+        against = f"{floor:>12,.0f}{ours:>12,.0f}{ours / floor:>8.2f}"
+        print(f"{name:<26}{against if 'floor' in row else f'{ours:>24,.0f}'}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,90 @@
+"""The benchmarks run, and say nothing that their noise does not allow."""
+
+import importlib.util
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
+
+
+def load(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, BENCHMARKS / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+paired = load("paired")
+instructions = load("instructions")
+
+
+def run(*arguments: str) -> Any:
+    done = subprocess.run(
+        [sys.executable, *arguments, "--json"],
+        cwd=BENCHMARKS.parent,
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+def test_the_hot_path_is_measured() -> None:
+    parts = run("benchmarks/hot_path.py", "--pairs", "1", "--only", "tiny")
+    assert (
+        set(parts["at the hook"]) == set(parts["in the call"]) == {"anthropic tiny", "openai tiny"}
+    )
+    for rows in (parts["at the hook"], parts["in the call"]):
+        assert all(set(row) == {"floor", "touchdown"} for row in rows.values())
+    assert set(parts["per chunk"]) == {
+        f"{sdk} {shape} chunk" for sdk in ("anthropic", "openai") for shape in ("sync", "async")
+    }
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("valgrind") is None, reason="there is no valgrind here")
+def test_instructions_are_counted() -> None:
+    found = run("benchmarks/instructions.py", "--only", "openai tiny", "--calls", "20")
+    row = found["openai tiny"]
+    assert 0 < row["bare"] < row["floor"]
+    assert row["bare"] < row["touchdown"]
+
+
+def test_a_ratio_is_given_only_where_both_stand_out_of_their_noise() -> None:
+    sharp, double = paired.figure([9, 10, 10, 11]), paired.figure([19, 20, 20, 21])
+    swinging, negative = paired.figure([-30, 10, 10, 50]), paired.figure([-3, -2, -2, -1])
+    assert paired.ratio(double, sharp) == 2.0
+    assert paired.ratio(double, swinging) is None
+    assert paired.ratio(double, negative) is None
+    assert paired.shown(None) == "not resolved"
+
+
+def test_states_are_compared_within_a_round() -> None:
+    now = {"state": "", "drift": 0.0}
+
+    def to(state: str) -> None:
+        now["state"] = state
+
+    def measure() -> float:
+        now["drift"] += 0.001  # a machine that grows slower all the time
+        return {"bare": 5.0, "floor": 15.0}[str(now["state"])] + float(now["drift"])
+
+    added = paired.take_turns(to, ("bare", "floor"), measure, pairs=9)
+    assert set(added) == {"floor"}
+    assert added["floor"].median == pytest.approx(10.0, abs=0.01)
+
+
+def test_what_is_no_call_falls_out_of_the_count() -> None:
+    counts = {"a|bare|10": 1_010, "a|bare|40": 1_040, "a|floor|10": 1_100, "a|floor|40": 1_400}
+    assert instructions.per_unit(counts) == {"a": {"bare": 1.0, "floor": 10.0}}
