@@ -60,6 +60,8 @@ def measure(peer: str, collector: str, pairs: int) -> dict[str, Any]:
     if "error" in found:
         return found
     starts = [ask(peer, collector, "start") for _ in range(STARTS)]
+    if any("error" in one for one in starts):
+        return {"error": "it could not be switched on again"}
     found["start"] = {
         unit: statistics.median(one["start"][unit] for one in starts) for unit in ("s", "mb")
     }
