@@ -5,8 +5,7 @@ source "$(dirname "$0")/../environment.sh"
 fresh_env dynamo
 "$BUILD/dynamo/bin/pip" install -qq --no-deps -r ci/envs/dynamo-wheels.txt
 "$BUILD/dynamo/bin/pip" install -qq -r ci/envs/dynamo.txt 2>/dev/null
-[ -d "$BUILD/main" ] || fresh_env main
-"$BUILD/main/bin/pip" install -qq -e ".[dev]"
+dev_env
 
 data=$BUILD/dynamo-data
 rm -rf "$data" && mkdir -p "$data/kv"
@@ -32,4 +31,4 @@ if ! python3 ci/wait_for.py "http://127.0.0.1:$http/v1/models/tiny" 120; then
     exit 1
 fi
 DYNAMO_URL=http://127.0.0.1:$http DYNAMO_TRACE=$data/trace.jsonl \
-    "$BUILD/main/bin/python" -m pytest -m stage_dynamo tests/stages
+    "$PYTHON" -m pytest -m stage_dynamo tests/stages
