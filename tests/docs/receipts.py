@@ -18,6 +18,11 @@ _VARYING = (
 )
 
 
+_OF_TIME_ALONE = re.compile(r"^  [a-z_]+  [^$\n]*\n(?:    .*\n?)*", re.M)
+"""A finding without money: which waits are long enough to be told, the machine decides."""
+_MORE = re.compile(r"^  and \d+ findings? more .*$", re.M)
+
+
 def in_readme(text: str) -> str:
     """The receipt of the page, as it is pasted there."""
     found = _BLOCK.search(text)
@@ -36,6 +41,8 @@ def form(receipt: str) -> Iterator[list[str]]:
     """Each paragraph as its words, without bars, line ends and the figures that vary."""
     for part in receipt.strip("\n").split("\n\n"):
         text = _BARS.sub("", part)
+        if text.startswith("what to mend"):
+            text = _MORE.sub("", _OF_TIME_ALONE.sub("", text))
         for varying, shown in _VARYING:
             text = varying.sub(shown, text)
         yield text.split()

@@ -41,3 +41,16 @@ def test_figures_may_differ_and_words_may_not() -> None:
     assert list(form(receipt)) != list(form(receipt.replace("1 call", "2 calls")))
     assert list(form(receipt)) != list(form(receipt.replace("work", "retries")))
     assert list(form(receipt)) != list(form(receipt.replace("\n\n", "\n")))
+
+
+def test_a_wait_that_only_a_slow_machine_tells_makes_no_difference() -> None:
+    money = (
+        "what to mend\n  cache_miss  ~$0.1 · 9 tokens\n    why:  it changed\n    mend: keep it\n"
+    )
+    waits = (
+        "  queue  211 ms\n    why:  the server asked\n  runtime_overhead  1.7 s\n    mend: less\n"
+    )
+    assert list(form(money + waits + "  and 1 finding more in the JSON report\n")) == list(
+        form(money)
+    )
+    assert list(form(money + waits)) != list(form(waits))
