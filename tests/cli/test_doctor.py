@@ -14,6 +14,8 @@ import openai
 import pytest
 
 from touchdown.cli.doctor import examine, main
+from touchdown.runtime import core
+from touchdown.testing import capture
 
 REPOSITORY = Path(__file__).parents[2]
 FOREIGN = ("TOUCHDOWN_", "OTEL_", "OPENAI_", "ANTHROPIC_", "NO_COLOR", "FORCE_COLOR", "COLUMNS")
@@ -373,3 +375,9 @@ def on_a_terminal(env: dict[str, str]) -> str:
             pass
     os.close(ours)
     return shown.decode()
+
+
+def test_it_leaves_nothing_instrumented_where_a_test_captures() -> None:
+    with capture():
+        assert {sdk.state for sdk in examine().sdks} == {"patched"}
+    assert core.active() is None

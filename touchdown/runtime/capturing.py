@@ -32,6 +32,10 @@ class Chosen(Generic[R]):
         """That of the innermost capture, else the one that ``instrument()`` made, else ``None``."""
         return self._active
 
+    def base(self) -> R | None:
+        """The one that ``instrument()`` made, whoever captures."""
+        return self._base
+
     def activate(self, runtime: R | None) -> None:
         """Make this the process's, as soon as no test captures."""
         with self._choosing:

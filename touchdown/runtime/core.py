@@ -278,4 +278,5 @@ class _Finished:
 
 
 _chosen: Chosen[Runtime] = Chosen()
-active, activate, capture = _chosen.active, _chosen.activate, _chosen.capture
+active, base = _chosen.active, _chosen.base
+activate, capture = _chosen.activate, _chosen.capture

@@ -46,7 +46,7 @@ def look() -> Found:
     """Instrument, import every host that is installed, note what became of it, and take it all back."""
     entries = list(importlib.metadata.entry_points(group=ENTRY_POINTS))
     hosts = dict.fromkeys([*CLIENTS, *(entry.name for entry in entries)])
-    ours = core.active() is None
+    ours = core.base() is None
     with unheard(), _without("TOUCHDOWN_JOURNAL"):
         handle = touchdown.instrument()
         try:
