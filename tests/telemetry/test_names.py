@@ -155,8 +155,19 @@ def test_every_fact_of_a_record_changes_its_span(
         opened = seen.sink.open(start)
         assert opened is not None
         opened.close(told, None)
-    first, second = seen.spans()
-    assert first != second
+    assert _differ(seen)
+
+
+@pytest.mark.parametrize(
+    ("start", "record"),
+    [pytest.param(*told, id=type(told[1]).__name__) for told in EVERYTHING],
+)
+def test_the_same_record_makes_the_same_span(seen: Seen, start: Start, record: Record) -> None:
+    for _ in range(2):
+        opened = seen.sink.open(start)
+        assert opened is not None
+        opened.close(record, None)
+    assert not _differ(seen)
 
 
 @pytest.mark.parametrize("field", [field.name for field in fields(Segment)])
@@ -168,8 +179,7 @@ def test_every_fact_of_a_new_segment_changes_the_span(seen: Seen, field: str) ->
         opened = seen.sink.open(CALL_START)
         assert opened is not None
         opened.close(replace(CALL, context=context), VERDICT)
-    first, second = seen.spans()
-    assert first != second
+    assert _differ(seen)
 
 
 def test_no_content_is_in_any_name_but_those_that_must_be_asked_for(documented: Rows) -> None:
@@ -180,6 +190,14 @@ def test_no_content_is_in_any_name_but_those_that_must_be_asked_for(documented: 
     assert all(
         documented[name][1] in ("when asked", "when cut", "when dropped") for name in asked_for
     )
+
+
+def _differ(seen: Seen) -> bool:
+    """Whether two spans tell different things; their numbers count them, and always differ."""
+    first, second = seen.spans()
+    for span in (first, second):
+        span["attributes"].pop(attributes.SPAN_NUMBER, None)
+    return bool(first != second)
 
 
 def _other(field: str, value: Any) -> Any:
