@@ -13,13 +13,16 @@ from touchdown.accounting.facts import CallFacts
 from touchdown.accounting.fold import Fold, verdict_of
 from touchdown.accounting.judging import judged
 from touchdown.accounting.policies import NO_POLICIES, Policies
+from touchdown.accounting.served import with_reports
 from touchdown.accounting.settlement import settle
 from touchdown.accounting.statement import Folded, state_account, state_part, with_children
 from touchdown.prices.rates import Prices
 from touchdown.records import (
     AgentRun,
     CallVerdict,
+    EngineReport,
     Gap,
+    Later,
     ModelCall,
     Record,
     Settled,
@@ -53,6 +56,7 @@ class Ledger:
         self._gaps: set[Gap] = set()
         self._settled: dict[str, Settled] = {}
         self._outcomes: defaultdict[str, set[TaskOutcome]] = defaultdict(set)
+        self._reports: defaultdict[str, list[EngineReport]] = defaultdict(list)
         self._last: tuple[int, str] | None = None
         self._stale = False
         self._contexts = Contexts(self._calls)
@@ -95,14 +99,22 @@ class Ledger:
         with localcontext(EXACT):
             return self._qualified(state_account(self._folded(), now_ns, task_id), task_id)
 
-    def note(self, known: Gap | Settled | TaskOutcome) -> None:
-        """Take in what is known beside the records: what is missing, and how tasks turned out."""
+    def note(self, known: Gap | Settled | Later) -> None:
+        """Take in what is known beside the records: what is missing, and what was told of them later."""
         if isinstance(known, Gap):
             self._gaps.add(known)
+        elif isinstance(known, EngineReport):
+            self._note_report(known)
         elif isinstance(known, TaskOutcome):
             self._outcomes[known.task_id].add(known)
         else:
             self._settled[known.task_id] = known
+
+    def _note_report(self, report: EngineReport) -> None:
+        reports = self._reports[report.call_id]
+        if report not in reports:
+            reports.append(report)
+            self._stale = self._stale or report.call_id in self._calls
 
     def _qualified(self, account: TaskAccount, task_id: str | None) -> TaskAccount:
         if task_id is None:
@@ -180,7 +192,10 @@ class Ledger:
         if call.id in self._contexts.missing or (self._last is not None and key < self._last):
             self._stale = True
         self._last = max(self._last or key, key)
-        return self._fold.take(call)
+        return self._fold.take(self._told(call))
+
+    def _told(self, call: ModelCall) -> ModelCall:
+        return with_reports(call, self._reports[call.id]) if call.id in self._reports else call
 
     def _begin_again(self) -> None:
         self._contexts = Contexts(self._calls)
@@ -191,7 +206,7 @@ class Ledger:
             self._contexts = Contexts(self._calls)
         self._fold = Fold(self._prices, self._contexts)
         for call in sorted(self._calls.values(), key=lambda call: (call.sent_at_ns, call.id)):
-            self._fold.take(call)
+            self._fold.take(self._told(call))
         self._stale = False
 
 
@@ -211,7 +226,7 @@ def refold(told: Iterable[Told], prices: Prices, policies: Policies = NO_POLICIE
     ledger = Ledger(prices, policies)
     records: list[Record] = []
     for one in told:
-        if isinstance(one, Gap | Settled | TaskOutcome):
+        if isinstance(one, Gap | Settled | Later):
             ledger.note(one)
         else:
             records.append(one)

@@ -15,7 +15,7 @@ from touchdown.live.journal import Journal
 from touchdown.live.keeper import Keeper
 from touchdown.live.pools import note_record
 from touchdown.prices.rates import Prices
-from touchdown.records import CallVerdict, Kept, ModelCall, Record, TaskOutcome, TaskRecord
+from touchdown.records import CallVerdict, Kept, Later, ModelCall, Record, TaskOutcome, TaskRecord
 from touchdown.runtime.guard import warn_once
 from touchdown.runtime.identity import now_ns
 
@@ -69,24 +69,27 @@ class LiveAccountant:
         """Fold what another process told; the journals take it that it has not written itself."""
         for journal in self._journals:
             journal.pass_on(record, written)
-        if isinstance(record, TaskOutcome):
-            self._judge(record)
+        if isinstance(record, Later):
+            self._note(record)
             return
         with self._lock:
             self._fold(record)
 
-    def judge(self, told: TaskOutcome) -> bool:
-        """Take in how a task turned out, and keep it in the journals; false when nothing is known of it."""
+    def note(self, told: Later) -> bool:
+        """Take in what is told of a task or a call by its id, and keep it in the journals.
+
+        False when no ledger knows of the task (any more).
+        """
         for journal in self._journals:
             journal.write(told)
-        return self._judge(told)
+        return self._note(told)
 
-    def _judge(self, told: TaskOutcome) -> bool:
+    def _note(self, told: Later) -> bool:
         with self._lock:
             root = self._roots.get(told.task_id, told.task_id)
-            if root in self._closed and root == told.task_id:
-                account = self._closed[root]
-                self._closed[root] = replace(account, task=judged(account.task, [told]))
+            closed = self._closed.get(root)
+            if closed is not None and isinstance(told, TaskOutcome) and root == told.task_id:
+                self._closed[root] = replace(closed, task=judged(closed.task, [told]))
                 return True
             ledger = self._ledgers.get(root)
             if ledger is None:

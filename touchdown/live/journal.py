@@ -8,7 +8,15 @@ from typing import Any
 
 import msgspec
 
-from touchdown.records import AgentRun, Kept, ModelCall, TaskOutcome, TaskRecord, ToolCall
+from touchdown.records import (
+    AgentRun,
+    EngineReport,
+    Kept,
+    ModelCall,
+    TaskOutcome,
+    TaskRecord,
+    ToolCall,
+)
 from touchdown.runtime.guard import warn_once
 
 FORMAT = "touchdown.journal/1"
@@ -19,7 +27,8 @@ MOST_BYTES = 4 * 1024**3
 """A journal that is this large does not grow any more; ``TOUCHDOWN_JOURNAL_MAX_BYTES`` sets another size."""
 
 KINDS: dict[str, type[Any]] = {
-    kind.__name__: kind for kind in (ModelCall, ToolCall, AgentRun, TaskRecord, TaskOutcome)
+    kind.__name__: kind
+    for kind in (ModelCall, ToolCall, AgentRun, TaskRecord, TaskOutcome, EngineReport)
 }
 
 

@@ -78,7 +78,7 @@ class _Told:
     def deliver(self) -> None:
         """Take it into the account."""
         accountant = self._runtime.accountant
-        known = accountant.judge(self._told)
+        known = accountant.note(self._told)
         if known:
             return
         kept = self._kept or accountant.keeps

@@ -12,6 +12,7 @@ from touchdown.records.clock import GapBucket as GapBucket
 from touchdown.records.clock import Mark as Mark
 from touchdown.records.context import ContextShape as ContextShape
 from touchdown.records.context import Segment as Segment
+from touchdown.records.engine import EngineReport as EngineReport
 from touchdown.records.engine import EngineTiming as EngineTiming
 from touchdown.records.gap import Figure as Figure
 from touchdown.records.gap import Gap as Gap
@@ -34,7 +35,10 @@ Record = ModelCall | ToolCall | AgentRun | TaskRecord
 Start = CallStart | StepStart | TaskRecord
 """What a sink is given when something began; a task begins as its own record without a duration."""
 
-Kept = Record | TaskOutcome
+Later = TaskOutcome | EngineReport
+"""What is told of a record by its id, perhaps long after it."""
+
+Kept = Record | Later
 """What a journal keeps."""
 
 Told = Kept | Gap | Settled

@@ -2,8 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from touchdown.records.verdict import Basis
+
+JoinedBy = Literal["parent", "trace", "request_id", "window"]
+"""How an engine's request was found to be of a call: its span lies below the call's; it is the only one
+that fits in the call's trace; one id names both; or, inferred, time and token counts fit this call alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,3 +82,17 @@ COUNTS = ("prompt_tokens", "cached_tokens", "computed_tokens", "requeues")
 
 FIGURES = (*COUNTS, *PHASES, *WITHIN_DECODE, "total_ns")
 """Fields that have a basis where they are known, and a reason where they are not."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineReport:
+    """What an engine said of one call elsewhere than in its answer: in spans of its own.
+
+    ``routed``: it handed the request on to another engine, whose times lie within its own.
+    """
+
+    task_id: str
+    call_id: str
+    timing: EngineTiming
+    joined_by: JoinedBy = "parent"
+    routed: bool = False

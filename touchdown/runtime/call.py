@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
+from touchdown.accounting.served import told_by_engine
 from touchdown.context.blocks import RequestView
 from touchdown.records import AnswerView, Attempt, CallStart, ContextShape, ModelCall, Usage
 from touchdown.records.call import CallStatus
@@ -19,7 +20,7 @@ from touchdown.runtime.place import Place
 from touchdown.runtime.raw import RawBody, read_raw
 from touchdown.runtime.reading import CallReader, StreamReader
 from touchdown.runtime.sent import Sent
-from touchdown.runtime.serving import timing_of, told_by_engine
+from touchdown.runtime.serving import timing_of
 from touchdown.runtime.sinks import ids_of, show_content
 from touchdown.runtime.unreported import with_problems
 

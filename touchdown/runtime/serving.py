@@ -1,10 +1,9 @@
 """Hosts that the user named as self-hosted, as the capture side knows them: ``touchdown.engine``."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Protocol
 
-from touchdown.records import AnswerView, CallStart, EngineTiming, Usage
+from touchdown.records import AnswerView, CallStart, EngineTiming
 from touchdown.runtime.guard import guarded
 
 RETRY_HEADER = "x-stainless-retry-count"
@@ -52,18 +51,3 @@ def add_headers(host: ServingHost, request: object, start: CallStart, ids: tuple
 def timing_of(host: ServingHost | None, answer: AnswerView) -> EngineTiming | None:
     """What the engine says of a request; ``None`` where no engine was named."""
     return None if host is None else host.timing(answer)
-
-
-def told_by_engine(usage: Usage, timing: EngineTiming | None) -> Usage:
-    """The usage with the engine's own figure of the cache, where the answer's usage has none.
-
-    Both must agree on the prompt: an engine that counts another one is not speaking of this input.
-    """
-    if timing is None or timing.cached_tokens is None or usage.cache_read is not None:
-        return usage
-    if usage.uncached is None or usage.input_tokens != timing.prompt_tokens:
-        return usage
-    uncached = usage.uncached - timing.cached_tokens
-    if uncached < 0:
-        return usage
-    return replace(usage, uncached=uncached, cache_read=timing.cached_tokens)

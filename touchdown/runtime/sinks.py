@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 from touchdown.accounting.account import Summary, TaskAccount
-from touchdown.records import CallVerdict, Kept, Record, Start, TaskOutcome, TaskRecord
+from touchdown.records import CallVerdict, Kept, Later, Record, Start, TaskRecord
 from touchdown.runtime.content import Content
 from touchdown.runtime.guard import failed
 
@@ -94,8 +94,8 @@ class Accountant(Protocol):
         """The account of a task by its id; ``None`` when nothing is known of it."""
         ...
 
-    def judge(self, told: TaskOutcome) -> bool:
-        """Take in how a task turned out; false when nothing is known of that task."""
+    def note(self, told: Later) -> bool:
+        """Take in what is told of a task or a call by its id; false when no ledger knows of it."""
         ...
 
     @property

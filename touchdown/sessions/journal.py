@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from touchdown.live.journal import JournalError, decode_lines
-from touchdown.records import Kept, TaskOutcome, TaskRecord
+from touchdown.records import Kept, Later, TaskRecord
 from touchdown.sessions.lines import read_lines
 from touchdown.sessions.source import Found, Head, Problems, Session, Source
 
@@ -35,8 +35,10 @@ class JournalReader:
                 held.setdefault(root, []).append(record)
                 if len(held[root]) == roots.size(root):
                     records = held.pop(root)
-                    if all(isinstance(record, TaskOutcome) for record in records):
-                        problems.add(path, f"an outcome of {root}, a task that is not in this file")
+                    if all(isinstance(record, Later) for record in records):
+                        problems.add(
+                            path, f"what was said later of {root}, a task that is not in this file"
+                        )
                     else:
                         yield _session(root, records, path)
 

@@ -1,0 +1,127 @@
+"""What engines say of a call, in its answer and elsewhere, put together into one timing of it."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from touchdown.records import EngineReport, EngineTiming, ModelCall, Usage
+from touchdown.records.engine import FIGURES
+from touchdown.records.verdict import Basis
+
+
+def with_reports(call: ModelCall, reports: Iterable[EngineReport]) -> ModelCall:
+    """The call with all that engines told of it; the order of the reports is of no account.
+
+    What one engine says twice is taken from its answer first. Where a router stands in front, the phases
+    are those of the engine behind it, and what the router took beyond them is front end.
+    """
+    told = sorted(reports, key=lambda one: (-_known(one.timing), repr(one)))
+    if not told:
+        return call
+    by_engine: defaultdict[str, list[EngineTiming]] = defaultdict(list)
+    if call.engine is not None:
+        by_engine[call.engine.engine].append(call.engine)
+    for report in told:
+        by_engine[report.timing.engine].append(report.timing)
+    routers = {report.timing.engine for report in told if report.routed}
+    if not routers and call.engine is not None:
+        routers = {call.engine.engine}
+    said = {engine: _filled(timings) for engine, timings in by_engine.items()}
+    behind = [timing for engine, timing in said.items() if engine not in routers]
+    in_front = [timing for engine, timing in said.items() if engine in routers]
+    timing = _filled(behind or in_front)
+    if behind and in_front:
+        timing = _behind_router(timing, _filled(in_front))
+    return replace(call, engine=timing, usage=told_by_engine(call.usage, timing))
+
+
+def _known(timing: EngineTiming) -> int:
+    return len(timing.basis)
+
+
+def _filled(timings: list[EngineTiming]) -> EngineTiming:
+    """The first, and from those behind it what it does not tell."""
+    first, *others = timings
+    for other in others:
+        new = [name for name in FIGURES if _is_new(name, first, other)]
+        first = _taking(first, {name: getattr(other, name) for name in new}, other)
+        first = replace(
+            first,
+            engine=first.engine or other.engine,
+            worker=first.worker or other.worker,
+            block_tokens=first.block_tokens or other.block_tokens,
+            starved_by=first.starved_by or other.starved_by,
+        )
+    return first
+
+
+def _is_new(name: str, first: EngineTiming, other: EngineTiming) -> bool:
+    value, known = getattr(other, name), getattr(first, name)
+    # A total that holds the front end, too, is the longer one.
+    return value is not None and (known is None or (name == "total_ns" and value > known))
+
+
+def _taking(timing: EngineTiming, values: Mapping[str, int], source: EngineTiming) -> EngineTiming:
+    basis = {name: source.basis[name] for name in values if name in source.basis}
+    evidence = {name: source.evidence[name] for name in values if name in source.evidence}
+    lacking = {**source.not_observable, **timing.not_observable}
+    fields: dict[str, Any] = dict(values)
+    return replace(
+        timing,
+        **fields,
+        basis={**timing.basis, **basis},
+        evidence={**timing.evidence, **evidence},
+        not_observable={
+            name: reason
+            for name, reason in lacking.items()
+            if name not in values and getattr(timing, name, None) is None
+        },
+    )
+
+
+def _behind_router(engine: EngineTiming, router: EngineTiming) -> EngineTiming:
+    """The engine's own phases, and around them what only the router sees."""
+    counts = {
+        name: getattr(router, name)
+        for name in ("prompt_tokens", "cached_tokens", "computed_tokens", "requeues")
+        if getattr(engine, name) is None and getattr(router, name) is not None
+    }
+    found = _taking(engine, counts, router)
+    found = replace(
+        found,
+        engine=router.engine,
+        worker=router.worker or engine.worker,
+        block_tokens=engine.block_tokens or router.block_tokens,
+    )
+    if router.total_ns is None or engine.total_ns is None or router.total_ns < engine.total_ns:
+        return found
+    waited = router.queue_ns or 0
+    around = max(0, router.total_ns - engine.total_ns - waited) + (engine.frontend_ns or 0)
+    values = {"frontend_ns": around, "total_ns": router.total_ns}
+    if waited and engine.queue_ns is not None:
+        values["queue_ns"] = engine.queue_ns + waited
+    basis: dict[str, Basis] = {name: _weaker(name, engine, router) for name in values}
+    evidence = dict.fromkeys(values, f"{router.engine} around {engine.engine}")
+    return _taking(found, values, EngineTiming(basis=basis, evidence=evidence))
+
+
+def _weaker(name: str, engine: EngineTiming, router: EngineTiming) -> Basis:
+    """Differences and sums are derived, unless something in them is estimated."""
+    parts = [timing.basis.get(part) for timing in (engine, router) for part in ("total_ns", name)]
+    return "estimated" if "estimated" in parts else "derived"
+
+
+def told_by_engine(usage: Usage, timing: EngineTiming | None) -> Usage:
+    """The usage with the engine's own figure of the cache, where the answer's usage has none.
+
+    Both must agree on the prompt: an engine that counts another one is not speaking of this input.
+    """
+    if timing is None or timing.cached_tokens is None or usage.cache_read is not None:
+        return usage
+    if usage.uncached is None or usage.input_tokens != timing.prompt_tokens:
+        return usage
+    uncached = usage.uncached - timing.cached_tokens
+    if uncached < 0:
+        return usage
+    return replace(usage, uncached=uncached, cache_read=timing.cached_tokens)
