@@ -6,7 +6,7 @@ from typing import Any
 
 from tests.shared_data import shared_data
 from touchdown.clients.openai.chat import ChatReader
-from touchdown.engines.engine import Told
+from touchdown.engines.engine import EngineSpan, Told
 from touchdown.engines.exposition import Exposition, read_exposition
 from touchdown.engines.registry import engine_of
 from touchdown.records import AnswerView, EngineTiming
@@ -43,6 +43,13 @@ def timings(kind: str, engine: str, name: str = "responses.json") -> list[Engine
 
 def spans(engine: str) -> list[Json]:
     return [json.loads(line) for line in text_of(engine, "otlp-spans.jsonl").splitlines()]
+
+
+def span_of(row: Json, rows: list[Json] | None = None) -> EngineSpan:
+    """A span with what is below it, where that is given."""
+    lasted_s = (int(row["end_ns"]) - int(row["start_ns"])) / 1e9
+    steps = seconds_below(row, rows or [])
+    return EngineSpan(row["name"], row["scope"], row["attributes"], lasted_s, steps)
 
 
 def seconds_below(root: Json, rows: list[Json]) -> dict[str, float]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.engines.captured import page_of, seconds_below, spans, timings
+from tests.engines.captured import page_of, span_of, spans, timings
 from touchdown.engines.exposition import counted
 from touchdown.engines.registry import engine_of, recognise
 from touchdown.engines.sglang import Sglang
@@ -130,7 +130,7 @@ def test_vllm_without_its_switch_says_which_one_it_is() -> None:
 
 def test_vllms_span_has_no_front_end_so_it_is_the_rest() -> None:
     (span, *rest) = [row for row in spans("vllm") if row["name"] == "llm_request"]
-    timing = Vllm().read_span(span["attributes"])
+    timing = Vllm().read_request(span_of(span))
     assert timing.queue_ns == 30_225
     assert timing.prefill_ns == 100_913_592
     assert timing.decode_ns == 199_733_870
@@ -144,7 +144,7 @@ def test_vllms_span_has_no_front_end_so_it_is_the_rest() -> None:
 def test_sglangs_queue_is_a_slice_and_is_taken_out_of_its_prefill() -> None:
     rows = spans("sglang")
     roots = [row for row in rows if row["name"].startswith(" Req")]
-    found = [Sglang().read_spans(row["attributes"], seconds_below(row, rows)) for row in roots]
+    found = [Sglang().read_request(span_of(row, rows)) for row in roots]
     assert sorted(tokens(found), key=str) == sorted(
         [(1, 0), (542, 0), (793, 542), (1044, 793)], key=str
     )
@@ -161,7 +161,7 @@ def test_sglangs_queue_is_a_slice_and_is_taken_out_of_its_prefill() -> None:
 
 def test_sglang_without_its_slices_knows_no_queue() -> None:
     root = next(row for row in spans("sglang") if row["name"].startswith(" Req"))
-    timing = Sglang().read_spans(root["attributes"], {})
+    timing = Sglang().read_request(span_of(root))
     assert timing.queue_ns is None
     assert timing.not_observable["queue_ns"] == "its slices were sampled away"
     assert timing.decode_ns is not None

@@ -58,5 +58,18 @@ def compared(account: TaskAccount, settled: Settled, gaps: bool) -> TaskAccount:
     return replace(account, money=replace(account.money, memo=memo))
 
 
+UNMOVED = frozenset(
+    {"model calls", "tool calls", "agents", "output", "reasoning", "wall time"}
+    | {"prices", "complete", "unpriced calls", "dropped records"}
+)
+"""Figures that stay what they are when an engine's word of a call comes later."""
+
+
+def without_engines(settled: Settled) -> Settled:
+    """Of what a task came to live, what does not hang on engines: those were heard after it was told."""
+    figures = {name: value for name, value in settled.figures.items() if name in UNMOVED}
+    return Settled(settled.task_id, figures)
+
+
 def _say(account: TaskAccount, reason: str) -> TaskAccount:
     return with_gaps(account, [Gap(account.task.id, reason)])

@@ -7,7 +7,7 @@ from decimal import Decimal, localcontext
 from typing import TypeVar
 
 from touchdown.accounting.account import TaskAccount
-from touchdown.accounting.completeness import compared, with_gaps
+from touchdown.accounting.completeness import compared, with_gaps, without_engines
 from touchdown.accounting.contexts import Contexts
 from touchdown.accounting.facts import CallFacts
 from touchdown.accounting.fold import Fold, verdict_of
@@ -120,7 +120,11 @@ class Ledger:
         if task_id is None:
             account = with_gaps(account, self._gaps)
             settled = self._settled.get(account.task.id)
-            return account if settled is None else compared(account, settled, bool(self._gaps))
+            if settled is None:
+                return account
+            if self._reports:
+                settled = without_engines(settled)
+            return compared(account, settled, bool(self._gaps))
         within = with_children(task_id, self._tasks)
         return with_gaps(account, (gap for gap in self._gaps if gap.task_id in within))
 

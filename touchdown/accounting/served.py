@@ -1,6 +1,5 @@
 """What engines say of a call, in its answer and elsewhere, put together into one timing of it."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -19,21 +18,45 @@ def with_reports(call: ModelCall, reports: Iterable[EngineReport]) -> ModelCall:
     told = sorted(reports, key=lambda one: (-_known(one.timing), repr(one)))
     if not told:
         return call
-    by_engine: defaultdict[str, list[EngineTiming]] = defaultdict(list)
+    by_engine: dict[str, list[EngineTiming]] = {}
     if call.engine is not None:
-        by_engine[call.engine.engine].append(call.engine)
+        by_engine[call.engine.engine] = [call.engine]
     for report in told:
-        by_engine[report.timing.engine].append(report.timing)
+        by_engine.setdefault(report.timing.engine, []).append(report.timing)
+    by_engine = {engine: _of_one(engine, timings, told) for engine, timings in by_engine.items()}
     routers = {report.timing.engine for report in told if report.routed}
     if not routers and call.engine is not None:
         routers = {call.engine.engine}
     said = {engine: _filled(timings) for engine, timings in by_engine.items()}
     behind = [timing for engine, timing in said.items() if engine not in routers]
     in_front = [timing for engine, timing in said.items() if engine in routers]
+    if len(behind) > 1:
+        behind = [_abstain(" and ".join(sorted(said.keys() - routers)), TWO_ENGINES)]
     timing = _filled(behind or in_front)
     if behind and in_front:
         timing = _behind_router(timing, _filled(in_front))
     return replace(call, engine=timing, usage=told_by_engine(call.usage, timing))
+
+
+TWO_REQUESTS = "two requests of the engine are of this call, and nothing says which was answered"
+TWO_ENGINES = "two engines say that they served this call"
+
+
+def _of_one(
+    engine: str, timings: list[EngineTiming], told: list[EngineReport]
+) -> list[EngineTiming]:
+    """What one engine said; only its answer counts where its spans are of two requests."""
+    spans = {one.span_id for one in told if one.timing.engine == engine and not one.routed}
+    if len(spans - {""}) < 2:
+        return timings
+    of_spans = [one.timing for one in told]
+    return [timing for timing in timings if timing not in of_spans] or [
+        _abstain(engine, TWO_REQUESTS)
+    ]
+
+
+def _abstain(engine: str, reason: str) -> EngineTiming:
+    return EngineTiming(engine, not_observable=dict.fromkeys(FIGURES, reason))
 
 
 def _known(timing: EngineTiming) -> int:

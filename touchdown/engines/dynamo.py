@@ -3,7 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from touchdown.engines.engine import Figures, Told, as_number, field_of, first_of, whole_of
+from touchdown.engines.engine import (
+    EngineSpan,
+    Figures,
+    Told,
+    as_number,
+    field_of,
+    first_of,
+    whole_of,
+)
 from touchdown.engines.exposition import Counter, Exposition
 from touchdown.records import EngineTiming
 
@@ -33,6 +41,7 @@ class Dynamo:
     id: str = "dynamo"
     title: str = "NVIDIA Dynamo"
     metrics_path: str = "/metrics"
+    steps: frozenset[str] = frozenset()
     counters: tuple[Counter, ...] = (
         Counter("requests", ("dynamo_frontend_requests_total",)),
         Counter("prompt_tokens", ("dynamo_frontend_input_sequence_tokens_sum",)),
@@ -106,6 +115,30 @@ class Dynamo:
         found.lacks("Dynamo has it inside the queue of its router", "frontend_ns")
         found.lacks(MERGED, "queue_ns", "kv_load_ns", "fabric_ns")
         return found.done(BLIND)
+
+    def serves(self, span: EngineSpan) -> bool:
+        """The frontend's span ``http-request`` of one that a model answered."""
+        told = span.attributes
+        return span.name == "http-request" and "uri" in told and "output_tokens" in told
+
+    def read_request(self, span: EngineSpan) -> EngineTiming:
+        """What the frontend says there: counts, workers, and two times of its own."""
+        found, told = Figures(self.id), span.attributes
+        found.count("prompt_tokens", told.get("input_tokens"), "input_tokens")
+        found.worker = str(told.get("prefill_worker_id") or told.get("decode_worker_id") or "")
+        first, total = as_number(told.get("ttft_ms")), span.lasted_s * 1e3
+        found.milliseconds("total_ns", total, "the length of http-request")
+        if _in_one_piece(first, total, whole_of(told.get("output_tokens"))):
+            found.lacks(ONE_PIECE, "decode_ns")
+        elif first is not None:
+            source = "the length of http-request - ttft_ms"
+            found.milliseconds("decode_ns", max(total - first, 0.0), source, "estimated")
+        found.lacks("its span does not tell it", "cached_tokens", "computed_tokens")
+        found.lacks("its span has it inside the time to the first token", *BEFORE_FIRST)
+        return found.done(BLIND)
+
+
+BEFORE_FIRST = ("frontend_ns", "queue_ns", "kv_load_ns", "fabric_ns", "prefill_ns")
 
 
 def _in_one_piece(first: float | None, total: float | None, output: int | None) -> bool:

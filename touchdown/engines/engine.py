@@ -21,6 +21,18 @@ class Told:
     """From the engine's metrics, where they were read."""
 
 
+@dataclass(frozen=True, slots=True)
+class EngineSpan:
+    """A span that an engine may have made of one request, with the steps of it that were asked for."""
+
+    name: str
+    scope: str
+    attributes: Mapping[str, object]
+    lasted_s: float
+    steps: Mapping[str, float] = field(default_factory=dict)
+    """By the names of :attr:`Engine.steps`: how many seconds the spans below it took, all together."""
+
+
 class Engine(Protocol):
     """One serving engine. Everything is pure: no network, no clock."""
 
@@ -58,6 +70,19 @@ class Engine(Protocol):
 
     def read(self, told: Told) -> EngineTiming:
         """What it says of the request that was answered like this."""
+        ...
+
+    @property
+    def steps(self) -> frozenset[str]:
+        """Names of spans below that of a request which tell more of it."""
+        ...
+
+    def serves(self, span: EngineSpan) -> bool:
+        """Whether this is its span of one whole request."""
+        ...
+
+    def read_request(self, span: EngineSpan) -> EngineTiming:
+        """What that span says of the request."""
         ...
 
 

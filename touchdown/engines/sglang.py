@@ -3,7 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from touchdown.engines.engine import Figures, Told, as_number, field_of, first_of, whole_of
+from touchdown.engines.engine import (
+    EngineSpan,
+    Figures,
+    Told,
+    as_number,
+    field_of,
+    first_of,
+    whole_of,
+)
 from touchdown.engines.exposition import Counter, Exposition
 from touchdown.records import EngineTiming
 
@@ -12,6 +20,8 @@ NO_META = "the answer has no meta_info"
 NO_METRICS = "start SGLang with --enable-metrics: without it meta_info has no times"
 SPAN_ONLY = "only SGLang's own spans tell it"
 SPAN = "gen_ai.latency."
+WAITING = "prefill_waiting"
+TRANSFERS = ("prefill_transfer_kv_cache", "decode_transferred")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +31,7 @@ class Sglang:
     id: str = "sglang"
     title: str = "SGLang"
     metrics_path: str = "/metrics"
+    steps: frozenset[str] = frozenset({WAITING, *TRANSFERS})
     counters: tuple[Counter, ...] = (
         Counter("requests", ("sglang_num_requests_total",)),
         Counter("prompt_tokens", ("sglang_prompt_tokens_total",)),
@@ -69,11 +80,16 @@ class Sglang:
         found.lacks(SPAN_ONLY, "fabric_ns", "prefill_beside_ns")
         return found.done(NO_METRICS)
 
-    def read_spans(self, root: Mapping[str, object], slices: Mapping[str, float]) -> EngineTiming:
-        """Its span ``Req ...`` and, by their names, how many seconds the slices below it took.
+    def serves(self, span: EngineSpan) -> bool:
+        """Its span ``Req ...``, with the server's role before that where it has one."""
+        return span.attributes.get("module") == "sglang::request" and "rid" in span.attributes
+
+    def read_request(self, span: EngineSpan) -> EngineTiming:
+        """That span and the slices below it.
 
         The root's ``time_in_queue`` is never set, and its ``time_in_model_prefill`` holds the queue.
         """
+        root, slices = span.attributes, span.steps
         found = Figures(self.id)
         for name, key in (
             ("prompt_tokens", "gen_ai.usage.prompt_tokens"),
@@ -85,13 +101,13 @@ class Sglang:
             found.count("computed_tokens", computed, "gen_ai.usage", "derived")
         prefill = as_number(root.get(SPAN + "time_in_model_prefill"))
         first = as_number(root.get(SPAN + "time_to_first_token"))
-        waited = slices.get("prefill_waiting")
+        waited = slices.get(WAITING)
         moved = [slices[name] for name in TRANSFERS if name in slices]
-        found.seconds("queue_ns", waited, "prefill_waiting")
+        found.seconds("queue_ns", waited, WAITING)
         if moved:
             found.seconds("fabric_ns", sum(moved), " + ".join(n for n in TRANSFERS if n in slices))
         if prefill is not None and waited is not None:
-            source = f"{SPAN}time_in_model_prefill - prefill_waiting"
+            source = f"{SPAN}time_in_model_prefill - {WAITING}"
             found.seconds("prefill_ns", max(prefill - waited, 0.0), source, "derived")
         if prefill is not None and first is not None:
             source = f"{SPAN}time_to_first_token - time_in_model_prefill"
@@ -101,9 +117,6 @@ class Sglang:
         found.lacks("its slices were sampled away", "queue_ns", "prefill_ns")
         found.lacks("the request was prefilled and decoded by one worker", "fabric_ns")
         return found.done("SGLang's spans do not tell it")
-
-
-TRANSFERS = ("prefill_transfer_kv_cache", "decode_transferred")
 
 
 def _times(found: Figures, said: object) -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from touchdown.engines.engine import Figures, Told, as_number, field_of
+from touchdown.engines.engine import EngineSpan, Figures, Told, as_number, field_of
 from touchdown.engines.exposition import Counter, Exposition
 from touchdown.records import EngineTiming
 
@@ -11,6 +11,7 @@ NO_DETAILS = "the answer's usage has no cached tokens"
 NOT_IN_ANSWER = (
     "TensorRT-LLM's answers hold no times; /perf_metrics has them, and hands each out only once"
 )
+SPAN = "gen_ai.latency."
 _OLD = ("e2e_request_latency_seconds_count", "request_queue_time_seconds_count")
 
 
@@ -24,6 +25,7 @@ class TensorRtLlm:
     id: str = "tensorrt_llm"
     title: str = "TensorRT-LLM"
     metrics_path: str = "/prometheus/metrics"
+    steps: frozenset[str] = frozenset()
     counters: tuple[Counter, ...] = (
         Counter("requests", ("trtllm_request_success_total", "request_success_total")),
         Counter("prompt_tokens", ("trtllm_prompt_tokens_total",)),
@@ -79,7 +81,32 @@ class TensorRtLlm:
         found.lacks("the generation server has it inside its own queue", "fabric_ns")
         return found.done("/perf_metrics does not tell it")
 
+    def serves(self, span: EngineSpan) -> bool:
+        """Its span ``llm_request``, whose attributes are some of vLLM's."""
+        inside = SPAN + "time_in_model_inference" in span.attributes
+        return span.name == "llm_request" and SPAN + "e2e" in span.attributes and not inside
 
+    def read_request(self, span: EngineSpan) -> EngineTiming:
+        """Its moments by their differences: arrival, first scheduled, first token, last token."""
+        found, told = Figures(self.id), span.attributes
+        found.count("prompt_tokens", told.get(PROMPT), PROMPT)
+        queue, first, total = (
+            as_number(told.get(SPAN + name))
+            for name in ("time_in_queue", "time_to_first_token", "e2e")
+        )
+        found.seconds("queue_ns", queue, SPAN + "time_in_queue")
+        found.seconds("total_ns", total, SPAN + "e2e")
+        if first is not None and queue is not None:
+            source = f"{SPAN}time_to_first_token - time_in_queue"
+            found.seconds("prefill_ns", first - queue, source, "derived")
+        if first is not None and total is not None:
+            source = f"{SPAN}e2e - time_to_first_token"
+            found.seconds("decode_ns", total - first, source, "derived")
+        found.lacks("TensorRT-LLM's span does not tell it", "cached_tokens", "computed_tokens")
+        return found.done("TensorRT-LLM's span does not tell it")
+
+
+PROMPT = "gen_ai.usage.prompt_tokens"
 DECODE = "last_token_time - first_token_time"
 
 

@@ -5,7 +5,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from touchdown.engines.engine import Figures, Told, as_number, whole_of
+from touchdown.engines.engine import EngineSpan, Figures, Told, as_number, whole_of
 from touchdown.engines.exposition import Counter, Exposition
 from touchdown.records import EngineTiming
 
@@ -22,6 +22,7 @@ class TokenSpeed:
     id: str = "tokenspeed"
     title: str = "TokenSpeed"
     metrics_path: str = "/metrics"
+    steps: frozenset[str] = frozenset()
     counters: tuple[Counter, ...] = (
         Counter("requests", ("tokenspeed_num_requests_total",)),
         Counter("prompt_tokens", ("tokenspeed_prompt_tokens_total",)),
@@ -45,6 +46,14 @@ class TokenSpeed:
         found = Figures(self.id, block_tokens=told.block_tokens)
         found.usage(told.usage, NO_REPORT)
         return found.done(LOG_ONLY)
+
+    def serves(self, span: EngineSpan) -> bool:
+        """It makes no spans."""
+        return False
+
+    def read_request(self, span: EngineSpan) -> EngineTiming:
+        """Nothing."""
+        return Figures(self.id).done(LOG_ONLY)
 
     def read_log_line(self, line: str) -> tuple[str, EngineTiming] | None:
         """The request's id and its statistics; ``None`` for a line of another kind.

@@ -3,7 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from touchdown.engines.engine import Figures, Told, as_number, field_of, first_of, whole_of
+from touchdown.engines.engine import (
+    EngineSpan,
+    Figures,
+    Told,
+    as_number,
+    field_of,
+    first_of,
+    whole_of,
+)
 from touchdown.engines.exposition import Counter, Exposition
 from touchdown.records import EngineTiming
 
@@ -25,6 +33,7 @@ class Vllm:
     id: str = "vllm"
     title: str = "vLLM"
     metrics_path: str = "/metrics"
+    steps: frozenset[str] = frozenset()
     counters: tuple[Counter, ...] = (
         Counter("requests", ("vllm_request_success_total",)),
         Counter("prompt_tokens", ("vllm_prompt_tokens_total",)),
@@ -89,12 +98,17 @@ class Vllm:
         found.lacks(SPAN_ONLY, "frontend_ns")
         return _rest(found)
 
-    def read_span(self, attributes: Mapping[str, object]) -> EngineTiming:
-        """The attributes of its span ``llm_request``.
+    def serves(self, span: EngineSpan) -> bool:
+        """Its span ``llm_request``; TensorRT-LLM's has the same name and no time in the model."""
+        return span.name == "llm_request" and SPAN + "time_in_model_inference" in span.attributes
+
+    def read_request(self, span: EngineSpan) -> EngineTiming:
+        """The attributes of that span.
 
         Its time to the first token starts at arrival and ends when the API server has it, while the engine
         decodes on: it is not used.
         """
+        attributes = span.attributes
         found = Figures(self.id)
         found.count(
             "prompt_tokens",

@@ -96,3 +96,5 @@ class EngineReport:
     timing: EngineTiming
     joined_by: JoinedBy = "parent"
     routed: bool = False
+    span_id: str = ""
+    """Of the engine's own span: two of one engine are two requests."""

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from itertools import islice
 
 from touchdown.live.journal import JournalError, decode_lines
-from touchdown.records import Kept, Later, TaskRecord
+from touchdown.records import Kept, Later, TaskOutcome, TaskRecord
 from touchdown.sessions.lines import read_lines
 from touchdown.sessions.source import Found, Head, Problems, Session, Source
 
@@ -37,7 +37,7 @@ class JournalReader:
                     records = held.pop(root)
                     if all(isinstance(record, Later) for record in records):
                         problems.add(
-                            path, f"what was said later of {root}, a task that is not in this file"
+                            path, f"{_said(records[0])} {root}, a task that is not in this file"
                         )
                     else:
                         yield _session(root, records, path)
@@ -87,6 +87,10 @@ def _records(path: str, problems: Problems) -> Iterator[Kept]:
         problems.add(path, str(error), "it is left out", number)
 
     return decode_lines(read_lines(path, problems), tell)
+
+
+def _said(later: Kept) -> str:
+    return "an outcome of" if isinstance(later, TaskOutcome) else "what an engine says of a call of"
 
 
 def _session(root: str, records: list[Kept], path: str) -> Session:

@@ -81,13 +81,12 @@ class Tally:
     def missing(self) -> Iterator[Told]:
         """What is missing of every task seen, and what each closed root task came to."""
         for task in list(self._tasks.values()):
-            gaps = [*task.gaps, *_missing_spans(task)]
-            if task.record is None:
-                yield _stand_in(task)
-                gaps.append(Gap(task.id, _no_task_span(task)))
-            elif task.figures and not _goes_on(task):
-                yield Settled(task.id, task.figures)
-            yield from gaps
+            yield from _missing_of(task)
+
+    def let_go(self, most: int) -> Iterator[Told]:
+        """The same of the oldest tasks, which are forgotten, until no more than ``most`` are left."""
+        while len(self._tasks) > most:
+            yield from _missing_of(self._tasks.pop(next(iter(self._tasks))))
 
     def _task(self, task_id: str) -> _Task:
         return self._tasks.setdefault(task_id, _Task(task_id))
@@ -106,6 +105,16 @@ class Tally:
         if seen != record.id:
             # Two processes counted for themselves: what is missing in one is hidden by the other.
             task.gaps.append(Gap(task.id, f"spans numbered twice: {_WORDS[kind_of(record)]}s"))
+
+
+def _missing_of(task: _Task) -> Iterator[Told]:
+    gaps = [*task.gaps, *_missing_spans(task)]
+    if task.record is None:
+        yield _stand_in(task)
+        gaps.append(Gap(task.id, _no_task_span(task)))
+    elif task.figures and not _goes_on(task):
+        yield Settled(task.id, task.figures)
+    yield from gaps
 
 
 def _note_closed(task: _Task, record: TaskRecord, attributes: Mapping[str, Any]) -> None:

@@ -1,5 +1,6 @@
 """Exported spans back into records; what is missing between them is named, never guessed."""
 
+import math
 import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
@@ -18,6 +19,7 @@ from touchdown.telemetry.model_call import read_call
 from touchdown.telemetry.otlp import read_spans
 from touchdown.telemetry.otlp_file import Said, refuse
 from touchdown.telemetry.outcome import own_error_type
+from touchdown.telemetry.serving.joining import Joiner
 from touchdown.telemetry.span import SpanView
 from touchdown.telemetry.steps import (
     EXECUTE_TOOL,
@@ -37,32 +39,59 @@ _READERS: dict[str, Callable[[dict[str, Any], int, int], Record]] = {
 
 
 class SpanRecords:
-    """Spans as they come, in any order and more than once, into what they tell: ours and those of others."""
+    """Spans as they come, in any order and more than once, into what they tell: ours and those of others.
+
+    What engines tell of calls is joined to these. Times of arrival (``now_s``) are seconds of any one clock.
+    """
 
     def __init__(self) -> None:
         self._tally = Tally()
         self._traces: dict[str, Trace] = {}
+        self.engines = Joiner()
 
-    def take(self, span: SpanView) -> Record | None:
+    def take(self, span: SpanView, now_s: float = 0.0) -> Record | None:
         """The record of a span of ours; what others' spans tell comes once all are there."""
-        trace = self._traces.setdefault(span.trace_id, Trace())
         if not is_ours(span):
+            if self.engines.span(span, now_s):
+                return None
             # Another's span that knows the call's id was told of in a span of ours behind it.
-            trace.note(read_span(span) if names.CALL_ID not in span.attributes else Read(span))
+            known = names.CALL_ID in span.attributes
+            self._trace(span).note(Read(span) if known else read_span(span))
             return None
         record, cut = read_record(span)
         if record is None:
             self._tally.unreadable(span)
             return None
         self._tally.note(span, record, cut)
-        trace.note_own(span, record)
+        self._trace(span).note_own(span, record)
+        if isinstance(record, ModelCall):
+            self.engines.call(record, now_s)
         return record
+
+    def _trace(self, span: SpanView) -> Trace:
+        return self._traces.setdefault(span.trace_id, Trace())
+
+    def of_trace(self, trace_id: str, now_s: float = 0.0) -> Iterator[Record]:
+        """What others' spans of this trace tell, now that it is whole. It is forgotten."""
+        trace = self._traces.pop(trace_id, None)
+        return iter(()) if trace is None else self._of_others(trace, now_s)
+
+    def _of_others(self, trace: Trace, now_s: float) -> Iterator[Record]:
+        for record in trace.records():
+            if isinstance(record, ModelCall):
+                self.engines.call(record, now_s)
+            yield record
 
     def rest(self) -> Iterator[Told]:
         """All spans were taken: the records of others' spans, and what is missing of ours."""
         for trace in self._traces.values():
-            yield from trace.records()
+            yield from self._of_others(trace, 0.0)
+        yield from self.engines.joined(math.inf)
         yield from self._tally.missing()
+
+    def missing(self, most: int = 0) -> Iterator[Told]:
+        """What is missing of our tasks, the oldest first, until no more than ``most`` are remembered."""
+        return self._tally.let_go(most)
 
     @property
     def reported_usd(self) -> dict[str, Decimal]:

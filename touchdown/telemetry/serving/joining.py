@@ -1,0 +1,274 @@
+"""Joining: which model call an engine's request is of, in order of trust, whatever came first."""
+
+from collections import Counter, OrderedDict, defaultdict, deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from touchdown.records import EngineReport, EngineTiming, ModelCall
+from touchdown.records.engine import JoinedBy
+from touchdown.telemetry.serving.calls import Calls, Sought, sought, take_from
+from touchdown.telemetry.serving.requests import (
+    STEPS,
+    EngineRequest,
+    Key,
+    engine_span,
+    ids_of,
+    request_of,
+)
+from touchdown.telemetry.span import SpanView
+
+MOST_CALLS = MOST_REQUESTS = 50_000
+MOST_LINKS = 200_000
+"""Spans of which the place is kept, and the ids that they name."""
+DEEPEST = 32
+
+WAIT_S = 5.0
+"""So long a request and a call wait for something better than a time window."""
+KEEP_S = 600.0
+"""A request that no call was found for is kept for so long."""
+SLACK_NS = 1_000_000_000
+"""So far an engine's clock may be from ours for a time window to fit."""
+
+_BY_WINDOW = "inferred: the only call of its length in tokens at that time"
+
+
+@dataclass(frozen=True, slots=True)
+class _Link:
+    parent: Key
+    ids: tuple[str, ...]
+
+
+class Joiner:
+    """Takes spans of engines and model calls in any order; hands out what the engines say of the calls.
+
+    Nothing grows beyond the stated numbers. Not thread-safe.
+    """
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        """Requests by what became of them: how they were joined, ``failed_attempt``, ``repeated``,
+        ``no_call``."""
+        self._calls = Calls(MOST_CALLS)
+        self._links: OrderedDict[Key, _Link] = OrderedDict()
+        self._steps: defaultdict[str, list[tuple[Key, str, float]]] = defaultdict(list)
+        self._waiting: OrderedDict[Key, tuple[EngineRequest, float]] = OrderedDict()
+        self._in_trace: defaultdict[str, dict[Key, None]] = defaultdict(dict)
+        self._by_id: dict[str, Key] = {}
+        self._by_tokens: defaultdict[tuple[int, int], dict[Key, None]] = defaultdict(dict)
+        self._anchors: dict[str, str] = {}
+        self._touched: set[str] = set()
+        self._young: deque[EngineRequest] = deque()
+        self._young_calls: deque[Sought] = deque()
+        self._served: OrderedDict[Key, str] = OrderedDict()
+
+    @property
+    def waiting(self) -> int:
+        """Requests that no call was found for yet."""
+        return len(self._waiting)
+
+    def call(self, call: ModelCall, now_s: float) -> None:
+        """A call, which may be one of those that engines served."""
+        one = sought(call, now_s)
+        self._calls.put(one)
+        self._young_calls.append(one)
+        self._touched.add(one.trace_id)
+        for name in one.ids:
+            self._touched.update(filter(None, (self._anchors.get(name),)))
+            if name in self._by_id:
+                self._touched.add(self._by_id[name][0])
+
+    def span(self, span: SpanView, now_s: float) -> bool:
+        """A span; whether it is an engine's own of a request."""
+        key = span.trace_id, span.span_id
+        ids = ids_of(span.attributes)
+        self._links[key] = _Link((span.trace_id, span.parent_id), ids)
+        if len(self._links) > MOST_LINKS:
+            gone, link = self._links.popitem(last=False)
+            self._steps.pop(gone[0], None)
+            for name in link.ids:
+                self._anchors.pop(name, None)
+        for name in ids:
+            self._anchors[name] = span.trace_id
+        if span.name in STEPS:
+            lasted_s = (span.ended_ns - span.began_ns) / 1e9
+            self._steps[span.trace_id].append((link_of(span), span.name, lasted_s))
+        if span.trace_id in self._in_trace:
+            self._touched.add(span.trace_id)
+        request = request_of(span)
+        if request is None:
+            return False
+        self._take(request, now_s)
+        return True
+
+    def _take(self, request: EngineRequest, now_s: float) -> None:
+        if request.key in self._served or request.key in self._waiting:
+            self.counts["repeated"] += 1
+            return
+        self._waiting[request.key] = request, now_s
+        self._in_trace[request.key[0]][request.key] = None
+        self._touched.add(request.key[0])
+        for name in request.ids:
+            self._by_id[name] = request.key
+        if request.tokens is not None:
+            self._by_tokens[request.tokens][request.key] = None
+        self._young.append(request)
+        if len(self._waiting) > MOST_REQUESTS:
+            self._give_up(next(iter(self._waiting)))
+
+    # -- joining -----------------------------------------------------------------------------------
+
+    def joined(self, now_s: float) -> list[EngineReport]:
+        """What engines say, as far as it is known by now of which calls; ``now_s`` is ``inf`` at the end."""
+        found: list[EngineReport] = []
+        touched, self._touched = self._touched, set()
+        for trace_id in touched:
+            for key in list(self._in_trace.get(trace_id, ())):
+                found += self._exactly(self._waiting[key][0])
+        found += self._by_patience(now_s)
+        while self._waiting:
+            key, (_, arrived_s) = next(iter(self._waiting.items()))
+            if now_s - arrived_s < KEEP_S:
+                break
+            self._give_up(key)
+        return found
+
+    def _exactly(self, request: EngineRequest) -> Iterator[EngineReport]:
+        if any(self._calls.failed_attempt(name) for name in request.ids):
+            self._drop(request.key)
+            self.counts["failed_attempt"] += 1
+            return
+        for name in request.ids:
+            call = self._calls.named(name)
+            if call is not None:
+                yield self._report(request, call, "request_id")
+                return
+        for link in self._above(request.key):
+            call = self._calls.at(link.parent)
+            if call is not None:
+                yield self._report(request, call, "parent")
+                return
+            named = (self._calls.named(name) for name in link.ids)
+            call = next((one for one in named if one is not None), None)
+            if call is not None:
+                yield self._report(request, call, "request_id")
+                return
+
+    def _above(self, key: Key) -> Iterator[_Link]:
+        for _ in range(DEEPEST):
+            link = self._links.get(key)
+            if link is None:
+                return
+            yield link
+            key = link.parent
+
+    def _by_patience(self, now_s: float) -> Iterator[EngineReport]:
+        """What waited long enough for a sure sign goes by its trace, or by time and tokens."""
+        due: list[EngineRequest] = []
+        while self._young and self._arrived(self._young[0]) + WAIT_S <= now_s:
+            due.append(self._young.popleft())
+        while self._young_calls and self._young_calls[0].arrived_s + WAIT_S <= now_s:
+            due += self._near(self._young_calls.popleft())
+        for request in due:
+            if request.key not in self._waiting:
+                continue
+            call = self._alone_in_trace(request)
+            if call is not None:
+                yield self._report(request, call, "trace")
+                continue
+            call = self._alone_in_time(request)
+            if call is not None:
+                yield self._report(request, call, "window")
+
+    def _arrived(self, request: EngineRequest) -> float:
+        waiting = self._waiting.get(request.key)
+        return -WAIT_S if waiting is None else waiting[1]
+
+    def _near(self, call: Sought) -> Iterator[EngineRequest]:
+        keys = {*self._in_trace.get(call.trace_id, ())}
+        if call.tokens is not None:
+            keys.update(self._by_tokens.get(call.tokens, ()))
+        return (self._waiting[key][0] for key in sorted(keys))
+
+    def _alone_in_trace(self, request: EngineRequest) -> Sought | None:
+        calls = [c for c in self._calls.of_trace(request.key[0]) if _fits(request, c)]
+        others = (self._waiting[key][0] for key in self._in_trace.get(request.key[0], ()))
+        return _only(request, calls, others)
+
+    def _alone_in_time(self, request: EngineRequest) -> Sought | None:
+        if request.tokens is None:
+            return None
+        calls = [c for c in self._calls.with_tokens(request.tokens) if _fits(request, c)]
+        others = (self._waiting[key][0] for key in self._by_tokens.get(request.tokens, ()))
+        return _only(request, calls, others)
+
+    # -- what became of a request -------------------------------------------------------------------
+
+    def _report(self, request: EngineRequest, call: Sought, how: JoinedBy) -> EngineReport:
+        self._drop(request.key)
+        self._served[request.key] = call.id
+        if len(self._served) > MOST_REQUESTS:
+            self._served.popitem(last=False)
+        self.counts[how] += 1
+        timing = request.engine.read_request(engine_span(request.span, self._steps_of(request.key)))
+        if how == "window":
+            timing = _inferred(timing)
+        return EngineReport(call.task_id, call.id, timing, how, request.routed, request.key[1])
+
+    def _steps_of(self, key: Key) -> dict[str, float]:
+        found: dict[str, float] = {}
+        for parent, name, lasted_s in self._steps.get(key[0], ()):
+            if parent == key or any(link.parent == key for link in self._above(parent)):
+                found[name] = found.get(name, 0.0) + lasted_s
+        return found
+
+    def _give_up(self, key: Key) -> None:
+        self._drop(key)
+        self.counts["no_call"] += 1
+
+    def _drop(self, key: Key) -> None:
+        request, _ = self._waiting.pop(key)
+        take_from(self._in_trace, key[0], key)
+        if request.tokens is not None:
+            take_from(self._by_tokens, request.tokens, key)
+        for name in request.ids:
+            if self._by_id.get(name) == key:
+                del self._by_id[name]
+
+
+def link_of(span: SpanView) -> Key:
+    """Where the span around this one is."""
+    return span.trace_id, span.parent_id
+
+
+def _fits(request: EngineRequest, call: Sought) -> bool:
+    """Whether the request may lie within the call, the engine's clock being about ours."""
+    span = request.span
+    inside = call.began_ns - SLACK_NS <= span.began_ns and span.ended_ns <= call.ended_ns + SLACK_NS
+    same = request.tokens is None or call.tokens is None or request.tokens == call.tokens
+    return (
+        inside and same and (not request.model or not call.models or request.model in call.models)
+    )
+
+
+def _only(
+    request: EngineRequest, calls: list[Sought], others: Iterable[EngineRequest]
+) -> Sought | None:
+    """The one call that fits, if this request is the only one of its engine that fits it."""
+    if len(calls) != 1:
+        return None
+    (call,) = calls
+    rivals = (
+        other
+        for other in others
+        if other.key != request.key and other.engine.id == request.engine.id
+    )
+    return None if any(_fits(other, call) for other in rivals) else call
+
+
+def _inferred(timing: EngineTiming) -> EngineTiming:
+    """The same figures, no surer than how they were found."""
+    return replace(
+        timing,
+        basis=dict.fromkeys(timing.basis, "estimated"),
+        evidence={name: f"{said} ({_BY_WINDOW})" for name, said in timing.evidence.items()},
+    )

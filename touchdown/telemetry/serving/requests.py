@@ -1,0 +1,82 @@
+"""One request as an engine's span tells it, and what a span says of its place and its ids."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from touchdown.engines.engine import Engine, EngineSpan, first_of, whole_of
+from touchdown.engines.registry import ENGINES, ROUTERS
+from touchdown.telemetry.span import SpanView
+
+STEPS = frozenset().union(*(engine.steps for engine in ENGINES))
+"""Names of spans below that of a request which tell more of it."""
+
+_NAMED_BY = ("x_request_id", "request_id", "gen_ai.request.id", "rid")
+_KIND = re.compile(r"^(chatcmpl|cmpl|resp|msg)[-_]")
+_OUTPUT = ("gen_ai.usage.completion_tokens", "output_tokens")
+_PROMPT = ("gen_ai.usage.prompt_tokens", "input_tokens")
+_MODEL = ("gen_ai.response.model", "gen_ai.request.model", "model")
+
+Key = tuple[str, str]
+"""Trace id and span id."""
+
+
+@dataclass(frozen=True, slots=True)
+class EngineRequest:
+    """A request that an engine served. Units: nanoseconds since the epoch, of the engine's own clock."""
+
+    engine: Engine
+    span: SpanView
+    ids: tuple[str, ...]
+
+    @property
+    def key(self) -> Key:
+        """Where its span is."""
+        return self.span.trace_id, self.span.span_id
+
+    @property
+    def routed(self) -> bool:
+        """Whether the engine is one that hands requests on."""
+        return self.engine.id in ROUTERS
+
+    @property
+    def tokens(self) -> tuple[int, int] | None:
+        """Of the prompt and of the answer; ``None`` where it does not tell both."""
+        prompt, output = (
+            whole_of(first_of((self.span.attributes,), name) if name else None)
+            for name in (self._told(_PROMPT), self._told(_OUTPUT))
+        )
+        return None if prompt is None or output is None else (prompt, output)
+
+    @property
+    def model(self) -> str:
+        """The model's name there; empty where it does not tell."""
+        return str(self.span.attributes.get(self._told(_MODEL), ""))
+
+    def _told(self, names: tuple[str, ...]) -> str:
+        return next((name for name in names if name in self.span.attributes), "")
+
+
+def request_of(span: SpanView) -> EngineRequest | None:
+    """The request that this span is of; ``None`` for every other span."""
+    seen = engine_span(span)
+    engine = next((engine for engine in ENGINES if engine.serves(seen)), None)
+    return None if engine is None else EngineRequest(engine, span, ids_of(span.attributes))
+
+
+def engine_span(span: SpanView, steps: Mapping[str, float] | None = None) -> EngineSpan:
+    """The span as the engines' readers take it."""
+    lasted_s = max(0, span.ended_ns - span.began_ns) / 1e9
+    return EngineSpan(span.name, span.scope, span.attributes, lasted_s, steps or {})
+
+
+def ids_of(attributes: Mapping[str, Any]) -> tuple[str, ...]:
+    """The ids of the request that a span of a server names, without the kind in front."""
+    named = (attributes[name] for name in _NAMED_BY if name in attributes)
+    return tuple({bare_id(value): None for value in named if isinstance(value, str) and value})
+
+
+def bare_id(name: str) -> str:
+    """An id without what an API puts in front of it, e.g. ``chatcmpl-``."""
+    return _KIND.sub("", name)
