@@ -15,6 +15,7 @@ from touchdown.telemetry.span import SpanEvent, SpanView
 
 _STATUS = {0: "UNSET", 1: "OK", 2: "ERROR"}
 _STATUS_NAMES = {f"STATUS_CODE_{name}": name for name in _STATUS.values()}
+_SCALARS = frozenset({"string_value", "bool_value", "int_value", "double_value", "bytes_value"})
 _PLAIN = ("stringValue", "boolValue", "doubleValue", "bytesValue")
 _NOT_FINITE = ("NaN", "Infinity", "-Infinity")
 
@@ -29,8 +30,9 @@ def read_spans(path: str | os.PathLike[str], said: Said = refuse) -> Iterator[Sp
     """
     for request in read_requests(path, said):
         if isinstance(request, ExportTraceServiceRequest):
-            request = decoded(request)
-        yield from spans_of_request(request)
+            yield from spans_of_message(request)
+        else:
+            yield from spans_of_request(request)
 
 
 def spans_of_request(request: object) -> Iterator[SpanView]:
@@ -49,41 +51,33 @@ def spans_of_request(request: object) -> Iterator[SpanView]:
                     yield _span(span, name, resource)
 
 
-def decoded(message: ExportTraceServiceRequest) -> object:
-    """A protobuf request in the form of OTLP/JSON."""
-    return {
-        "resourceSpans": [
-            {
-                "resource": {"attributes": group.resource.attributes},
-                "scopeSpans": [
-                    {
-                        "scope": {"name": scope.scope.name},
-                        "spans": [_fields(s) for s in scope.spans],
-                    }
-                    for scope in group.scope_spans
-                ],
-            }
-            for group in message.resource_spans
-        ]
-    }
+def spans_of_message(message: ExportTraceServiceRequest) -> Iterator[SpanView]:
+    """The spans of one request in protobuf."""
+    for group in message.resource_spans:
+        resource = _of_pairs(group.resource.attributes)
+        for scope in group.scope_spans:
+            name = scope.scope.name
+            for span in scope.spans:
+                yield _of_message(span, name, resource)
 
 
-def _fields(span: Any) -> dict[str, object]:
-    return {
-        "name": span.name,
-        "traceId": span.trace_id.hex(),
-        "spanId": span.span_id.hex(),
-        "parentSpanId": span.parent_span_id.hex(),
-        "startTimeUnixNano": span.start_time_unix_nano,
-        "endTimeUnixNano": span.end_time_unix_nano,
-        "attributes": span.attributes,
-        "events": [
-            {"name": e.name, "timeUnixNano": e.time_unix_nano, "attributes": e.attributes}
-            for e in span.events
-        ],
-        "status": {"code": span.status.code, "message": span.status.message},
-        "droppedAttributesCount": span.dropped_attributes_count,
-    }
+def _of_message(span: Any, scope: str, resource: Mapping[str, Any]) -> SpanView:
+    status = span.status
+    return SpanView(
+        span.name,
+        span.trace_id.hex(),
+        span.span_id.hex(),
+        span.parent_span_id.hex(),
+        span.start_time_unix_nano,
+        span.end_time_unix_nano,
+        _of_pairs(span.attributes),
+        tuple(SpanEvent(e.name, e.time_unix_nano, _of_pairs(e.attributes)) for e in span.events),
+        _STATUS.get(status.code, "UNSET"),
+        status.message,
+        scope,
+        resource,
+        span.dropped_attributes_count,
+    )
 
 
 def _span(span: Mapping[str, Any], scope: str, resource: Mapping[str, Any]) -> SpanView:
@@ -170,9 +164,20 @@ def _attributes(pairs: Any) -> dict[str, Any]:
     for pair in pairs or ():
         if isinstance(pair, Mapping):
             found[str(pair.get("key") or "")] = _value(pair.get("value"))
-        elif hasattr(pair, "key"):
-            found[pair.key] = _protobuf_value(pair.value)
     return {name: value for name, value in found.items() if value is not None}
+
+
+def _of_pairs(pairs: Any) -> dict[str, Any]:
+    """The same in protobuf."""
+    found = {}
+    for pair in pairs:
+        value = pair.value
+        kind = value.WhichOneof("value")
+        if kind in _SCALARS:
+            found[pair.key] = getattr(value, kind)
+        elif kind is not None:
+            found[pair.key] = _of_message_value(value, kind)
+    return found
 
 
 def _value(value: Any) -> Any:
@@ -190,15 +195,13 @@ def _value(value: Any) -> Any:
     return None if pairs is None else _attributes(_items(pairs, "values"))
 
 
-def _protobuf_value(value: Any) -> Any:
-    kind = value.WhichOneof("value")
-    if kind is None:
-        return None
+def _of_message_value(value: Any, kind: str | None) -> Any:
     if kind == "array_value":
-        return [_protobuf_value(item) for item in value.array_value.values]
+        items = value.array_value.values
+        return [_of_message_value(item, item.WhichOneof("value")) for item in items]
     if kind == "kvlist_value":
-        return _attributes(value.kvlist_value.values)
-    return getattr(value, kind)
+        return _of_pairs(value.kvlist_value.values)
+    return None if kind is None else getattr(value, kind)
 
 
 def _whole(value: object) -> int:

@@ -234,7 +234,14 @@ DIALECTS: tuple[Dialect, ...] = (
 )
 """The first that fits reads a span."""
 
+_SIGNS = frozenset(sign for dialect in DIALECTS for sign in dialect.signs)
+_SPANS = frozenset(name for dialect in DIALECTS for name in dialect.spans)
+_SCOPES = tuple(scope for dialect in DIALECTS for scope in dialect.scopes)
+
 
 def dialect_of(span: SpanView) -> Dialect | None:
     """Whose span this is; ``None`` for one that says nothing of models, agents or tools."""
+    named = span.name in _SPANS or span.scope.startswith(_SCOPES)
+    if not named and _SIGNS.isdisjoint(span.attributes):
+        return None
     return next((dialect for dialect in DIALECTS if dialect.fits(span)), None)

@@ -34,7 +34,9 @@ class Trace:
 
     def note(self, read: Read) -> None:
         """A span of another's making."""
-        place = Place(replace(read, span=_bare(read.span), request=None))
+        bare = _bare(read.span)
+        told = replace(read, span=bare, request=None) if read.dialect else Read(bare)
+        place = Place(told)
         if read.request is not None:
             made = (make_segment(block, self._key) for block in read.request.blocks)
             place.segments = tuple(self._segments.setdefault(one, one) for one in made)
@@ -115,7 +117,16 @@ class Trace:
 
 def _bare(span: SpanView) -> SpanView:
     """The span without what it carries: a trace holds many."""
-    return replace(span, attributes={}, events=(), resource={})
+    return SpanView(
+        span.name,
+        span.trace_id,
+        span.span_id,
+        span.parent_id,
+        span.began_ns,
+        span.ended_ns,
+        status=span.status,
+        scope=span.scope,
+    )
 
 
 def _name(root: Place) -> str:
