@@ -88,7 +88,7 @@ def _is_new(name: str, first: EngineTiming, other: EngineTiming) -> bool:
 def _taking(timing: EngineTiming, values: Mapping[str, int], source: EngineTiming) -> EngineTiming:
     basis = {name: source.basis[name] for name in values if name in source.basis}
     evidence = {name: source.evidence[name] for name in values if name in source.evidence}
-    lacking = {**source.not_observable, **timing.not_observable}
+    lacking = {**timing.not_observable, **source.not_observable}
     fields: dict[str, Any] = dict(values)
     return replace(
         timing,

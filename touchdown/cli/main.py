@@ -28,6 +28,9 @@ COMMANDS = {
     "analyze": Command("touchdown.cli.analyze", "what recorded agent sessions cost, and why"),
     "demo": Command("touchdown.cli.demo", "watch an agent work and read its bill; no keys", "demo"),
     "run": Command("touchdown.cli.run", "run a program and print the bill of its model calls"),
+    "collect": Command(
+        "touchdown.cli.collect", "receive spans of agents and engines, and join them"
+    ),
     "doctor": Command("touchdown.cli.doctor", "what is captured here, sent where, and not seen"),
     "prices": Command("touchdown.cli.prices", "what a model costs, and which book says so"),
 }

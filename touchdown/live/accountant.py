@@ -5,17 +5,28 @@ from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Collection
 from dataclasses import replace
 
-from touchdown.accounting.account import CacheTotals, Summary, TaskAccount
+from touchdown.accounting.account import Summary, TaskAccount
 from touchdown.accounting.completeness import with_dropped
 from touchdown.accounting.judging import judged
 from touchdown.accounting.ledger import Ledger
 from touchdown.accounting.policies import NO_POLICIES, Policies
 from touchdown.accounting.summary import summarize
+from touchdown.live.aged import sums_only
 from touchdown.live.journal import Journal
 from touchdown.live.keeper import Keeper
 from touchdown.live.pools import note_record
 from touchdown.prices.rates import Prices
-from touchdown.records import CallVerdict, Kept, Later, ModelCall, Record, TaskOutcome, TaskRecord
+from touchdown.records import (
+    CallVerdict,
+    Gap,
+    Kept,
+    Later,
+    ModelCall,
+    Record,
+    Settled,
+    TaskOutcome,
+    TaskRecord,
+)
 from touchdown.runtime.guard import warn_once
 from touchdown.runtime.identity import now_ns
 
@@ -75,16 +86,17 @@ class LiveAccountant:
         with self._lock:
             self._fold(record)
 
-    def note(self, told: Later) -> bool:
-        """Take in what is told of a task or a call by its id, and keep it in the journals.
+    def note(self, told: Later | Gap | Settled) -> bool:
+        """Take in what is told of a task or a call by its id; false when no ledger knows of it (any more).
 
-        False when no ledger knows of the task (any more).
+        Journals keep it, unless it only says what is missing.
         """
-        for journal in self._journals:
-            journal.write(told)
+        if isinstance(told, Later):
+            for journal in self._journals:
+                journal.write(told)
         return self._note(told)
 
-    def _note(self, told: Later) -> bool:
+    def _note(self, told: Later | Gap | Settled) -> bool:
         with self._lock:
             root = self._roots.get(told.task_id, told.task_id)
             closed = self._closed.get(root)
@@ -199,7 +211,7 @@ class LiveAccountant:
             self._roots.pop(task.id, None)
         if len(self._whole) > MAX_WHOLE:
             old = self._whole.popitem(last=False)[0]
-            self._closed[old] = _sums_only(self._closed[old])
+            self._closed[old] = sums_only(self._closed[old])
         if len(self._closed) > MAX_ACCOUNTS:
             self._closed.popitem(last=False)
             self._forgotten += 1
@@ -284,16 +296,3 @@ class LiveAccountant:
         self._changes = OrderedDict()
         for journal in self._journals:
             journal.after_fork()
-
-
-def _sums_only(account: TaskAccount) -> TaskAccount:
-    return replace(
-        account,
-        cache=CacheTotals(),
-        models=(),
-        agent_runs=(),
-        tools=(),
-        findings=(),
-        policies={},
-        not_observable={"*": "only the sums of a task so long ago are held"},
-    )

@@ -137,18 +137,14 @@ class Joiner:
             self._drop(request.key)
             self.counts["failed_attempt"] += 1
             return
-        for name in request.ids:
-            call = self._calls.named(name)
-            if call is not None:
-                yield self._report(request, call, "request_id")
-                return
-        for link in self._above(request.key):
+        links = list(self._above(request.key))
+        for link in links:
             call = self._calls.at(link.parent)
             if call is not None:
                 yield self._report(request, call, "parent")
                 return
-            named = (self._calls.named(name) for name in link.ids)
-            call = next((one for one in named if one is not None), None)
+        for name in (name for link in links for name in link.ids):
+            call = self._calls.named(name)
             if call is not None:
                 yield self._report(request, call, "request_id")
                 return

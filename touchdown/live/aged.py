@@ -1,0 +1,19 @@
+"""What is kept of the account of a task so long ago."""
+
+from dataclasses import replace
+
+from touchdown.accounting.account import CacheTotals, TaskAccount
+
+
+def sums_only(account: TaskAccount) -> TaskAccount:
+    """The account without its agents, tools and findings."""
+    return replace(
+        account,
+        cache=CacheTotals(),
+        models=(),
+        agent_runs=(),
+        tools=(),
+        findings=(),
+        policies={},
+        not_observable={"*": "only the sums of a task so long ago are held"},
+    )
