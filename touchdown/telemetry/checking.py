@@ -3,6 +3,7 @@
 import hashlib
 import json
 
+import msgspec
 from opentelemetry.util.types import AttributeValue
 
 from touchdown.records import AgentRun, ModelCall, Record, TaskRecord, ToolCall
@@ -10,6 +11,8 @@ from touchdown.telemetry import attributes as names
 from touchdown.telemetry.model_call import call_attributes
 from touchdown.telemetry.outcome import error_type
 from touchdown.telemetry.steps import agent_attributes, task_attributes, tool_attributes
+
+_encode = msgspec.json.Encoder(enc_hook=str, order="sorted").encode
 
 
 def facts_of(record: Record) -> dict[str, AttributeValue]:
@@ -32,5 +35,11 @@ def check_of(record: Record, facts: dict[str, AttributeValue]) -> str:
         facts = {**facts, **task_attributes(record, len(record.tags))}
     elif isinstance(record, ModelCall):
         facts = {**facts, names.NEW_DIGESTS: [segment.digest for segment in record.context.new]}
-    plain = json.dumps(facts, sort_keys=True, separators=(",", ":"), default=str)
-    return hashlib.blake2b(plain.encode(), digest_size=4).hexdigest()
+    return hashlib.blake2b(_plain(facts), digest_size=4).hexdigest()
+
+
+def _plain(facts: dict[str, AttributeValue]) -> bytes:
+    try:
+        return _encode(facts)
+    except (ValueError, OverflowError):  # half a character, or a number of more than 64 bits
+        return json.dumps(facts, sort_keys=True, default=str).encode()

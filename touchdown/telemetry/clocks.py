@@ -6,15 +6,15 @@ from typing import Any
 
 from touchdown.records import CallClock, EngineTiming, GapBucket, Mark
 from touchdown.telemetry import time_names as names
-from touchdown.telemetry.facts import FLAG, NUMBER, TEXT, Column, Fact, Form
+from touchdown.telemetry.facts import FLAG, NUMBER, TEXT, Column, Fact, Facts, Form
 
 UNSEEN = -1
 _BUCKET = 3
 _INSTANTS = 4
 
 
-def _write_mark(mark: Mark | None) -> list[int] | None:
-    return None if mark is None else [mark.thread, mark.cpu_ns, mark.collecting_ns]
+def _write_mark(mark: Mark) -> tuple[int, ...]:
+    return mark.thread, mark.cpu_ns, mark.collecting_ns
 
 
 def _read_mark(told: Any) -> Mark:
@@ -22,14 +22,12 @@ def _read_mark(told: Any) -> Mark:
     return Mark(thread, cpu_ns, collecting_ns)
 
 
-def _write_clock(clock: CallClock | None) -> list[int] | None:
-    if clock is None:
-        return None
+def _write_clock(clock: CallClock) -> tuple[int, ...]:
     instants = [clock.first_sent_ns, clock.last_sent_ns, clock.received_ns, clock.consumer_ns]
     told = [UNSEEN if instant is None else instant for instant in instants]
     for gap in clock.gaps:
         told += [gap.power, gap.count, gap.total_ns]
-    return told
+    return tuple(told)
 
 
 def _read_clock(told: Any) -> CallClock:
@@ -41,11 +39,9 @@ def _read_clock(told: Any) -> CallClock:
     return CallClock(first, last, received, consumer, gaps)
 
 
-def _write_engine(timing: EngineTiming | None) -> list[str] | None:
-    if timing is None:
-        return None
+def _write_engine(timing: EngineTiming) -> tuple[str, ...]:
     told = {field.name: getattr(timing, field.name) for field in fields(timing)}
-    return [f"{name}={json.dumps(v)}" for name, v in told.items() if v not in (None, "", {})]
+    return tuple([f"{n}={json.dumps(v)}" for n, v in told.items() if v not in (None, "", {})])
 
 
 def _read_engine(told: Any) -> EngineTiming:
@@ -53,7 +49,7 @@ def _read_engine(told: Any) -> EngineTiming:
     return EngineTiming(**{name: json.loads(value) for name, _, value in pairs})
 
 
-_MARK = Form(_write_mark, _read_mark)
+_MARK = Form(_read_mark, _write_mark)
 
 _STOOD = (
     Fact("inside", names.INSIDE, TEXT),
@@ -64,11 +60,11 @@ _CPU = (
     Fact("cpu_s", names.CPU, NUMBER),
     Fact("children_cpu_s", names.CHILDREN_CPU, NUMBER),
 )
-CALL_CLOCKS = (
+CALL_CLOCKS = Facts(
     *_STOOD,
     Fact("awaited", names.AWAITED, TEXT),
-    Fact("clock", names.CALL, Form(_write_clock, _read_clock)),
-    Fact("engine", names.ENGINE, Form(_write_engine, _read_engine)),
+    Fact("clock", names.CALL, Form(_read_clock, _write_clock)),
+    Fact("engine", names.ENGINE, Form(_read_engine, _write_engine)),
 )
 AGENT_CLOCKS = _STOOD
 TOOL_CLOCKS = (*_STOOD, *_CPU, Fact("human", names.HUMAN, FLAG))

@@ -15,14 +15,13 @@ from touchdown.telemetry.facts import (
     Column,
     CutError,
     Fact,
+    Facts,
     read_columns,
     read_facts,
     read_template,
     write_columns,
-    write_facts,
     write_template,
 )
-from touchdown.telemetry.known import known
 
 MOST_NEW_SEGMENTS = 4096
 """New segments told by one span; a longer list stops there and says so."""
@@ -30,7 +29,7 @@ MOST_NEW_SEGMENTS = 4096
 CUT = "the span's attributes are cut"
 """Why nothing is said of a context that a span tells only in part."""
 
-_FACTS = (
+_FACTS = Facts(
     Fact("chars", names.CONTEXT_CHARS, COUNT),
     Fact("shared", names.CONTEXT_SHARED, COUNT),
     Fact("sequence", names.CONTEXT_SEQUENCE, WHOLE),
@@ -63,10 +62,12 @@ def context_attributes(shape: ContextShape) -> dict[str, AttributeValue]:
         told[names.CONTEXT_SEGMENTS] = shape.segments
         told[names.CONTEXT_NEW] = len(shape.new)
     if shape.parameters:
-        told[names.PARAMETER_NAMES] = list(shape.parameters)
-        told[names.PARAMETER_DIGESTS] = list(shape.parameters.values())
-    told |= write_template(names.CONTEXT_KIND_CHARS, shape.chars_by_kind)
-    return {**told, **write_facts(_FACTS, shape)}
+        told[names.PARAMETER_NAMES] = tuple(shape.parameters)
+        told[names.PARAMETER_DIGESTS] = tuple(shape.parameters.values())
+    if shape.chars_by_kind:
+        told |= write_template(names.CONTEXT_KIND_CHARS, shape.chars_by_kind)
+    _FACTS.write(shape, told)
+    return told
 
 
 def read_context(attributes: Attributes) -> ContextShape:
@@ -98,7 +99,10 @@ def _parameters(attributes: Mapping[str, Any]) -> dict[str, str]:
 
 def share_attributes(verdict: CallVerdict) -> dict[str, AttributeValue]:
     """The tokens of the context, and how they are shared out over its kinds."""
-    told = known({names.CONTEXT_TOKENS: verdict.context_tokens})
+    told: dict[str, AttributeValue] = {}
+    if verdict.context_tokens is not None:
+        told[names.CONTEXT_TOKENS] = verdict.context_tokens
     if verdict.tokens_by_kind:
         told[names.CONTEXT_SHARES_BASIS] = verdict.shares_basis
-    return {**told, **write_template(names.CONTEXT_KIND_TOKENS, verdict.tokens_by_kind)}
+        told |= write_template(names.CONTEXT_KIND_TOKENS, verdict.tokens_by_kind)
+    return told

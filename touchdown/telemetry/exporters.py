@@ -13,7 +13,7 @@ from touchdown.telemetry.quiet import say_once
 
 _OTLP = "opentelemetry.exporter.otlp.proto"
 _PLACES = {
-    ("traces", "http/protobuf"): f"{_OTLP}.http.trace_exporter:OTLPSpanExporter",
+    ("traces", "http/protobuf"): "touchdown.telemetry.otlp_exporter:QuickSpanExporter",
     ("traces", "grpc"): f"{_OTLP}.grpc.trace_exporter:OTLPSpanExporter",
     ("traces", "console"): "opentelemetry.sdk.trace.export:ConsoleSpanExporter",
     ("metrics", "http/protobuf"): f"{_OTLP}.http.metric_exporter:OTLPMetricExporter",

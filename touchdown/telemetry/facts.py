@@ -4,6 +4,8 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import cache
+from operator import attrgetter
 from typing import Any
 
 from opentelemetry.util.types import AttributeValue
@@ -19,20 +21,15 @@ class CutError(ValueError):
 class Form:
     """How a value stands in an attribute.
 
-    ``write`` gives ``None`` for what is not written. ``read`` takes whatever a source makes of a number
-    or a text (OTLP's JSON has whole numbers as strings) and gives the value again, to the last digit.
+    ``read`` takes whatever a source makes of a number or a text (OTLP's JSON has whole numbers as strings)
+    and gives the value again, to the last digit.
     """
 
-    write: Callable[[Any], AttributeValue | None]
     read: Callable[[Any], Any]
-
-
-def _same(value: Any) -> Any:
-    return value
-
-
-def _some(value: Any) -> Any:
-    return value or None
+    write: Callable[[Any], AttributeValue] | None = None
+    """What is written; the value as it is where there is none."""
+    zero: bool = False
+    """Whether 0 and what else is empty is written, too; ``None`` never is."""
 
 
 def _truth(value: Any) -> bool:
@@ -43,22 +40,22 @@ def _texts(value: Any) -> tuple[str, ...]:
     return tuple(str(item) for item in value)
 
 
-TEXT = Form(_some, str)
+TEXT = Form(str)
 """A text, the empty one not written."""
-WHOLE = Form(_same, int)
+WHOLE = Form(int, zero=True)
 """A whole number; 0 is written."""
-COUNT = Form(_some, int)
+COUNT = Form(int)
 """A whole number that is 0 where it is absent."""
-NUMBER = Form(_same, float)
-TRUTH = Form(_same, _truth)
+NUMBER = Form(float, zero=True)
+TRUTH = Form(_truth, zero=True)
 """True or false, both written."""
-FLAG = Form(_some, _truth)
+FLAG = Form(_truth)
 """Written only where true."""
-SECONDS = Form(lambda ns: None if ns is None else ns / 1e9, lambda s: round(float(s) * 1e9))
+SECONDS = Form(lambda s: round(float(s) * 1e9), lambda ns: ns / 1e9, zero=True)
 """Nanoseconds, as seconds in a double: exact up to three weeks."""
-MONEY = Form(lambda usd: None if usd is None else str(usd), lambda text: Decimal(str(text)))
+MONEY = Form(lambda text: Decimal(str(text)), str, zero=True)
 """An exact decimal as text."""
-TEXTS = Form(lambda items: list(items) or None, _texts)
+TEXTS = Form(_texts, tuple)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +67,30 @@ class Fact:
     form: Form = TEXT
 
 
-def write_facts(facts: Iterable[Fact], record: object) -> dict[str, AttributeValue]:
+class Facts(tuple[Fact, ...]):
+    """Some facts of one kind of record, made ready to be written quickly."""
+
+    _values: Callable[[object], Any]
+    _forms: tuple[tuple[str, Callable[[Any], AttributeValue] | None, bool], ...]
+
+    def __new__(cls, *facts: Fact) -> "Facts":
+        made = super().__new__(cls, facts)
+        made._values = attrgetter(*(fact.field for fact in facts))
+        made._forms = tuple((fact.name, fact.form.write, fact.form.zero) for fact in facts)
+        return made
+
+    def write(self, record: object, told: dict[str, AttributeValue]) -> None:
+        """Add the attributes of `record` to those told; what is unknown is left out."""
+        for (name, write, zero), value in zip(self._forms, self._values(record), strict=True):
+            if value or (zero and value is not None):
+                told[name] = value if write is None else write(value)
+
+
+def write_facts(facts: Facts, record: object) -> dict[str, AttributeValue]:
     """The attributes of `record`; what is unknown is left out."""
-    written = ((fact.name, fact.form.write(getattr(record, fact.field))) for fact in facts)
-    return {name: value for name, value in written if value is not None}
+    told: dict[str, AttributeValue] = {}
+    facts.write(record, told)
+    return told
 
 
 def read_facts(facts: Iterable[Fact], attributes: Attributes) -> dict[str, Any]:
@@ -111,7 +128,7 @@ def write_columns(columns: Iterable[Column], items: Sequence[object]) -> dict[st
     for column in columns:
         values = [getattr(item, column.field) for item in items]
         if column.needed or any(values):
-            told[column.name] = [column.nothing if v is None else v for v in values]
+            told[column.name] = tuple([column.nothing if v is None else v for v in values])
     return told
 
 
@@ -167,7 +184,13 @@ def read_template(
 
 def write_pairs(name: str, values: Mapping[str, Any]) -> dict[str, AttributeValue]:
     """A mapping as one attribute: a list of ``key=value``, the value in JSON. Nothing when it is empty."""
-    return {name: [f"{key}={json.dumps(value)}" for key, value in values.items()]} if values else {}
+    if not values:
+        return {}
+    return {name: tuple([f"{key}={_json(value)}" for key, value in values.items()])}
+
+
+def _json(value: Any) -> str:
+    return str(value) if type(value) is int else json.dumps(value)
 
 
 def read_pairs(name: str, attributes: Attributes) -> dict[str, Any]:
@@ -180,6 +203,7 @@ def read_pairs(name: str, attributes: Attributes) -> dict[str, Any]:
     return _read(name, read, attributes[name]) if name in attributes else {}
 
 
+@cache
 def _around(name: str) -> tuple[str, str]:
     before, _, rest = name.partition("{")
     return before, rest.partition("}")[2]

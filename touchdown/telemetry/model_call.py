@@ -1,6 +1,6 @@
 """A model call as span attributes, under the conventions' names where they have one, and the call again."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from opentelemetry.util.types import AttributeValue
 
@@ -18,16 +18,16 @@ from touchdown.telemetry.facts import (
     Attributes,
     Column,
     Fact,
+    Facts,
     read_columns,
     read_facts,
     read_pairs,
     write_columns,
-    write_facts,
     write_pairs,
 )
-from touchdown.telemetry.usage import read_usage, usage_attributes
+from touchdown.telemetry.usage import add_usage, read_usage
 
-_FACTS = (
+_FACTS = Facts(
     Fact("response_id", names.RESPONSE_ID),
     Fact("response_model", names.RESPONSE_MODEL),
     Fact("finish_reasons", names.FINISH_REASONS, TEXTS),
@@ -55,12 +55,12 @@ _FACTS = (
     Fact("task_id", names.TASK_ID),
     Fact("agent_id", names.AGENT_ID),
 )
-_OUTPUT = (
+_OUTPUT = Facts(
     Fact("text_chars", names.OUTPUT_TEXT_CHARS, COUNT),
     Fact("reasoning_chars", names.OUTPUT_REASONING_CHARS, COUNT),
     Fact("summary_chars", names.OUTPUT_SUMMARY_CHARS, COUNT),
 )
-_PROVIDER_VERDICT = (
+_PROVIDER_VERDICT = Facts(
     Fact("reason", names.PROVIDER_REASON),
     Fact("missed_tokens", names.PROVIDER_MISSED, WHOLE),
     Fact("reusable_tokens", names.PROVIDER_REUSABLE, WHOLE),
@@ -91,10 +91,10 @@ _PARAMETERS: Mapping[str, tuple[str, Callable[[str], AttributeValue]]] = {
     "presence_penalty": (names.REQUEST_PRESENCE_PENALTY, float),
     "seed": (names.REQUEST_SEED, int),
     "n": (names.REQUEST_CHOICE_COUNT, int),
-    "stop": (names.REQUEST_STOP_SEQUENCES, lambda value: [value]),
+    "stop": (names.REQUEST_STOP_SEQUENCES, lambda value: (value,)),
     "reasoning_effort": (names.REQUEST_REASONING_LEVEL, str),
     "effort": (names.REQUEST_REASONING_LEVEL, str),
-    "encoding_format": (names.REQUEST_ENCODING_FORMATS, lambda value: [value]),
+    "encoding_format": (names.REQUEST_ENCODING_FORMATS, lambda value: (value,)),
     "dimensions": (names.EMBEDDING_DIMENSIONS, int),
 }
 _API_TYPES = {"chat.completions": "chat_completions", "responses": "responses"}
@@ -116,18 +116,21 @@ def call_start_attributes(
 
 def call_attributes(call: ModelCall) -> dict[str, AttributeValue]:
     """The call itself: what it read, what was asked, who answered, how it ended, what it used."""
-    return {
-        **context_attributes(call.context),
-        **write_facts(CALL_CLOCKS, call),
-        **write_facts(_OUTPUT, call.output),
-        **(write_facts(_PROVIDER_VERDICT, call.provider_verdict) if call.provider_verdict else {}),
-        **write_columns(_TOOL_REQUESTS, call.output.tool_requests),
-        **_attempts(call),
-        **_parameters(call),
-        **_in_the_conventions_words(call),
-        **usage_attributes(call.usage),
-        **write_facts(_FACTS, call),
-    }
+    told = context_attributes(call.context)
+    CALL_CLOCKS.write(call, told)
+    _OUTPUT.write(call.output, told)
+    if call.provider_verdict is not None:
+        _PROVIDER_VERDICT.write(call.provider_verdict, told)
+    if call.output.tool_requests:
+        told |= write_columns(_TOOL_REQUESTS, call.output.tool_requests)
+    if call.attempts:
+        told |= _attempts(call.attempts)
+    if call.request:
+        told |= _parameters(call)
+    _in_the_conventions_words(call, told)
+    add_usage(call.usage, told)
+    _FACTS.write(call, told)
+    return told
 
 
 def read_call(attributes: Attributes, began_ns: int, lasted_ns: int) -> ModelCall:
@@ -151,10 +154,7 @@ def read_call(attributes: Attributes, began_ns: int, lasted_ns: int) -> ModelCal
     )
 
 
-def _attempts(call: ModelCall) -> dict[str, AttributeValue]:
-    failed = call.attempts
-    if not failed:
-        return {}
+def _attempts(failed: Sequence[Attempt]) -> dict[str, AttributeValue]:
     return {
         names.HTTP_RESEND_COUNT: len(failed),
         names.ATTEMPTS: len(failed) + 1,
@@ -175,9 +175,8 @@ def _parameters(call: ModelCall) -> dict[str, AttributeValue]:
     return asked
 
 
-def _in_the_conventions_words(call: ModelCall) -> dict[str, AttributeValue]:
+def _in_the_conventions_words(call: ModelCall, told: dict[str, AttributeValue]) -> None:
     """What follows from other attributes, and what backends look for."""
-    told: dict[str, AttributeValue] = {}
     if call.vendor == "openai":
         if call.api in _API_TYPES:
             told[names.OPENAI_API_TYPE] = _API_TYPES[call.api]
@@ -185,5 +184,4 @@ def _in_the_conventions_words(call: ModelCall) -> dict[str, AttributeValue]:
             told[names.OPENAI_SERVICE_TIER] = call.service_tier
     if call.status != "ok" and call.stream and call.chunks:
         # The conventions want the place of an expected reason filled when a stream breaks off.
-        told[names.FINISH_REASONS] = ["error"]
-    return told
+        told[names.FINISH_REASONS] = ("error",)

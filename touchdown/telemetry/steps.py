@@ -13,6 +13,7 @@ from touchdown.telemetry.facts import (
     WHOLE,
     Attributes,
     Fact,
+    Facts,
     read_facts,
     read_template,
     write_facts,
@@ -26,7 +27,7 @@ INVOKE_WORKFLOW = "invoke_workflow"
 
 MOST_TAGS = 48
 
-_TOOL = (
+_TOOL = Facts(
     *TOOL_CLOCKS,
     Fact("name", names.TOOL_NAME),
     Fact("call_id", names.TOOL_CALL_ID),
@@ -42,7 +43,7 @@ _TOOL = (
     Fact("task_id", names.TASK_ID),
     Fact("agent_id", names.AGENT_ID),
 )
-_AGENT = (
+_AGENT = Facts(
     *AGENT_CLOCKS,
     Fact("name", names.AGENT_NAME),
     Fact("parent_id", names.AGENT_PARENT_ID),
@@ -51,7 +52,7 @@ _AGENT = (
     Fact("id", names.CALL_ID),
     Fact("task_id", names.TASK_ID),
 )
-_TASK = (
+_TASK = Facts(
     *TASK_CLOCKS,
     Fact("conversation", names.CONVERSATION),
     Fact("user", names.USER),

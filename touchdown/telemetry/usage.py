@@ -14,10 +14,10 @@ from touchdown.telemetry.facts import (
     Attributes,
     CutError,
     Fact,
+    Facts,
     Form,
     read_facts,
     read_template,
-    write_facts,
     write_template,
 )
 
@@ -29,10 +29,10 @@ def _read_steps(value: Any) -> tuple[ServerStep, ...]:
         raise ValueError(str(error)) from error
 
 
-STEPS = Form(lambda steps: [msgspec.json.encode(s).decode() for s in steps] or None, _read_steps)
+STEPS = Form(_read_steps, lambda steps: tuple([msgspec.json.encode(s).decode() for s in steps]))
 """Server-side steps, one JSON object each."""
 
-_FACTS = (
+_FACTS = Facts(
     Fact("uncached", names.USAGE_UNCACHED, WHOLE),
     Fact("cache_read", names.CACHE_READ_TOKENS, WHOLE),
     Fact("output", names.OUTPUT_TOKENS, WHOLE),
@@ -43,18 +43,18 @@ _FACTS = (
 )
 
 
-def usage_attributes(usage: Usage) -> dict[str, AttributeValue]:
-    """Token counts. What was not reported is absent; a 0 was reported as 0."""
-    counts = write_facts(_FACTS, usage)
-    if usage.input_tokens is not None:
-        counts[names.INPUT_TOKENS] = usage.input_tokens
+def add_usage(usage: Usage, told: dict[str, AttributeValue]) -> None:
+    """Add token counts to what is told. What was not reported is absent; a 0 was reported as 0."""
+    _FACTS.write(usage, told)
+    given = usage.input_tokens
+    if given is not None:
+        told[names.INPUT_TOKENS] = given
     if usage.cache_write is not None:
-        counts[names.CACHE_WRITE_TOKENS] = usage.written_tokens
-        counts |= write_template(names.USAGE_WRITE_LIFE, usage.cache_write)
+        told[names.CACHE_WRITE_TOKENS] = usage.written_tokens
+        told |= write_template(names.USAGE_WRITE_LIFE, usage.cache_write)
     if usage.server_tools is not None:
-        counts[names.SERVER_TOOL_NAMES] = list(usage.server_tools)
-        counts[names.SERVER_TOOL_REQUESTS] = list(usage.server_tools.values())
-    return counts
+        told[names.SERVER_TOOL_NAMES] = tuple(usage.server_tools)
+        told[names.SERVER_TOOL_REQUESTS] = tuple(usage.server_tools.values())
 
 
 def read_usage(attributes: Attributes) -> Usage:

@@ -11,6 +11,7 @@ from touchdown.telemetry import attributes as names
 from touchdown.telemetry.checking import check_of, facts_of
 from touchdown.telemetry.evaluation import tell_outcome
 from touchdown.telemetry.facts import write_pairs
+from touchdown.telemetry.filling import fill
 from touchdown.telemetry.held import Held, missing, own
 from touchdown.telemetry.numbering import Numbering
 from touchdown.telemetry.outcome import began_and_ended_ns
@@ -46,7 +47,7 @@ class Writer:
             wrong = facts.get(names.ERROR_TYPE)
             if wrong is not None:
                 span.set_status(Status(StatusCode.ERROR, str(wrong)))
-            span.set_attributes(self._told(held, record, more, facts, place))
+            fill(span, self._told(held, record, more, facts, place))
             if isinstance(record, TaskRecord):
                 tell_outcome(span, record)
         except Exception as error:
