@@ -14,10 +14,10 @@ from touchdown.records import (
     ToolRequest,
     Usage,
 )
-from touchdown.records.call import CallStatus
+from touchdown.records.call import Awaited, CallStatus
 from touchdown.sessions.agents import Agents
 from touchdown.sessions.history import History, digest, unseen_chars, with_unseen
-from touchdown.sessions.turns import Turns
+from touchdown.sessions.turns import Turns, reads_results
 
 
 @dataclass(slots=True, eq=False)
@@ -42,8 +42,10 @@ class Call:
     """What the provider's own answer says was charged."""
     status: CallStatus = "ok"
 
-    def record(self, task_id: str, conversation: str, shape: ContextShape) -> ModelCall:
-        """The model call, in its task and with what it read."""
+    def record(
+        self, task_id: str, conversation: str, shape: ContextShape, awaited: Awaited
+    ) -> ModelCall:
+        """The model call, in its task, with what it read and what its agent had waited for."""
         return ModelCall(
             id=self.id,
             task_id=task_id,
@@ -64,6 +66,7 @@ class Call:
             finish_reasons=(self.finish,) if self.finish else (),
             status=self.status,
             conversation=conversation,
+            awaited=awaited,
         )
 
 
@@ -166,7 +169,8 @@ class Recording:
             if self._hides:
                 shape = with_unseen(shape, sizes.get(call.agent_id, 0), call.agent_id)
             task = self.turns.use(call.sent_at_ns, call.ended_at_ns)
-            yield self.turns.told(call.record(task, self.session, shape))
+            awaited = self.turns.awaited(call.agent_id, task, reads_results(shape))
+            yield call.record(task, self.session, shape, awaited)
         for tool in self._tools.values():
             ended = tool.started_at_ns + max(tool.duration_ns or 0, 0)
             yield replace(tool, task_id=self.turns.use(tool.started_at_ns, ended))

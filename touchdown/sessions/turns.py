@@ -2,9 +2,10 @@
 
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-from touchdown.records import ModelCall, TaskRecord
+from touchdown.records import ContextShape, TaskRecord
+from touchdown.records.call import Awaited
 
 
 @dataclass(slots=True)
@@ -50,17 +51,15 @@ class Turns:
         turn.used = True
         return turn.id
 
-    def told(self, call: ModelCall, reads_results: bool | None = None) -> ModelCall:
-        """The call with what its agent had waited for, calls taken in the order they were sent.
+    def awaited(self, agent_id: str, turn_id: str, reads_results: bool) -> Awaited:
+        """What an agent had waited for before a call in this turn, calls taken in the order they were sent.
 
-        ``reads_results``: whether it brings results of tools; by default its new segments tell.
+        ``reads_results``: whether the call brings results of tools.
         """
-        if call.agent_id == self._session and call.task_id not in self._spoken:
-            self._spoken.add(call.task_id)
-            return replace(call, awaited="human")
-        if reads_results is None:
-            reads_results = any(segment.kind == "tool_result" for segment in call.context.new)
-        return replace(call, awaited="tools") if reads_results else call
+        if agent_id == self._session and turn_id not in self._spoken:
+            self._spoken.add(turn_id)
+            return "human"
+        return "tools" if reads_results else ""
 
     def records(self, name: str) -> Iterator[TaskRecord]:
         """The turns in which something happened, as tasks."""
@@ -74,3 +73,8 @@ class Turns:
                     parent_id=self._session,
                     conversation=self._session,
                 )
+
+
+def reads_results(shape: ContextShape) -> bool:
+    """Whether results of tools are new in a context."""
+    return any(segment.kind == "tool_result" for segment in shape.new)

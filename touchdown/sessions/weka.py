@@ -196,7 +196,8 @@ class _Gathered:
             ended_ns = prompt.sent_ns + prompt.duration_ns
             last = max(last, ended_ns)
             call = calls.call(prompt, self.turns.use(prompt.sent_ns, ended_ns))
-            yield self.turns.told(call, prompt.reads_results)
+            awaited = self.turns.awaited(call.agent_id, call.task_id, prompt.reads_results)
+            yield replace(call, awaited=awaited) if awaited else call
         for run in self.runs:
             ended_ns = run.started_at_ns + run.duration_ns
             yield replace(run, task_id=self.turns.use(run.started_at_ns, ended_ns))

@@ -50,8 +50,11 @@ def phases_of(facts: CallFacts, claimed_by: str | None = None, prefill_ns: int =
     """
     call = facts.call
     length = max(call.duration_ns, 0)
-    sent, answered, received = _instants(call, length)
     model = MODEL if claimed_by is None else tax(claimed_by)
+    if prefill_ns <= 0 and _is_plain(call):
+        began = call.sent_at_ns
+        return [Phase(began, began + length, ((model, length),))] if length else []
+    sent, answered, received = _instants(call, length)
     waiting = _before_first_token(facts, prefill_ns) if claimed_by is None else []
     decoding = _decoding(call) if claimed_by is None else []
     clock = call.clock or NO_CLOCK
@@ -71,6 +74,12 @@ def phases_of(facts: CallFacts, claimed_by: str | None = None, prefill_ns: int =
         for start, end, claims, rest in marks
         if start < end
     ]
+
+
+def _is_plain(call: ModelCall) -> bool:
+    """Whether nothing is known but when it began and ended, as in most recordings."""
+    told = call.clock is not None or call.engine is not None
+    return not told and call.first_chunk_ns is None and not call.attempts
 
 
 def _instants(call: ModelCall, length: int) -> tuple[tuple[int, int], int, int]:

@@ -8,6 +8,7 @@ import msgspec
 from touchdown.clients.anthropic.usage import read_usage
 from touchdown.clients.fields import text
 from touchdown.records import Attempt, ContextShape, ModelCall, Output, ToolRequest, Usage
+from touchdown.records.call import Awaited
 from touchdown.sessions.claude_code.content import Content, argument_chars, thinking_chars
 from touchdown.sessions.claude_code.line import Line
 from touchdown.sessions.history import with_unseen
@@ -70,7 +71,9 @@ class Answer:
         usage = value if isinstance(value, dict) else None
         return read_usage(usage, whole=self.stop_reason is not None), usage
 
-    def record(self, task_id: str, conversation: str, unseen_chars: int) -> ModelCall:
+    def record(
+        self, task_id: str, conversation: str, unseen_chars: int, awaited: Awaited
+    ) -> ModelCall:
         """The model call. ``unseen_chars`` is the size of what its agent reads and no transcript holds."""
         usage, terms = self.usage()
         tier, speed, place = (
@@ -102,6 +105,7 @@ class Answer:
             speed=speed or None,
             geography=None if place in UNKNOWN_TERMS else place,
             conversation=conversation,
+            awaited=awaited,
         )
 
     def _context(self, unseen_chars: int) -> ContextShape:

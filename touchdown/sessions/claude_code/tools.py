@@ -4,12 +4,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-import msgspec
-
 from touchdown.records import Segment, ToolCall
 from touchdown.sessions.agents import Agents
 from touchdown.sessions.claude_code.content import Content
 from touchdown.sessions.claude_code.line import Line, Part
+from touchdown.sessions.claude_code.twins import NO_OUTCOME, agent_name, read_outcome
 from touchdown.sessions.history import digest
 from touchdown.sessions.turns import Turns
 
@@ -17,31 +16,6 @@ READ_ONLY = frozenset({"Glob", "Grep", "LS", "NotebookRead", "Read", "ToolSearch
 """Built-in tools that change nothing. Source: the vendor's list of tools, 2026-08."""
 
 SPAWNING = frozenset({"Agent", "Task"})
-
-
-class _Outcome(msgspec.Struct, gc=False):
-    """What a result's structured twin says beside its content; it differs from tool to tool."""
-
-    agent: str = msgspec.field(default="", name="agentId")
-    duration_ms: float | None = msgspec.field(default=None, name="durationMs")
-    duration_s: float | None = msgspec.field(default=None, name="durationSeconds")
-    total_ms: float | None = msgspec.field(default=None, name="totalDurationMs")
-
-    @property
-    def duration_ns(self) -> int | None:
-        if self.duration_s is not None:
-            return int(self.duration_s * 1e9)
-        known = self.duration_ms if self.duration_ms is not None else self.total_ms
-        return None if known is None else int(known * 1e6)
-
-
-class _Spawn(msgspec.Struct, gc=False):
-    subagent_type: str = ""
-    description: str = ""
-
-
-_decode_outcome = msgspec.json.Decoder(_Outcome).decode
-_decode_spawn = msgspec.json.Decoder(_Spawn).decode
 
 
 @dataclass(slots=True)
@@ -78,7 +52,7 @@ class Tools:
                 asked = digest("arguments", part.name, bytes(part.input))
                 self._requests[part.id] = _Request(part.name, agent_id, at_ns, asked)
                 if part.name in SPAWNING:
-                    self._spawned[part.id] = _agent_name(part)
+                    self._spawned[part.id] = agent_name(part)
 
     def spawned_name(self, call_id: str) -> str:
         """The name of the agent that a tool call began; empty where it began none."""
@@ -98,7 +72,7 @@ class Tools:
         agents: Agents,
     ) -> None:
         """Results came back. The structured twin is taken only where the line holds one result."""
-        outcome = _outcome(line) if len(results) == 1 else _Outcome()
+        outcome = read_outcome(line) if len(results) == 1 else NO_OUTCOME
         for part, segment in results:
             request = self._requests.get(part.tool_use_id)
             if not part.tool_use_id or part.tool_use_id in self._calls:
@@ -131,21 +105,3 @@ class Tools:
         """The tool calls, each in the turn in which it began."""
         for returned in self._calls.values():
             yield returned.call(task_id=turns.use(returned.started_ns, returned.ended_ns))
-
-
-def _outcome(line: Line) -> _Outcome:
-    data = bytes(line.result)
-    if not data.startswith(b"{") or not (b"uration" in data or b'"agentId"' in data):
-        return _Outcome()  # it can be long: it is decoded only where it says something of these
-    try:
-        return _decode_outcome(data)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return _Outcome()
-
-
-def _agent_name(part: Part) -> str:
-    try:
-        spawn = _decode_spawn(bytes(part.input))
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return ""
-    return spawn.subagent_type or spawn.description

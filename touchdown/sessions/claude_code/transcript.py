@@ -12,7 +12,7 @@ from touchdown.sessions.claude_code.line import Line
 from touchdown.sessions.claude_code.thread import Node, Thread
 from touchdown.sessions.claude_code.tools import Tools
 from touchdown.sessions.history import digest, unseen_chars
-from touchdown.sessions.turns import Turns
+from touchdown.sessions.turns import Turns, reads_results
 
 SYNTHETIC = "<synthetic>"
 NO_PROMPT = ("<local-command", "<bash-", "[Request interrupted")
@@ -181,8 +181,9 @@ class Transcript:
         sizes = self._unseen()
         for answer in sorted(self._answers.values(), key=lambda answer: answer.sent_at_ns):
             task = self._turns.use(answer.sent_at_ns, answer.last_ns)
-            call = answer.record(task, self.session, sizes.get(answer.agent_id, 0))
-            yield self._turns.told(call)
+            reads = answer.error_type is None and reads_results(answer.shape)
+            awaited = self._turns.awaited(answer.agent_id, task, reads)
+            yield answer.record(task, self.session, sizes.get(answer.agent_id, 0), awaited)
         yield from self._tools.records(self._turns)
         yield from self.agents.records(self._turns)
         yield from self._turns.records(name)

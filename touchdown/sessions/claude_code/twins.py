@@ -1,0 +1,53 @@
+"""What lies beside a tool's request and result: a result's structured twin, an agent's description."""
+
+import msgspec
+
+from touchdown.sessions.claude_code.line import Line, Part
+
+
+class Outcome(msgspec.Struct, gc=False):
+    """What a result's structured twin says beside its content; it differs from tool to tool."""
+
+    agent: str = msgspec.field(default="", name="agentId")
+    duration_ms: float | None = msgspec.field(default=None, name="durationMs")
+    duration_s: float | None = msgspec.field(default=None, name="durationSeconds")
+    total_ms: float | None = msgspec.field(default=None, name="totalDurationMs")
+
+    @property
+    def duration_ns(self) -> int | None:
+        """How long the tool took."""
+        if self.duration_s is not None:
+            return int(self.duration_s * 1e9)
+        known = self.duration_ms if self.duration_ms is not None else self.total_ms
+        return None if known is None else int(known * 1e6)
+
+
+class _Spawn(msgspec.Struct, gc=False):
+    subagent_type: str = ""
+    description: str = ""
+
+
+NO_OUTCOME = Outcome()
+
+_decode_outcome = msgspec.json.Decoder(Outcome).decode
+_decode_spawn = msgspec.json.Decoder(_Spawn).decode
+
+
+def read_outcome(line: Line) -> Outcome:
+    """What the structured twin of a line's result says; nothing where it cannot be read."""
+    data = bytes(line.result)
+    if not data.startswith(b"{") or not (b"uration" in data or b'"agentId"' in data):
+        return NO_OUTCOME  # it can be long: it is decoded only where it says something of these
+    try:
+        return _decode_outcome(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return NO_OUTCOME
+
+
+def agent_name(part: Part) -> str:
+    """The name of the agent that a tool request begins; empty where it tells none."""
+    try:
+        spawn = _decode_spawn(bytes(part.input))
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return ""
+    return spawn.subagent_type or spawn.description
