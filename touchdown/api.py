@@ -11,28 +11,26 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from touchdown.accounting.account import Summary
 from touchdown.clients.registry import CLIENTS
 from touchdown.integration import Seam
-from touchdown.live.handed import options_at
 from touchdown.live.run_folder import RunFolder
-from touchdown.report import Receipt, SummaryView
 from touchdown.runtime import core, handing
 from touchdown.runtime.arming import Armed, Arms, load_object
 from touchdown.runtime.ending import at_end, never_mind
 from touchdown.runtime.guard import disabled, failed, forget_warnings, guarded, warn_once
 from touchdown.runtime.handing import Ticket
 from touchdown.runtime.limits import OnBudget, limits_of
-from touchdown.runtime.losses import in_words, lost_so_far
 from touchdown.runtime.options import read_content_options
 from touchdown.runtime.patches import Held
 from touchdown.runtime.processes import follow_processes
 from touchdown.runtime.threads import follow_threads
-from touchdown.wiring import build_runtime
+from touchdown.wiring import build_runtime, receipt_of, summary_of
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import MeterProvider
     from opentelemetry.trace import TracerProvider
+
+    from touchdown.report import SummaryView
 
 ENTRY_POINTS = "touchdown.integrations"
 EXIT_S = 2.0
@@ -201,6 +199,8 @@ def _join_above(ticket: Ticket) -> None:
     with _lock:
         _entered = ticket
         if _current is None and not disabled():
+            from touchdown.live.handed import options_at
+
             folder, name = Path(ticket.parent).parent, Path(ticket.parent).stem
             instrument(**options_at(folder, name))._by_run = True
         elif _current is not None and _current.runtime is not None:
@@ -270,14 +270,9 @@ def flush(timeout_s: float = 5.0) -> bool:
     return True if runtime is None else runtime.flush(timeout_s)
 
 
-def summary() -> SummaryView:
+def summary() -> "SummaryView":
     """All tasks so far: the cost of a useful one, with its bounds, by name."""
-    runtime = core.active()
-    if runtime is None:
-        return SummaryView(Summary())
-    runtime.drain()
-    lost = in_words(lost_so_far(runtime.accountant, runtime.options))
-    return SummaryView(runtime.accountant.summary(), runtime.accountant.accounts(), lost)
+    return summary_of(core.active())
 
 
 def _at_exit() -> None:
@@ -293,5 +288,5 @@ def _after_fork() -> None:
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_after_fork)
 
-core.receipt_of = Receipt
+core.receipt_of = receipt_of
 handing.entry_of = Entry

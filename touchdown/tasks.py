@@ -4,9 +4,8 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from functools import partial
 from types import MappingProxyType, TracebackType
-from typing import Any, Literal, TypeVar, cast, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, overload
 
-from touchdown.accounting.account import TaskAccount
 from touchdown.runtime import core
 from touchdown.runtime.decorated import Decorated, name_of
 from touchdown.runtime.driving import drive
@@ -14,9 +13,12 @@ from touchdown.runtime.guard import failed as note_failed
 from touchdown.runtime.guard import guarded
 from touchdown.runtime.limits import Limits, OnBudget, read_limits
 from touchdown.runtime.place import TaskState, current_place, standing_place
-from touchdown.runtime.receipt import Receipt
+from touchdown.runtime.receipt import Receipt, unaccounted
 from touchdown.runtime.step import StepObservation, open_step
 from touchdown.runtime.task_run import TaskRun
+
+if TYPE_CHECKING:
+    from touchdown.accounting.account import TaskAccount
 
 F = TypeVar("F", bound=Callable[..., Any])
 Outcome = Literal["useful", "useless", "unknown"]
@@ -43,13 +45,11 @@ class Task:
         return self._state.record.name
 
     @property
-    def totals(self) -> TaskAccount:
+    def totals(self) -> "TaskAccount":
         """The account so far: money split into work, taxes and unexplained, tokens, cache, tools."""
         runtime = self._runtime or core.active()
         if runtime is None:
-            return TaskAccount(
-                task=self._state.record, not_observable={"*": "touchdown is not instrumented"}
-            )
+            return unaccounted(self._state.record)
         if self._state.record.refused_calls and not self._state.closed:
             runtime.deliver_record(self._state.record)
         return runtime.account(self._state.record)

@@ -2,32 +2,37 @@
 
 import os
 from functools import partial
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from touchdown.accounting.policies import configured_policies
-from touchdown.engines.hosts import HOSTS, EngineHosts
-from touchdown.engines.named import configured
 from touchdown.live.accountant import LiveAccountant
 from touchdown.live.budgets import BudgetGate
-from touchdown.live.family import ProcessFamily
 from touchdown.live.journal import Journal
+from touchdown.live.kinship import Kinship
 from touchdown.live.run_folder import Run, RunFolder
-from touchdown.live.started import StartedCalls
-from touchdown.prices.book import PriceBook
-from touchdown.report import Receipt
+from touchdown.prices.deferred import DeferredBook
+from touchdown.prices.location import find_config
 from touchdown.runtime import core
 from touchdown.runtime.budget import Budget
 from touchdown.runtime.guard import failed, warn_once
-from touchdown.runtime.handing import Ticket
+from touchdown.runtime.handing import Family, Ticket
 from touchdown.runtime.joined import Joined
 from touchdown.runtime.limits import limits_of
-from touchdown.runtime.losses import lost_so_far
+from touchdown.runtime.loading import loading
+from touchdown.runtime.losses import in_words, lost_so_far
 from touchdown.runtime.options import Options, read_content_options
 from touchdown.runtime.place import TaskState
+from touchdown.runtime.receipt import Receipt
+from touchdown.runtime.serving import NAMED, NamedHosts
 from touchdown.runtime.sinks import Sink
 from touchdown.telemetry.foreign.live import Beside
-from touchdown.telemetry.settled import settled_attributes
 from touchdown.telemetry.spans import SpanSink
+
+if TYPE_CHECKING:
+    from touchdown.accounting.account import TaskAccount
+    from touchdown.accounting.policies import Policies
+    from touchdown.prices.book import PriceBook
+    from touchdown.report.overview import SummaryView
 
 SETTLE_S = 2.0
 """How long a call that a budget does not cover waits for the bills of those that ended before."""
@@ -46,12 +51,9 @@ def build_runtime(
         journals |= {run.journal, folder.new_journal()}
         folder.keep_prices(asked.get("prices") or ())
     limits = limits_of(asked)
-    book = PriceBook.configured(asked.get("prices") or ())
-    for problem in book.problems:
-        warn_once(f"prices:{problem}", "touchdown: %s", problem)
-    policies, wrong = configured_policies(asked.get("policies"))
-    for line in wrong:
-        warn_once(f"policies:{line}", "touchdown: %s", line)
+    stated = find_config() is not None
+    book = _book(asked.get("prices"), stated)
+    policies = _policies(asked.get("policies"), stated)
     accountant = LiveAccountant(
         book, *(Journal(path) for path in journals if path), policies=policies
     )
@@ -73,10 +75,10 @@ def build_runtime(
     whole = None if limits is None else Budget("the process", limits)
     settle_pending = partial(runtime.delivery.drain, SETTLE_S)
     runtime.gate = BudgetGate(book, whole, settle_pending, runtime.note_refused)
-    runtime.serving = _serving()
+    runtime.serving = _serving(stated)
     if asked.get("processes"):
         where = folder.path if folder is not None and run is not None else None
-        runtime.family = ProcessFamily(runtime, accountant, asked, where)
+        runtime.family = Kinship(partial(_family, runtime, accountant, asked, where))
         if ticket is not None:
             runtime.family.join(ticket, program=True)
     return runtime
@@ -89,15 +91,56 @@ def _above(run: Run | None, ticket: Ticket | None) -> str:
     return run.traceparent if run is not None else ""
 
 
-def _serving() -> EngineHosts:
+def _book(prices: Any, stated: bool) -> DeferredBook:
+    """The price book; what the user stated is read, and its mistakes are told, at once."""
+    book = DeferredBook(partial(_open_book, prices or ()))
+    if prices or stated:
+        _ = book.book
+    return book
+
+
+def _open_book(prices: Any) -> "PriceBook":
+    with loading():
+        from touchdown.prices.book import PriceBook
+    book = PriceBook.configured(prices)
+    for problem in book.problems:
+        warn_once(f"prices:{problem}", "touchdown: %s", problem)
+    return book
+
+
+def _policies(given: Any, stated: bool) -> "Policies | None":
+    if given is None and not stated:
+        return None
+    with loading():
+        from touchdown.accounting.policies import configured_policies
+    policies, wrong = configured_policies(given)
+    for line in wrong:
+        warn_once(f"policies:{line}", "touchdown: %s", line)
+    return policies
+
+
+def _serving(stated: bool) -> NamedHosts:
     """The hosts named in code, in the environment and in ``touchdown.toml``; the first call looks at them."""
+    if not stated and not os.environ.get("TOUCHDOWN_ENGINES"):
+        return NAMED
+    with loading():
+        from touchdown.engines.hosts import HOSTS
+        from touchdown.engines.named import configured
     named, wrong = configured(os.environ)
     for line in wrong:
         warn_once(f"engines:{line}", "touchdown: %s", line)
     for one in named:
         if HOSTS.of(one.host, one.port) is None:
             HOSTS.name(one)
-    return HOSTS
+    return NAMED
+
+
+def _family(
+    runtime: core.Runtime, accountant: LiveAccountant, asked: dict[str, Any], folder: Path | None
+) -> Family:
+    from touchdown.live.family import ProcessFamily
+
+    return ProcessFamily(runtime, accountant, asked, folder)
 
 
 def _below(
@@ -110,6 +153,8 @@ def _below(
     """The runtime of a process below ``touchdown run``: in its task, under its key."""
     key = bytes.fromhex(run.digest_key)
     accountant.fold(run.task)
+    from touchdown.live.started import StartedCalls
+
     try:
         sinks.append(StartedCalls(folder.new_starts()))
     except OSError:
@@ -139,7 +184,31 @@ def _digest_key() -> bytes | None:
 def _settled(accountant: LiveAccountant, task_id: str) -> dict[str, Any]:
     """The settled ledger of a task as attributes of its span."""
     account = accountant.settled(task_id)
-    return {} if account is None else settled_attributes(account)
+    if account is None:
+        return {}
+    from touchdown.telemetry.settled import settled_attributes
+
+    return settled_attributes(account)
 
 
-core.receipt_of = Receipt
+def receipt_of(account: "TaskAccount") -> Receipt:
+    """A bill as it is shown."""
+    with loading():
+        from touchdown.report.receipt import Receipt as Shown
+    return Shown(account)
+
+
+def summary_of(runtime: core.Runtime | None) -> "SummaryView":
+    """All tasks of a runtime so far, and what was lost."""
+    with loading():
+        from touchdown.accounting.account import Summary
+        from touchdown.report.overview import SummaryView
+    if runtime is None:
+        return SummaryView(Summary())
+    runtime.drain()
+    accountant = runtime.accountant
+    lost = in_words(lost_so_far(accountant, runtime.options))
+    return SummaryView(accountant.summary(), accountant.accounts(), lost)
+
+
+core.receipt_of = receipt_of

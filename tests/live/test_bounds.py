@@ -10,7 +10,7 @@ import touchdown
 from tests.accounting.build import GPT, FixedPrices
 from tests.prices.calls import make_call, usage
 from touchdown.context.blocks import Block, RequestView
-from touchdown.live import accountant as live
+from touchdown.live import ledgers as live
 from touchdown.live.accountant import LiveAccountant
 from touchdown.live.journal import Journal, read_journal
 from touchdown.records import ModelCall, TaskRecord
@@ -56,10 +56,10 @@ def test_ledgers_of_closed_tasks_are_let_go_of_by_number_and_by_calls(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(live, "MAX_CLOSED", 5)
-    assert len(folded(20)._ledgers) == 5
+    assert len(folded(20).books._ledgers) == 5
     monkeypatch.setattr(live, "MAX_CLOSED_CALLS", 9)
-    assert len(folded(20, calls=3)._ledgers) == 3
-    assert len(folded(3, calls=20)._ledgers) == 1
+    assert len(folded(20, calls=3).books._ledgers) == 3
+    assert len(folded(3, calls=20).books._ledgers) == 1
     assert folded(20, calls=3).summary().total_usd == 60 * CALL_USD
 
 
@@ -98,7 +98,7 @@ def test_open_tasks_without_end_are_settled(monkeypatch: pytest.MonkeyPatch) -> 
     for index in range(10):
         accountant.fold(task_of(f"t{index}"))
         accountant.fold(call_of(f"t{index}"))
-    assert len(accountant._ledgers) == 4
+    assert len(accountant.books._ledgers) == 4
     assert accountant.summary().total_usd == 10 * CALL_USD
 
 

@@ -11,7 +11,7 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 import touchdown
 from touchdown.cli.checkup.page import Page
 from touchdown.cli.doctor import examine
-from touchdown.live import accountant
+from touchdown.live import ledgers
 from touchdown.live.accountant import LiveAccountant
 from touchdown.runtime.guard import forget_warnings
 from touchdown.telemetry.held import Held
@@ -103,7 +103,7 @@ def test_nothing_is_said_where_nothing_was_lost() -> None:
 
 def test_the_oldest_accounts_are_forgotten_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, most in (("MAX_CLOSED", 5), ("MAX_WHOLE", 10), ("MAX_ACCOUNTS", 20)):
-        monkeypatch.setattr(accountant, name, most)
+        monkeypatch.setattr(ledgers, name, most)
     with capture() as seen:
         for number in range(100):
             use_tools(seen, name=f"task {number % 3}", times=1)

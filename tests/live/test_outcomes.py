@@ -9,7 +9,7 @@ import pytest
 import touchdown
 from touchdown.accounting.ledger import refold
 from touchdown.cli.main import main
-from touchdown.live import accountant
+from touchdown.live import ledgers
 from touchdown.live.journal import read_journal
 from touchdown.prices.book import PriceBook
 from touchdown.records import TaskOutcome
@@ -51,7 +51,7 @@ def test_while_the_task_is_open_and_inside_another() -> None:
 
 
 def test_the_account_of_a_task_whose_ledger_is_gone(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(accountant, "MAX_CLOSED", 0)
+    monkeypatch.setattr(ledgers, "MAX_CLOSED", 0)
     with capture() as seen:
         with touchdown.task("old") as task:
             step()

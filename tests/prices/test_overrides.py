@@ -8,7 +8,7 @@ import pytest
 
 from tests.prices.calls import make_call, usage
 from touchdown.prices import Override, PriceBook, Rates, Unpriced
-from touchdown.prices.config import find_config
+from touchdown.prices.location import find_config
 
 M = Decimal(1_000_000)
 

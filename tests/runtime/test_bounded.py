@@ -15,19 +15,19 @@ from opentelemetry.sdk.trace import TracerProvider
 import touchdown
 from touchdown.clients.openai.chat import ChatReader
 from touchdown.integration import Seam
-from touchdown.live import accountant, budgets
+from touchdown.live import budgets, ledgers
 from touchdown.runtime import core, guard, implicit, trackers
 from touchdown.telemetry import quiet
 from touchdown.telemetry.recent import Recent
 from touchdown.testing import capture
 
 SMALL: tuple[tuple[Any, str, int], ...] = (
-    (accountant, "MAX_CLOSED", 5),
-    (accountant, "MAX_CLOSED_CALLS", 20),
-    (accountant, "MAX_WHOLE", 10),
-    (accountant, "MAX_ACCOUNTS", 20),
-    (accountant, "MAX_LEDGERS", 20),
-    (accountant, "MAX_CALLS", 60),
+    (ledgers, "MAX_CLOSED", 5),
+    (ledgers, "MAX_CLOSED_CALLS", 20),
+    (ledgers, "MAX_WHOLE", 10),
+    (ledgers, "MAX_ACCOUNTS", 20),
+    (ledgers, "MAX_LEDGERS", 20),
+    (ledgers, "MAX_CALLS", 60),
     (trackers, "MOST_AGENTS", 20),
     (budgets, "MOST_AGENTS", 20),
     (implicit, "MAX_CALLS", 5),

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import touchdown
-from touchdown.live import accountant
+from touchdown.live import ledgers
 from touchdown.runtime import core
 from touchdown.testing import Provider, capture
 
@@ -178,7 +178,7 @@ def test_the_last_word_on_an_outcome_holds(
     when: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(accountant, "MAX_CLOSED", 3)
+    monkeypatch.setattr(ledgers, "MAX_CLOSED", 3)
     words = {"useful": (), "useless": ("why",), "score": (0.5,)}
 
     def say(task: touchdown.Task) -> None:
@@ -227,7 +227,7 @@ def test_a_forked_child_goes_on_in_its_task_with_a_ledger_of_its_own() -> None:
     with capture() as seen, touchdown.task("before the fork") as task:
         mark()
         queue = forked.Queue()
-        lock: Any = seen._runtime.accountant._lock  # type: ignore[attr-defined]
+        lock: Any = seen._runtime.accountant.books._lock  # type: ignore[attr-defined]
         with lock:  # as the worker may hold it
             child = forked.Process(target=in_a_child, args=(queue,))
             child.start()

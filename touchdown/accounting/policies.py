@@ -4,7 +4,8 @@ import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 
-from touchdown.prices.config import find_config, load_config
+from touchdown.prices.config import load_config
+from touchdown.prices.location import find_config
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,7 @@ from touchdown.engines.registry import engine_of
 from touchdown.engines.watching import Watch
 from touchdown.records import AnswerView, CallStart, EngineTiming
 from touchdown.runtime import core
+from touchdown.runtime.serving import NAMED
 
 NOT_LOOKED = "its metrics were not read yet"
 NO_USAGE = "the answer reports no cached tokens"
@@ -166,7 +167,7 @@ class EngineHosts:
             host._lock = threading.Lock()
 
 
-HOSTS = EngineHosts()
+HOSTS = NAMED.source = EngineHosts()
 
 
 def engine(url: str, kind: str = "auto") -> EngineHost:

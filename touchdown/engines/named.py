@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from touchdown.engines.registry import AUTO, KINDS
-from touchdown.prices.config import find_config, load_config
+from touchdown.prices.config import load_config
+from touchdown.prices.location import find_config
 
 VARIABLE = "TOUCHDOWN_ENGINES"
 PORTS = {"http": 80, "https": 443}

@@ -25,6 +25,7 @@ from touchdown.runtime.budget import COUNTING, Amounts, Budget, Wanted, pico
 from touchdown.runtime.carried import start_apart
 from touchdown.runtime.guard import guarded
 from touchdown.runtime.limits import BudgetExceeded
+from touchdown.runtime.loading import loading
 from touchdown.runtime.place import Place, TaskState
 
 MOST_AGENTS = 1_000
@@ -82,7 +83,8 @@ class BudgetGate:
 
     @guarded("budgets.prices")
     def _warm(self) -> None:
-        self._prices.version  # noqa: B018 - opens the book
+        with loading():
+            self._prices.version  # noqa: B018 - opens the book
 
     def after_fork(self) -> None:
         """In a child: its calls are its own; what its agents said before is remembered still."""

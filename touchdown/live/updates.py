@@ -5,16 +5,19 @@ import threading
 import time
 import weakref
 from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeAlias
 
-from touchdown.accounting.account import TaskAccount
 from touchdown.runtime import core
 from touchdown.runtime.carried import start_apart
 from touchdown.runtime.guard import failed, guarded, warn_once
 from touchdown.runtime.identity import this_process
 
+if TYPE_CHECKING:
+    from touchdown.accounting.account import TaskAccount
+
 LEAST_S = 0.05
 
-Changed = Callable[[list[TaskAccount]], object]
+Changed: TypeAlias = "Callable[[list[TaskAccount]], object]"
 
 
 class Updates:

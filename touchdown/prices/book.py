@@ -5,9 +5,10 @@ from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
-from touchdown.prices.config import find_config, read_config, read_overrides
+from touchdown.prices.config import read_config, read_overrides
 from touchdown.prices.cost import price_usage
 from touchdown.prices.listing import Listing
+from touchdown.prices.location import find_config
 from touchdown.prices.matching import CLOUDS, find_exact, find_model, provider_at, provider_named
 from touchdown.prices.override import Override, PriceConfigError, Rule
 from touchdown.prices.rates import Rates, Unpriced

@@ -1,13 +1,13 @@
 """The ``[[price]]`` tables of ``touchdown.toml``."""
 
 import difflib
-import os
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import fields
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
+from touchdown.prices.location import CONFIG_VARIABLE
 from touchdown.prices.override import Override, PriceConfigError, Rule, make_rule
 
 if sys.version_info >= (3, 11):
@@ -15,23 +15,7 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-CONFIG_NAME = "touchdown.toml"
-CONFIG_VARIABLE = "TOUCHDOWN_CONFIG"
-
 _KEYS = tuple(each.name for each in fields(Override) if each.name != "place")
-
-
-def find_config(start: Path | None = None) -> Path | None:
-    """The file ``TOUCHDOWN_CONFIG`` names, else the nearest ``touchdown.toml`` from ``start`` upward."""
-    named = os.environ.get(CONFIG_VARIABLE)
-    if named:
-        return Path(named)
-    try:
-        here = (start or Path.cwd()).resolve()
-        candidates = (folder / CONFIG_NAME for folder in (here, *here.parents))
-        return next((path for path in candidates if path.is_file()), None)
-    except OSError:
-        return None
 
 
 def load_config(path: Path) -> tuple[Mapping[str, object], tuple[PriceConfigError, ...]]:

@@ -3,6 +3,7 @@
 import contextlib
 import importlib
 import importlib.metadata
+import re
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -10,9 +11,9 @@ from types import ModuleType
 from typing import Protocol, TypeVar
 
 import wrapt
-from packaging.requirements import InvalidRequirement, Requirement
 
 from touchdown.runtime.guard import failed, logger, warn_once
+from touchdown.runtime.loading import loading
 
 S = TypeVar("S", contravariant=True)
 Undo = Callable[[], None]
@@ -87,7 +88,7 @@ class Arms:
             return
         try:
             patcher = load()
-            entry.version, problem = check_version(patcher.supports)
+            entry.version, problem = check_version(patcher.supports, entry.module)
             if problem:
                 entry.leave(problem)
                 return
@@ -124,8 +125,13 @@ def load_object(path: str) -> object:
     return getattr(importlib.import_module(module), name)
 
 
-def check_version(supports: str) -> tuple[str, str]:
+def check_version(supports: str, module: ModuleType | None = None) -> tuple[str, str]:
     """The installed version of what ``supports`` names, and what is wrong with it (empty: nothing)."""
+    quick = _in_plain_range(supports, module)
+    if quick:
+        return quick, ""
+    with loading():
+        from packaging.requirements import InvalidRequirement, Requirement
     try:
         wanted = Requirement(supports)
     except InvalidRequirement:
@@ -137,3 +143,25 @@ def check_version(supports: str) -> tuple[str, str]:
     if wanted.specifier.contains(version, prereleases=True):
         return version, ""
     return version, f"version {version} is outside the supported range {wanted.specifier}"
+
+
+_PLAIN = re.compile(r"([\w.-]+)>=([\d.]+),<([\d.]+)")
+
+
+def _in_plain_range(supports: str, module: ModuleType | None) -> str:
+    """The version that a module names, where plain numbers say that it lies in the range; else nothing.
+
+    Then the installed metadata and ``packaging`` must judge, which take a while to load.
+    """
+    plain = _PLAIN.fullmatch(supports)
+    if plain is None or module is None or module.__name__ != plain[1]:
+        return ""
+    version = getattr(module, "__version__", "")
+    try:
+        low, here, high = (
+            tuple(int(part) for part in str(text).split("."))
+            for text in (plain[2], version, plain[3])
+        )
+    except ValueError:
+        return ""
+    return str(version) if low <= here < high else ""

@@ -5,8 +5,8 @@ import hashlib
 import secrets
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from touchdown.accounting.account import TaskAccount
 from touchdown.context.tracker import ContextTracker
 from touchdown.records import AgentRun, CallVerdict, Record, Start, TaskRecord
 from touchdown.runtime.admission import Gate
@@ -24,10 +24,13 @@ from touchdown.runtime.serving import ServingHosts
 from touchdown.runtime.sinks import Accountant, Opened, Sink
 from touchdown.runtime.trackers import Trackers
 
+if TYPE_CHECKING:
+    from touchdown.accounting.account import TaskAccount
+
 REFUSED_S = 1.0
 IDLE = Guard("implicit.close_idle")
 
-receipt_of: Callable[[TaskAccount], Receipt]
+receipt_of: "Callable[[TaskAccount], Receipt]"
 """How an account is shown; set by the wiring, since reports lie above."""
 
 
@@ -194,7 +197,7 @@ class Runtime:
         data = f"{base_url}\n{credential}".encode("utf-8", "surrogatepass")
         return hashlib.blake2b(data, digest_size=8, key=self._scope_key).hexdigest()
 
-    def account(self, task: TaskRecord) -> TaskAccount:
+    def account(self, task: TaskRecord) -> "TaskAccount":
         """The account of a task with everything folded that has ended so far."""
         self.drain()
         return self.accountant.account(task)

@@ -36,6 +36,21 @@ class ServingHosts(Protocol):
         ...
 
 
+class NamedHosts:
+    """The hosts of this process. Empty, and nothing of any engine is loaded, until one is named."""
+
+    def __init__(self) -> None:
+        self.source: ServingHosts | None = None
+        """Set by ``engines``, which lies above."""
+
+    def of(self, host: str, port: int | None) -> ServingHost | None:
+        """The host that was named; ``None`` for every other one."""
+        return None if self.source is None else self.source.of(host, port)
+
+
+NAMED = NamedHosts()
+
+
 @guarded("engine.headers")
 def add_headers(host: ServingHost, request: object, start: CallStart, ids: tuple[str, str]) -> None:
     """Send this host its headers; one that the request has already stays as it is."""

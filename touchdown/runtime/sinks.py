@@ -5,12 +5,14 @@ Sinks fail alone: what one raises is logged once and never reaches the host or a
 
 from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from touchdown.accounting.account import Summary, TaskAccount
 from touchdown.records import CallVerdict, Kept, Later, Record, Start, TaskRecord
 from touchdown.runtime.content import Content
 from touchdown.runtime.guard import failed
+
+if TYPE_CHECKING:
+    from touchdown.accounting.account import Summary, TaskAccount
 
 
 class Opened(Protocol):
@@ -78,19 +80,19 @@ class Accountant(Protocol):
         """Another process closes this task: hold its ledger no longer than that of a closed one."""
         ...
 
-    def account(self, task: TaskRecord) -> TaskAccount:
+    def account(self, task: TaskRecord) -> "TaskAccount":
         """The account so far of a task and its child tasks."""
         ...
 
-    def accounts(self) -> list[TaskAccount]:
+    def accounts(self) -> "list[TaskAccount]":
         """The accounts of all root tasks, oldest first."""
         ...
 
-    def summary(self) -> Summary:
+    def summary(self) -> "Summary":
         """All root tasks so far."""
         ...
 
-    def settled(self, task_id: str) -> TaskAccount | None:
+    def settled(self, task_id: str) -> "TaskAccount | None":
         """The account of a task by its id; ``None`` when nothing is known of it."""
         ...
 
@@ -103,7 +105,7 @@ class Accountant(Protocol):
         """Whether records are written to a journal."""
         ...
 
-    def changed_since(self, mark: int) -> tuple[int, list[TaskAccount]]:
+    def changed_since(self, mark: int) -> "tuple[int, list[TaskAccount]]":
         """The accounts of the root tasks that changed after ``mark``, and the mark of now."""
         ...
 

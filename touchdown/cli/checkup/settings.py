@@ -10,7 +10,8 @@ from touchdown.engines.named import VARIABLE as ENGINES
 from touchdown.engines.named import from_variable
 from touchdown.live.journal import unwritable
 from touchdown.prices import PriceBook
-from touchdown.prices.config import CONFIG_NAME, CONFIG_VARIABLE, find_config, read_config
+from touchdown.prices.config import read_config
+from touchdown.prices.location import CONFIG_NAME, CONFIG_VARIABLE, find_config
 from touchdown.report.format import count
 from touchdown.runtime.options import CONTENT_VARIABLE, where_by_variable
 

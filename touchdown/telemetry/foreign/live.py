@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from contextvars import ContextVar, Token
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from opentelemetry.trace import get_current_span
 
@@ -22,11 +22,12 @@ from touchdown.records import (
 from touchdown.runtime import core
 from touchdown.runtime.content import Content
 from touchdown.runtime.place import Place
-from touchdown.telemetry.foreign.dialect import Role
-from touchdown.telemetry.foreign.dialects import dialect_of
-from touchdown.telemetry.foreign.reading import Read, read_span
 from touchdown.telemetry.recent import Recent
 from touchdown.telemetry.span import SpanView, view_of_sdk_span
+
+if TYPE_CHECKING:
+    from touchdown.telemetry.foreign.dialect import Role
+    from touchdown.telemetry.foreign.reading import Read
 
 _MOST_OPEN = 10_000
 _MOST_IDS = 10_000
@@ -124,8 +125,7 @@ class Beside:
         if is_ours:
             return
         view = view_of_sdk_span(span)
-        dialect = dialect_of(view)
-        role: Role = dialect.role_of(view) if dialect is not None else "none"
+        role = _role_of(view)
         if role in ("none", "opening"):
             return
         place = under_way.place if under_way is not None else None
@@ -139,7 +139,7 @@ class Beside:
         if role == "model" and _CALL not in seen:
             self._mark(view.parent_id, _CALL)
 
-    def counts(self, read: Read, seen: tuple[str, str]) -> bool:
+    def counts(self, read: "Read", seen: tuple[str, str]) -> bool:
         """Whether a span tells of something that nobody else told."""
         record = read.record
         if isinstance(record, ModelCall):
@@ -231,6 +231,8 @@ class Item:
 
     def deliver(self) -> None:
         """Read it, and fold what it tells if nobody else told it."""
+        from touchdown.telemetry.foreign.reading import read_span
+
         read = read_span(self.view)
         record = read.record
         if record is None or not self.beside.counts(read, self.seen):
@@ -264,7 +266,12 @@ def _id(span: Any) -> str:
     return f"{span.get_span_context().span_id:016x}"
 
 
-def _role(under_way: _Open) -> Role:
-    view = view_of_sdk_span(under_way.span)
+def _role(under_way: _Open) -> "Role":
+    return _role_of(view_of_sdk_span(under_way.span))
+
+
+def _role_of(view: SpanView) -> "Role":
+    from touchdown.telemetry.foreign.dialects import dialect_of  # loaded by the processor
+
     dialect = dialect_of(view)
     return dialect.role_of(view) if dialect is not None else "none"

@@ -1,10 +1,13 @@
 """The span processor by which calls that only others see reach the ledger."""
 
+import importlib
+
 from opentelemetry.context import Context
 from opentelemetry.sdk.trace import ReadableSpan, Span
 from opentelemetry.sdk.trace import SpanProcessor as SdkSpanProcessor
 
 from touchdown.runtime import core
+from touchdown.runtime.loading import loading
 from touchdown.runtime.place import standing_place
 from touchdown.telemetry import attributes as names
 from touchdown.telemetry.foreign.live import Beside
@@ -20,6 +23,8 @@ class SpanProcessor(SdkSpanProcessor):
     """
 
     def __init__(self) -> None:
+        with loading():  # now, not with the first span that ends
+            importlib.import_module("touchdown.telemetry.foreign.reading")
         Beside.watching = True
 
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
