@@ -166,6 +166,65 @@ def race(client: anthropic.Anthropic, put: Injected) -> None:
     asyncio.run(run())
 
 
+def busy_event_loop(client: anthropic.Anthropic, put: Injected) -> None:
+    """The answer comes while another coroutine holds the loop, and has to wait for its end."""
+
+    async def run() -> None:
+        asked = time.monotonic()
+        pending = asyncio.ensure_future(
+            waiting.messages.create(model=MODEL, max_tokens=50, messages=question())
+        )
+        await asyncio.sleep(DELAY_S / 2)
+        time.sleep(DELAY_S)
+        free = time.monotonic()
+        await pending
+        put.add("model", DELAY_S)
+        put.add("runtime_overhead", free - asked - DELAY_S)
+        await waiting.close()
+
+    waiting = anthropic.AsyncAnthropic(base_url=str(client.base_url), api_key="none")
+    asyncio.run(run())
+
+
+def stream_on_a_busy_loop(client: anthropic.Anthropic, put: Injected) -> None:
+    async def read() -> None:
+        stream = await waiting.messages.create(
+            model=MODEL, max_tokens=50, messages=question(), stream=True
+        )
+        async for _ in stream:
+            pass
+
+    async def run() -> None:
+        reading = asyncio.ensure_future(read())
+        await asyncio.sleep(PIECE_S * PIECES / 2)
+        with put.measured("runtime_overhead"):
+            time.sleep(DELAY_S)
+        put.add("jitter", 0.0)
+        await reading
+        await waiting.close()
+
+    waiting = anthropic.AsyncAnthropic(base_url=str(client.base_url), api_key="none")
+    asyncio.run(run())
+
+
+def full_pool(client: anthropic.Anthropic, put: Injected) -> None:
+    """Two calls at once on one connection: the second one waits for the first."""
+    limits = type(anthropic.DEFAULT_CONNECTION_LIMITS)(max_connections=1)
+    narrow = client.with_options(http_client=anthropic.DefaultHttpxClient(limits=limits))
+    put.add("runtime_overhead", DELAY_S)
+    put.add("model", DELAY_S)
+    with ThreadPoolExecutor(2) as pool:
+        for _ in range(2):
+            pool.submit(contextvars.copy_context().run, ask, narrow)
+
+
+def late_content(client: anthropic.Anthropic, put: Injected) -> None:
+    """The stream begins at once; its first word comes late, which is no slow chunk."""
+    events: list[None] = []
+    read_stream(client, lambda: events.append(None))
+    put.add("model", DELAY_S + PIECE_S * (len(events) - 1))
+
+
 def fire_and_forget(client: anthropic.Anthropic, put: Injected) -> None:
     context = contextvars.copy_context()
     thread = threading.Thread(target=context.run, args=(ask, client), daemon=True)
@@ -192,6 +251,12 @@ SCENES = (
     Scene("parallel tools", [QUICK, QUICK], parallel_tools),
     Scene("first-wins race", [Reply("ok", first_chunk_delay_s=DELAY_S), Reply("ok", first_chunk_delay_s=5)],
           race),
+    Scene("late first content", [Reply(TEXT, chunk_chars=5, chunk_delay_s=PIECE_S, stalls_s={2: DELAY_S})],
+          late_content),
+    Scene("busy event loop", [Reply("ok", first_chunk_delay_s=DELAY_S)], busy_event_loop),
+    Scene("stream on a busy loop", [Reply(TEXT, chunk_chars=5, chunk_delay_s=PIECE_S)],
+          stream_on_a_busy_loop),
+    Scene("full connection pool", [Reply("ok", first_chunk_delay_s=DELAY_S)] * 2, full_pool),
     Scene("fire and forget", [Reply("ok", first_chunk_delay_s=5)], fire_and_forget),
 )  # fmt: skip
 
@@ -218,7 +283,7 @@ def main() -> int:
     touchdown.instrument()
     with Provider([QUICK]) as provider, touchdown.task("warm up"):
         ask(client_of(provider))
-    print(f"{'injected':<20} {'account':<17} {'put in':>8} {'seen':>8} {'off':>8}  tries")
+    print(f"{'injected':<21} {'account':<17} {'put in':>8} {'seen':>8} {'off':>8}  tries")
     return 1 if sum(not shown(scene) for scene in SCENES) else 0
 
 
@@ -233,7 +298,7 @@ def shown(scene: Scene) -> bool:
         milliseconds = [put[name] * 1e3, seen[name] * 1e3, (seen[name] - put[name]) * 1e3]
         figures = "{:>5.0f} ms {:>5.0f} ms {:>+5.0f} ms".format(*milliseconds)
         wrong = "" if is_close(put[name], seen[name]) else "  off by too much"
-        print(f"{scene.name:<20} {name:<17} {figures}  {tries}{wrong}", flush=True)
+        print(f"{scene.name:<21} {name:<17} {figures}  {tries}{wrong}", flush=True)
     return close
 
 

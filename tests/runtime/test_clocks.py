@@ -1,8 +1,10 @@
 """Clocks: what a stream's waits come to, and what lies between the marks of one thread."""
 
 import gc
+import time
 from array import array
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,6 +13,16 @@ from touchdown.runtime import core
 from touchdown.runtime.clocks import CallClocks, sketch_of
 from touchdown.runtime.identity import ANCHOR_NS
 from touchdown.runtime.marks import cpu_since_s, cpu_so_far_s, mark_of, take_mark, watch_collector
+from touchdown.runtime.place import new_task
+
+BURNT_NS = 1_000_000
+
+
+def burn() -> None:
+    until = time.thread_time_ns() + BURNT_NS
+    while time.thread_time_ns() < until:
+        pass
+
 
 WAITS = st.lists(st.integers(0, 2**40), max_size=40)
 
@@ -27,7 +39,7 @@ def test_a_sketch_loses_no_wait_and_no_nanosecond(waits: Sequence[int]) -> None:
 
 
 def test_the_callers_time_is_what_is_left_behind_the_first_chunk() -> None:
-    clocks = CallClocks()
+    clocks = CallClocks(new_task("a task"))
     clocks.first_sent_ns = clocks.last_sent_ns = 1_100
     clocks.waits = array("q", [300, 40, 60])
     told = clocks.record(1_000 + ANCHOR_NS, 1_400, 2_000)
@@ -36,8 +48,34 @@ def test_the_callers_time_is_what_is_left_behind_the_first_chunk() -> None:
 
 
 def test_without_a_stream_there_are_no_waits() -> None:
-    told = CallClocks().record(ANCHOR_NS, None, 7)
+    told = CallClocks(new_task("a task")).record(ANCHOR_NS, None, 7)
     assert (told.consumer_ns, told.gaps) == (None, ())
+
+
+def test_what_came_before_the_first_content_is_no_gap_between_chunks() -> None:
+    clocks = CallClocks(new_task("a task"))
+    clocks.waits = array("q", [300, 1, 70, 40, 60])
+    clocks.contents = 1_500, 3
+    told = clocks.record(1_000 + ANCHOR_NS, 1_400, 2_000)
+    assert (told.first_content_ns, told.before_content_ns) == (500, 71)
+    assert sum(gap.total_ns for gap in told.gaps) == 100
+    assert told.consumer_ns == 600 - 171
+
+
+def test_the_threads_cpu_before_sending_and_behind_the_answer() -> None:
+    clocks = CallClocks(new_task("a task"))
+    burn()
+    clocks.sent()
+    clocks.sent()
+    clocks.received()
+    burn()
+    clocks.end()
+    told = clocks.record(ANCHOR_NS, None, 7)
+    assert (told.cpu_before_ns or 0) >= BURNT_NS
+    assert (told.cpu_after_ns or 0) >= BURNT_NS
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(clocks.end).result()
+    assert clocks.record(ANCHOR_NS, None, 7).cpu_after_ns is None
 
 
 def test_marks_of_a_thread_grow_with_its_cpu_and_with_collected_garbage() -> None:

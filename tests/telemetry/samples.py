@@ -135,8 +135,19 @@ CALL = replace(
     inside="tool-9",
     awaited="tools",
     begun=Mark(4_321, 900, 80),
-    ended=Mark(4_322, 950, 90),
-    clock=CallClock(7, 1_500_000_007, None, 0, (GapBucket(20, 3, 2_500_000),)),
+    ended=Mark(4_322, 950, 90, 70),
+    clock=CallClock(
+        7,
+        1_500_000_007,
+        None,
+        0,
+        (GapBucket(20, 3, 2_500_000),),
+        first_content_ns=2_000_000_000,
+        before_content_ns=4_000,
+        pool_ns=0,
+        late_ns=90,
+        cpu_before_ns=300,
+    ),
 )
 
 VERDICT = CallVerdict(

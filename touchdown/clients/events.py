@@ -47,6 +47,21 @@ def _waits_of(seen: Follower) -> "array[int]":
     return waits
 
 
+def _content_of(seen: Follower, waits: "array[int]") -> Callable[[int], bool] | None:
+    """Asked at each event until it notes that content came; ``None`` where the reader cannot tell."""
+    has_content = getattr(seen.stream, "has_content", None)
+    clocks = getattr(seen, "clocks", None)
+    if has_content is None or clocks is None:
+        return None
+
+    def noted(came_ns: int) -> bool:
+        if has_content():
+            clocks.contents = came_ns, len(waits)
+        return clocks.contents is not None
+
+    return noted
+
+
 def _reader_of(seen: Follower) -> Callable[[object], None]:
     """What looks at each event: the reader itself, for this is done for every piece of text."""
     return _pass_over if seen.stream is None else seen.stream.chunk
@@ -105,6 +120,7 @@ def events_of(stream: object, seen: Follower) -> Iterator[object]:
 
 def _following(make: Callable[[], Any], seen: Follower) -> Generator[object, None, None]:
     hide, look, waits = seen.hide_usage_chunk, _reader_of(seen), _waits_of(seen)
+    has_content = _content_of(seen, waits)
     try:
         yield None
         seen.reading = True
@@ -118,8 +134,10 @@ def _following(make: Callable[[], Any], seen: Follower) -> Generator[object, Non
             seen.chunks += 1
             try:
                 look(event)
+                if has_content is not None and has_content(came_ns):
+                    has_content = None
             except Exception:
-                look = _unreadable(seen)
+                look, has_content = _unreadable(seen), None
             if not (hide and _hides(event)):
                 yield event
             seen.reading = True
@@ -140,13 +158,23 @@ class AsyncEvents:
     Not a generator: those of one that is let go of would be told so only by the event loop, later.
     """
 
-    __slots__ = ("__weakref__", "_hide", "_inner", "_look", "_make", "_seen", "_waits")
+    __slots__ = (
+        "__weakref__",
+        "_has_content",
+        "_hide",
+        "_inner",
+        "_look",
+        "_make",
+        "_seen",
+        "_waits",
+    )
 
     def __init__(self, stream: object, seen: Follower) -> None:
         self._make = _own_iterator(stream)
         self._inner: AsyncIterator[object] | None = None
         self._seen, self._hide = seen, seen.hide_usage_chunk
         self._look, self._waits = _reader_of(seen), _waits_of(seen)
+        self._has_content = _content_of(seen, self._waits)
 
     def __aiter__(self) -> "AsyncEvents":
         return self
@@ -174,8 +202,10 @@ class AsyncEvents:
         seen.chunks += 1
         try:
             self._look(event)
+            if self._has_content is not None and self._has_content(came_ns):
+                self._has_content = None
         except Exception:
-            self._look = _unreadable(seen)
+            self._look, self._has_content = _unreadable(seen), None
         if self._hide and _hides(event):
             return await self.__anext__()
         return event

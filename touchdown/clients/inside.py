@@ -7,6 +7,7 @@ import weakref
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from touchdown.clients.arrival import unread_ns
 from touchdown.clients.body import watch_body, whole_body
 from touchdown.clients.events import AsyncEvents, Follower, events_of
 from touchdown.clients.request import body_of, credential_of, options_of
@@ -80,6 +81,7 @@ class Inside:
         seen = sending.seen
         with QUIET:
             seen.clocks.received()
+            seen.clocks.unread_ns = unread_ns(response, seen.clocks)
             sending.answered(response)
             _take(response, seen)
         answer = wrapped(*args, **kwargs)

@@ -16,6 +16,7 @@ import wrapt
 from touchdown.clients.comparing import Hold, LastAnswers
 from touchdown.clients.fields import text
 from touchdown.clients.inside import Inside
+from touchdown.clients.pools import POOLS
 from touchdown.clients.request import (
     endpoint_of,
     method_of,
@@ -126,9 +127,11 @@ class Hooks:
         self._on = True
         for owner, name, ours in patched:
             setattr(owner, name, ours)
+        POOLS.hold()
 
         def undo() -> None:
             self._on = False
+            POOLS.let_go()
             for owner, name, ours in patched:
                 # What someone else wrapped around ours is theirs to take back; ours only passes on.
                 if vars(owner)[name] is ours:

@@ -10,14 +10,17 @@ from touchdown.records.quick import quick
 class Mark:
     """Where the thread stood that began or ended something. Two marks of one thread are compared.
 
-    Units: nanoseconds: ``cpu_ns`` CPU of this thread so far, collecting garbage left out; ``collecting_ns``
-    how long garbage was collected in this process so far.
+    Units: nanoseconds: ``cpu_ns`` CPU of this thread so far, collecting garbage left out, and on an event
+    loop what other tasks are known to have used; ``collecting_ns`` how long garbage was collected in this
+    process so far.
     """
 
     thread: int
     """A number of the thread that no thread of another process has."""
     cpu_ns: int
     collecting_ns: int = 0
+    late_ns: int = 0
+    """How late its event loop was so far, while others than this task ran on it."""
 
 
 @quick
@@ -50,4 +53,18 @@ class CallClock:
     consumer_ns: int | None = None
     """What the caller did between the chunks of a stream, altogether."""
     gaps: tuple[GapBucket, ...] = ()
-    """The waits for the chunks of a stream behind its first, the caller's own time taken out."""
+    """The waits for the chunks of a stream behind its first content, the caller's own time taken out."""
+    first_content_ns: int | None = None
+    """When the first chunk of a stream came that holds text, reasoning or a tool request."""
+    before_content_ns: int | None = None
+    """How long chunks were waited for between the first chunk and the first content."""
+    pool_ns: int | None = None
+    """How long the last attempt waited for a free connection; 0 where it is seen that it did not."""
+    unread_ns: int | None = None
+    """How long the answer had been there when it was received: the thread, or its event loop, was busy."""
+    late_ns: int | None = None
+    """How late the event loop was while the stream was read."""
+    cpu_before_ns: int | None = None
+    """CPU of the calling thread before the first attempt was sent."""
+    cpu_after_ns: int | None = None
+    """And behind the answer; of a stream it would be its reader's."""

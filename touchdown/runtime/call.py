@@ -75,7 +75,7 @@ class CallObservation:
         self._runtime = runtime
         self.reader = reader
         self.start = start
-        self.clocks = CallClocks()
+        self.clocks = CallClocks(place.task)
         self.place = place
         self.vendor = vendor
         self.sent = Sent()

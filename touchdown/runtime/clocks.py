@@ -7,7 +7,11 @@ from typing import Any
 
 from touchdown.records import CallClock, GapBucket
 from touchdown.runtime.identity import ANCHOR_NS
-from touchdown.runtime.marks import Taken, mark_of, take_mark
+from touchdown.runtime.marks import Taken, mark_of, owned, take_mark
+from touchdown.runtime.place import TaskState
+
+CPU, LATE = 1, 3
+"""Where they stand in a mark that was taken."""
 
 
 class CallClocks:
@@ -16,30 +20,58 @@ class CallClocks:
     Units: nanoseconds of ``time.monotonic_ns()``.
     """
 
-    __slots__ = ("begun", "ended", "first_sent_ns", "last_sent_ns", "received_ns", "waits")
+    __slots__ = (
+        "_at_end",
+        "_at_receipt",
+        "_at_sending",
+        "_at_start",
+        "_task",
+        "begun",
+        "contents",
+        "ended",
+        "first_sent_ns",
+        "last_sent_ns",
+        "pool_ns",
+        "received_ns",
+        "unread_ns",
+        "waits",
+    )
 
-    def __init__(self) -> None:
-        self.begun = take_mark()
+    def __init__(self, task: TaskState) -> None:
+        self._task = task
+        self._at_start = stood = take_mark()
+        self.begun = owned(task, stood, goes_on=False)
+        self._at_sending: Taken | None = None
+        self._at_receipt: Taken | None = None
+        self._at_end: Taken | None = None
         self.ended: Taken | None = None
         self.first_sent_ns: int | None = None
         self.last_sent_ns: int | None = None
         self.received_ns: int | None = None
+        self.unread_ns: int | None = None
+        self.pool_ns: int | None = None
         self.waits: array[int] | None = None
         """One for each time that a stream's next event was asked for, in order."""
+        self.contents: tuple[int, int] | None = None
+        """When the first event with content came, and how many waits there were until then."""
 
     def sent(self) -> None:
         """An attempt is ready to go out."""
         self.last_sent_ns = now = time.monotonic_ns()
+        self.pool_ns = None
         if self.first_sent_ns is None:
             self.first_sent_ns = now
+            self._at_sending = take_mark()
 
     def received(self) -> None:
         """The answer is there, or its beginning."""
         self.received_ns = time.monotonic_ns()
+        self._at_receipt = take_mark()
 
     def end(self) -> int:
         """The call ended; when."""
-        self.ended = take_mark()
+        self._at_end = stood = take_mark()
+        self.ended = owned(self._task, stood)
         return time.monotonic_ns()
 
     def told(self, sent_at_ns: int, first_ns: int | None, end_ns: int) -> dict[str, Any]:
@@ -53,17 +85,30 @@ class CallClocks:
     def record(self, sent_at_ns: int, first_ns: int | None, end_ns: int) -> CallClock:
         """The clocks after ``sent_at_ns`` (since the epoch); the others of the steady clock."""
         zero = sent_at_ns - ANCHOR_NS
-        behind_first = self.waits[1:] if self.waits is not None else None
-        consumer = None
-        if behind_first is not None and first_ns is not None:
-            consumer = max(end_ns - first_ns - sum(behind_first), 0)
         return CallClock(
             first_sent_ns=_since(self.first_sent_ns, zero),
             last_sent_ns=_since(self.last_sent_ns, zero),
             received_ns=_since(self.received_ns, zero),
-            consumer_ns=consumer,
-            gaps=sketch_of(behind_first) if behind_first is not None else (),
+            pool_ns=self.pool_ns,
+            unread_ns=self.unread_ns,
+            cpu_before_ns=_grown(CPU, self._at_start, self._at_sending),
+            **self._behind(zero, first_ns, end_ns),
         )
+
+    def _behind(self, zero: int, first_ns: int | None, end_ns: int) -> dict[str, Any]:
+        """The fields of what came behind the answer's beginning."""
+        if self.waits is None:
+            return {"cpu_after_ns": _grown(CPU, self._at_receipt, self._at_end)}
+        content_ns, number = self.contents or (None, 1)
+        before, behind = self.waits[1:number], self.waits[number:]
+        waited = sum(before) + sum(behind)
+        return {
+            "consumer_ns": None if first_ns is None else max(end_ns - first_ns - waited, 0),
+            "gaps": sketch_of(behind),
+            "first_content_ns": _since(content_ns, zero),
+            "before_content_ns": None if content_ns is None else sum(before),
+            "late_ns": _grown(LATE, self._at_receipt, self._at_end),
+        }
 
 
 def sketch_of(waits: "array[int]") -> tuple[GapBucket, ...]:
@@ -75,6 +120,13 @@ def sketch_of(waits: "array[int]") -> tuple[GapBucket, ...]:
         counts[power] += 1
         totals[power] += wait
     return tuple(GapBucket(power, counts[power], totals[power]) for power in sorted(counts))
+
+
+def _grown(what: int, before: Taken | None, after: Taken | None) -> int | None:
+    """By how much one figure of a thread grew; unknown between two threads."""
+    if before is None or after is None or before[0] != after[0]:
+        return None
+    return max(after[what] - before[what], 0)
 
 
 def _since(at_ns: int | None, zero_ns: int) -> int | None:

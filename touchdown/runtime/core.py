@@ -17,6 +17,7 @@ from touchdown.runtime.guard import Guard, failed, warn
 from touchdown.runtime.handing import Family
 from touchdown.runtime.implicit import ImplicitTasks
 from touchdown.runtime.joined import Joined
+from touchdown.runtime.loops import watch_loop
 from touchdown.runtime.options import Options
 from touchdown.runtime.place import Place, TaskState, standing_place
 from touchdown.runtime.receipt import Receipt
@@ -164,6 +165,7 @@ class Runtime:
 
     def began(self, task: TaskState) -> None:
         """A call or step of this task begins."""
+        watch_loop(task)
         if task.record.implicit:
             self.implicit.began(task)
 

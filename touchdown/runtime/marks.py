@@ -6,14 +6,17 @@ import time
 
 from touchdown.records import Mark
 from touchdown.runtime.identity import this_process
+from touchdown.runtime.loops import LATE_NS, share_of
+from touchdown.runtime.place import TaskState
 
 try:
     from resource import RUSAGE_CHILDREN, getrusage
 except ImportError:  # not on Windows
     getrusage = None  # type: ignore[assignment]
 
-Taken = tuple[int, int, int]
-"""Thread, its CPU, what collecting garbage took: read on the caller's path, made a record later."""
+Taken = tuple[int, int, int, int]
+"""Thread, its CPU, what collecting garbage took, how late its event loop was: read on the caller's path,
+made a record later."""
 
 _thread = threading.get_ident
 _cpu_ns = time.thread_time_ns
@@ -28,15 +31,28 @@ _collected_cpu_ns: dict[int, int] = {}
 def take_mark() -> Taken:
     """Where this thread stands now."""
     thread = _thread()
-    return thread, _cpu_ns() - _collected_cpu_ns.get(thread, 0), _collecting_ns
+    cpu_ns = _cpu_ns() - _collected_cpu_ns.get(thread, 0)
+    return thread, cpu_ns, _collecting_ns, LATE_NS.get(thread, 0)
+
+
+def owned(task: TaskState, taken: Taken, goes_on: bool = True) -> Taken:
+    """The same mark with what is this task's own, where others run on the same event loop.
+
+    ``goes_on``: from here on the task's code runs; else it waits, and nobody's is known to.
+    """
+    thread, cpu_ns, collecting_ns, late_ns = taken
+    if thread not in LATE_NS:
+        return taken
+    cpu_ns, late_ns = share_of(task, thread, cpu_ns, late_ns, goes_on)
+    return thread, cpu_ns, collecting_ns, late_ns
 
 
 def mark_of(taken: Taken | None) -> Mark | None:
     """The record of it; threads of two processes never have one number."""
     if taken is None:
         return None
-    thread, cpu_ns, collecting_ns = taken
-    return Mark(thread ^ int(this_process(), 16), cpu_ns, collecting_ns)
+    thread, cpu_ns, collecting_ns, late_ns = taken
+    return Mark(thread ^ int(this_process(), 16), cpu_ns, collecting_ns, late_ns)
 
 
 def cpu_so_far_s() -> tuple[float, float | None]:

@@ -31,6 +31,10 @@ class TaskState:
     """Where it was opened; who still stands in it when it is closed stands there."""
     refused_s: float = 0.0
     """When its record was last told because a call was refused; seconds of the steady clock."""
+    watched: dict[int, int] = field(default_factory=dict)
+    """By thread: the number of the watch on its event loop, where something of this task began last."""
+    own: dict[int, list[int]] = field(default_factory=dict)
+    """By thread with a watched event loop: CPU and lateness of the loop that are this task's own doing."""
     lock: threading.RLock = field(default_factory=threading.RLock)
     """Re-entrant: a stream that the garbage collector drops ends inside whatever runs."""
 

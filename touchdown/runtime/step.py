@@ -15,7 +15,7 @@ from touchdown.runtime.content import Content, ContentOptions, content_of_tool
 from touchdown.runtime.guard import guarded, qualified_name
 from touchdown.runtime.identity import new_id, now_ns, this_process
 from touchdown.runtime.inside import Inside
-from touchdown.runtime.marks import Taken, cpu_since_s, cpu_so_far_s, mark_of, take_mark
+from touchdown.runtime.marks import Taken, cpu_since_s, cpu_so_far_s, mark_of, owned, take_mark
 from touchdown.runtime.place import Place
 from touchdown.runtime.sinks import ids_of, show_content
 
@@ -66,7 +66,7 @@ class StepObservation:
         inside: str = "",
     ) -> None:
         self._inside = inside
-        self._begun = take_mark()
+        self._begun = owned(place.task, take_mark())
         self._ended: Taken | None = None
         self._cpu_before = cpu_so_far_s() if start.kind == "tool" else None
         self._cpu: tuple[float | None, float | None] = (None, None)
@@ -141,7 +141,7 @@ class StepObservation:
         if self._process != this_process():
             return  # a forked child left it: the parent tells how it ended
         self._end_ns = now_ns()
-        self._ended = take_mark()
+        self._ended = owned(self._place.task, take_mark())
         if self._cpu_before is not None:
             self._cpu = cpu_since_s(self._cpu_before)
         self._runtime.ended(self._place.task)

@@ -11,7 +11,8 @@ from touchdown.runtime.guard import Guard, guarded, qualified_name, warn_once
 from touchdown.runtime.identity import now_ns, this_process
 from touchdown.runtime.inside import Inside
 from touchdown.runtime.limits import Limits
-from touchdown.runtime.marks import cpu_since_s, cpu_so_far_s, mark_of, take_mark
+from touchdown.runtime.loops import watch_loop
+from touchdown.runtime.marks import cpu_since_s, cpu_so_far_s, mark_of, owned, take_mark
 from touchdown.runtime.place import Place, new_task, standing_place
 from touchdown.runtime.sinks import ids_of
 
@@ -29,11 +30,14 @@ class TaskRun:
             parent = self.runtime.root
         key = self.runtime.options.digest_key if self.runtime else None
         self._cpu_before = cpu_so_far_s()
-        begun = mark_of(take_mark())
         inside = "" if here is None else _inside(here)
         self.state = new_task(
-            name, parent=parent, around=here, digest_key=key, begun=begun, inside=inside, **fields
+            name, parent=parent, around=here, digest_key=key, inside=inside, **fields
         )
+        if self.runtime is not None:
+            watch_loop(self.state)
+        begun = mark_of(owned(self.state, take_mark()))
+        self.state.record = replace(self.state.record, begun=begun)
         if limits is not None:
             self._limit(limits)
         self._opened: list[Any] = []
@@ -99,7 +103,7 @@ class TaskRun:
             state.change(
                 duration_ns=duration,
                 error_type=error_type,
-                ended=mark_of(take_mark()),
+                ended=mark_of(owned(state, take_mark())),
                 cpu_s=own,
                 children_cpu_s=children,
             )

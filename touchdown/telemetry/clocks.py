@@ -10,21 +10,20 @@ from touchdown.telemetry.facts import FLAG, NUMBER, TEXT, Column, Fact, Facts, F
 
 UNSEEN = -1
 _BUCKET = 3
-_INSTANTS = 4
+_FIGURES = tuple(field.name for field in fields(CallClock) if field.name != "gaps")
 
 
 def _write_mark(mark: Mark) -> tuple[int, ...]:
-    return mark.thread, mark.cpu_ns, mark.collecting_ns
+    return mark.thread, mark.cpu_ns, mark.collecting_ns, mark.late_ns
 
 
 def _read_mark(told: Any) -> Mark:
-    thread, cpu_ns, collecting_ns = map(int, told)
-    return Mark(thread, cpu_ns, collecting_ns)
+    return Mark(*map(int, told))
 
 
 def _write_clock(clock: CallClock) -> tuple[int, ...]:
-    instants = [clock.first_sent_ns, clock.last_sent_ns, clock.received_ns, clock.consumer_ns]
-    told = [UNSEEN if instant is None else instant for instant in instants]
+    figures = [getattr(clock, name) for name in _FIGURES]
+    told = [UNSEEN if figure is None else figure for figure in figures]
     for gap in clock.gaps:
         told += [gap.power, gap.count, gap.total_ns]
     return tuple(told)
@@ -32,11 +31,10 @@ def _write_clock(clock: CallClock) -> tuple[int, ...]:
 
 def _read_clock(told: Any) -> CallClock:
     numbers = list(map(int, told))
-    instants = [None if number == UNSEEN else number for number in numbers[:_INSTANTS]]
-    rest = numbers[_INSTANTS:]
-    first, last, received, consumer = instants
+    figures = [None if number == UNSEEN else number for number in numbers[: len(_FIGURES)]]
+    rest = numbers[len(_FIGURES) :]
     gaps = tuple(GapBucket(*rest[i : i + _BUCKET]) for i in range(0, len(rest), _BUCKET))
-    return CallClock(first, last, received, consumer, gaps)
+    return CallClock(**dict(zip(_FIGURES, figures, strict=True)), gaps=gaps)
 
 
 def _write_engine(timing: EngineTiming) -> tuple[str, ...]:

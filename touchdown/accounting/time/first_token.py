@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from touchdown.accounting.facts import CallFacts
+from touchdown.records import CallClock
 
 POLICY = "2026-11-25: from 20 calls, fourfold spread, slope above 0"
+NO_CLOCK = CallClock()
 FEWEST_CALLS = 20
 LEAST_SPREAD = 4
 QUANTILE = Fraction(2_101, 1_000)
@@ -67,8 +69,10 @@ def _sample(facts: CallFacts) -> Sample | None:
     call, usage = facts.call, facts.call.usage
     if call.engine is not None or call.first_chunk_ns is None or usage.uncached is None:
         return None
-    sent = call.clock.last_sent_ns if call.clock is not None else None
-    wait = call.first_chunk_ns - (sent or 0)
-    if call.attempts and sent is None:
+    clock = call.clock or NO_CLOCK
+    if call.attempts and clock.last_sent_ns is None:
         return None
+    began = (clock.last_sent_ns or 0) + (clock.pool_ns or 0)
+    first = call.first_chunk_ns + (clock.before_content_ns or 0) - (clock.unread_ns or 0)
+    wait = first - began
     return (usage.uncached + usage.written_tokens, wait) if wait > 0 else None

@@ -21,8 +21,9 @@ AWAITED = {"human": HUMAN, "tools": TOOLS}
 def gap_parts(piece: Piece) -> tuple[Part, ...]:
     """The accounts of a piece of an agent's or a task's own time.
 
-    Where its source tells what was waited for, that; where the thread's marks on both sides are known,
-    its CPU time is the agent's code, the garbage collector's is overhead.
+    Where its source tells what was waited for, that; where the thread's marks on both sides are known, the
+    CPU time that is this task's is the agent's code; the garbage collector's is overhead, and so is as long
+    as others kept its event loop busy.
     """
     told = _told(piece)
     if told is not None:
@@ -32,7 +33,9 @@ def gap_parts(piece: Piece) -> tuple[Part, ...]:
         return ((UNSEEN, piece.length_ns),)
     collecting = max(ended.collecting_ns - begun.collecting_ns, 0)
     own = max(ended.cpu_ns - begun.cpu_ns, 0)
-    return taken_in_turn(piece.length_ns, [(OVERHEAD, collecting), (AGENT, own)], IDLE)
+    others = max(ended.late_ns - begun.late_ns, 0)
+    claims = [(OVERHEAD, collecting), (AGENT, own), (OVERHEAD, others)]
+    return taken_in_turn(piece.length_ns, claims, IDLE)
 
 
 def _told(piece: Piece) -> Account | None:

@@ -55,18 +55,16 @@ def phases_of(facts: CallFacts, claimed_by: str | None = None, prefill_ns: int =
         began = call.sent_at_ns
         return [Phase(began, began + length, ((model, length),))] if length else []
     sent, answered, received = _instants(call, length)
-    waiting = _before_first_token(facts, prefill_ns) if claimed_by is None else []
-    decoding = _decoding(call) if claimed_by is None else []
-    clock = call.clock or NO_CLOCK
-    if call.first_chunk_ns is None:
-        waiting, decoding = [*waiting, *decoding], []
-    streamed = (clock.consumer_ns, [(AGENT, clock.consumer_ns or 0), *decoding])
+    unread = _within(0, (call.clock or NO_CLOCK).unread_ns or 0, answered - sent[1])
+    told = facts if claimed_by is None else None
+    waiting, streaming = _claims(call, told, prefill_ns, answered - sent[1] - unread)
     began = call.sent_at_ns
     marks = [
         (began, began + sent[0], [(OVERHEAD, length)], OVERHEAD),
         (began + sent[0], began + sent[1], list(_attempts(call)), OVERHEAD),
-        (began + sent[1], began + answered, waiting, model),
-        (began + answered, began + received, streamed[1], model),
+        (began + sent[1], began + answered - unread, waiting, model),
+        (began + answered - unread, began + answered, [], OVERHEAD),
+        (began + answered, began + received, streaming, model),
         (began + received, began + length, [(OVERHEAD, length)], OVERHEAD),
     ]
     return [
@@ -80,6 +78,23 @@ def _is_plain(call: ModelCall) -> bool:
     """Whether nothing is known but when it began and ended, as in most recordings."""
     told = call.clock is not None or call.engine is not None
     return not told and call.first_chunk_ns is None and not call.attempts
+
+
+def _claims(
+    call: ModelCall, told: CallFacts | None, prefill_ns: int, waited_ns: int
+) -> tuple[list[Part], list[Part]]:
+    """What is claimed of the wait for the answer, and of its stream, where the call itself is not claimed.
+
+    A stream may begin before its first content: what fills the wait for that goes on in it.
+    """
+    clock = call.clock or NO_CLOCK
+    waiting = [] if told is None else _before_first_token(told, prefill_ns)
+    decoding = [] if told is None else _decoding(call)
+    if call.first_chunk_ns is None:
+        waiting, decoding = [*waiting, *decoding], []
+    waiting, later = _split([(OVERHEAD, clock.pool_ns or 0), *waiting], waited_ns)
+    later, _ = _split(later, clock.before_content_ns or 0)
+    return waiting, [(AGENT, clock.consumer_ns or 0), *later, *decoding]
 
 
 def _instants(call: ModelCall, length: int) -> tuple[tuple[int, int], int, int]:
@@ -103,7 +118,20 @@ def _last_chunk(call: ModelCall, answered: int) -> int:
     clock = call.clock or NO_CLOCK
     if clock.consumer_ns is None:
         return call.duration_ns
-    return answered + clock.consumer_ns + sum(gap.total_ns for gap in clock.gaps)
+    waits = sum(gap.total_ns for gap in clock.gaps) + (clock.before_content_ns or 0)
+    return answered + clock.consumer_ns + waits
+
+
+def _split(claims: Iterable[Part], length_ns: int) -> tuple[list[Part], list[Part]]:
+    """Claims on a stretch of this length, and what of them is left for the one behind it."""
+    found: tuple[list[Part], list[Part]] = [], []
+    left = length_ns
+    for account, ns in claims:
+        taken = min(max(ns, 0), left)
+        found[0].append((account, taken))
+        found[1].append((account, max(ns, 0) - taken))
+        left -= taken
+    return found
 
 
 def _within(low: int, value: int, high: int) -> int:
@@ -148,10 +176,13 @@ def prefill_parts(facts: CallFacts, prefill_ns: int) -> list[Part]:
 
 def _decoding(call: ModelCall) -> list[Part]:
     engine = call.engine or NO_ENGINE
-    named = (engine.starved_ns or 0) + (engine.prefill_beside_ns or 0)
-    excess = excess_ns(call.clock.gaps) if call.clock is not None else None
+    clock = call.clock or NO_CLOCK
+    excess = excess_ns(clock.gaps) or 0
+    late = min(max((clock.late_ns or 0) - (clock.consumer_ns or 0), 0), excess)
+    named = (engine.starved_ns or 0) + (engine.prefill_beside_ns or 0) + late
     return [
         (tax("decode_starved"), engine.starved_ns or 0),
         (tax("prefill_blocks_decode"), engine.prefill_beside_ns or 0),
-        (tax("jitter"), max((excess or 0) - named, 0)),
+        (OVERHEAD, late),
+        (tax("jitter"), max(excess - named, 0)),
     ]

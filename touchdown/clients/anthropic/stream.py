@@ -40,6 +40,10 @@ class MessageStreamReader:
         else:
             self._look(event)
 
+    def has_content(self) -> bool:
+        """Whether any of the answer was in what came so far."""
+        return bool(self.text_chars or self.reasoning_chars or self.summary_chars or self.tools)
+
     def _say(self, piece: str) -> None:
         self.text_chars += len(piece)
         if self.text_chars <= KEEP_TEXT_CHARS:

@@ -116,6 +116,7 @@ class ResponsesStream:
     last: object = None
     text_chars: int = 0
     argument_chars: int = 0
+    other_chars: int = 0
     error: str | None = None
 
     def chunk(self, event: object) -> None:
@@ -131,6 +132,12 @@ class ResponsesStream:
             self.first = get(event, "response")
         elif kind == "error":
             self.error = text(event, "code") or "error"
+        elif isinstance(kind, str) and kind.endswith(".delta"):
+            self.other_chars += length(get(event, "delta"))
+
+    def has_content(self) -> bool:
+        """Whether any of the answer was in what came so far, its reasoning included."""
+        return bool(self.text_chars or self.argument_chars or self.other_chars)
 
     def answer(self) -> AnswerView:
         """What is known so far; whole once a last event came."""
