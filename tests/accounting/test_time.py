@@ -147,6 +147,28 @@ def test_what_an_engine_estimates_is_an_estimate_and_what_it_cannot_say_has_its_
     assert (finding.seconds, finding.basis) == (1.0, "estimated")
 
 
+def test_a_stretched_decoding_is_a_finding_that_names_whose_doing_it_was() -> None:
+    engines = [
+        EngineTiming(
+            "vllm",
+            starved_ns=number * SECOND,
+            basis={"starved_ns": "estimated"},
+            evidence={"starved_ns": f"prefill of call-{number}"},
+        )
+        for number in (2, 6)
+    ]
+    found = account(
+        *(
+            model(f"c{n}", 20 * n, 20, first_chunk_ns=SECOND, engine=e)
+            for n, e in enumerate(engines)
+        )
+    )
+    (finding,) = [finding for finding in found.findings if finding.tax == "decode_starved"]
+    assert (finding.seconds, finding.basis, finding.usd) == (8.0, "estimated", None)
+    assert finding.why == "decoding was stretched, mostly by: prefill of call-6"
+    assert not [finding for finding in found.findings if finding.tax == "prefill_blocks_decode"]
+
+
 def test_marks_of_one_thread_tell_own_code_from_idling() -> None:
     first = model("c1", 0, 10, ended=Mark(7, 5 * SECOND, SECOND))
     later = model("c2", 30, 10, begun=Mark(7, 15 * SECOND, 3 * SECOND))

@@ -11,6 +11,7 @@ from touchdown.engines.hosts import EngineHost
 
 MODEL = "tiny"
 SETTLE_S = 60.0
+PATIENCE_S = 600.0
 
 Messages = list[Any]
 

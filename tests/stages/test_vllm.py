@@ -11,13 +11,11 @@ import openai
 import pytest
 
 import touchdown
-from tests.stages.talk import ask, ask_as_claude, begin, counted_by, go_on
+from tests.stages.talk import PATIENCE_S, ask, ask_as_claude, begin, counted_by, go_on
 from touchdown.engines.hosts import HOSTS
 from touchdown.testing import capture
 
 pytestmark = pytest.mark.stage_vllm
-
-PATIENCE_S = 600.0
 
 
 def test_a_conversation_of_two_sdks() -> None:

@@ -48,7 +48,7 @@ class Inside:
                 seen.sent.body = body_of(options_of(args, kwargs, first=0), seen.sent.body)
                 seen.sent.credential = credential_of(request, seen.vendor)
                 if seen.sent.serving is not None:
-                    add_headers(seen.sent.serving, request, seen.start, seen.ids)
+                    add_headers(seen.sent.serving, request, seen, seen.ids)
         return request
 
     def attempt(self, wrapped: Wrapped, client: object, args: Args, kwargs: Kwargs) -> object:

@@ -4,6 +4,7 @@ import os
 import threading
 from collections.abc import Mapping
 
+from touchdown.engines.beside import Prefills
 from touchdown.engines.engine import Figures, Told
 from touchdown.engines.exposition import RESTARTED, Counted, Exposition, counted
 from touchdown.engines.looking import Look, look
@@ -12,7 +13,7 @@ from touchdown.engines.registry import engine_of
 from touchdown.engines.watching import Watch
 from touchdown.records import AnswerView, CallStart, EngineTiming
 from touchdown.runtime import core
-from touchdown.runtime.serving import NAMED
+from touchdown.runtime.serving import NAMED, Underway
 
 NOT_LOOKED = "its metrics were not read yet"
 NO_USAGE = "the answer reports no cached tokens"
@@ -29,6 +30,7 @@ class EngineHost:
         self._lost: dict[str, str] = {}
         self._several = False
         self._lock = threading.Lock()
+        self._prefills = Prefills()
         self._problem = NOT_LOOKED
 
     @property
@@ -79,9 +81,16 @@ class EngineHost:
             sent["traceparent"] = f"00-{trace_id}-{span_id}-01"
         return sent
 
-    def timing(self, answer: AnswerView) -> EngineTiming:
-        """What the engine says of the request that was answered like this."""
+    def sent(self, call: Underway) -> None:
+        """An attempt of this call goes to the host now."""
+        self._prefills.sent(call)
+
+    def timing(self, answer: AnswerView, call: Underway) -> EngineTiming:
+        """What the engine says of the request that was answered like this, and what others took of it."""
         self._watch.wake(self)
+        return self._prefills.beside(call, self._told(answer))
+
+    def _told(self, answer: AnswerView) -> EngineTiming:
         engine, page = self._engine, self._page
         block = engine.block_tokens(page) if engine is not None and page is not None else None
         if engine is None:
@@ -165,6 +174,7 @@ class EngineHosts:
         self._watch.after_fork()
         for host in self._hosts.values():
             host._lock = threading.Lock()
+            host._prefills.after_fork()
 
 
 HOSTS = NAMED.source = EngineHosts()

@@ -248,7 +248,7 @@ class CallObservation:
         sent_ns = start.sent_at_ns
         events = self.raw if self.raw is not None and self.raw.is_event_stream else None
         first_ns = events.first_ns if events is not None else self.first_ns
-        engine = timing_of(self.sent.serving, answer)
+        engine = timing_of(self.sent.serving, answer, self)
         status: CallStatus = self._status
         if status == "closed_early" and answer.complete:
             status = "ok"

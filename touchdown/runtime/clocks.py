@@ -29,6 +29,7 @@ class CallClocks:
         "begun",
         "contents",
         "ended",
+        "ended_ns",
         "first_sent_ns",
         "last_sent_ns",
         "pool_ns",
@@ -45,6 +46,7 @@ class CallClocks:
         self._at_receipt: Taken | None = None
         self._at_end: Taken | None = None
         self.ended: Taken | None = None
+        self.ended_ns: int | None = None
         self.first_sent_ns: int | None = None
         self.last_sent_ns: int | None = None
         self.received_ns: int | None = None
@@ -72,7 +74,8 @@ class CallClocks:
         """The call ended; when."""
         self._at_end = stood = take_mark()
         self.ended = owned(self._task, stood)
-        return time.monotonic_ns()
+        self.ended_ns = ended_ns = time.monotonic_ns()
+        return ended_ns
 
     def told(self, sent_at_ns: int, first_ns: int | None, end_ns: int) -> dict[str, Any]:
         """The fields of the call's record that are made of them."""

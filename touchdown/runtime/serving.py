@@ -4,10 +4,22 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from touchdown.records import AnswerView, CallStart, EngineTiming
+from touchdown.runtime.clocks import CallClocks
 from touchdown.runtime.guard import guarded
+from touchdown.runtime.place import Place
 
 RETRY_HEADER = "x-stainless-retry-count"
 """Header by which both SDKs count the attempts of one call."""
+
+
+class Underway(Protocol):
+    """A call as the host that it goes to may look at it, from its sending on. Units: as its clocks."""
+
+    start: CallStart
+    place: Place
+    clocks: CallClocks
+    first_ns: int | None
+    """When its first chunk came; ``None`` before, and for an answer in one piece."""
 
 
 class ServingHost(Protocol):
@@ -23,7 +35,11 @@ class ServingHost(Protocol):
         """Headers by which the engine's own records of this request can be found."""
         ...
 
-    def timing(self, answer: AnswerView) -> EngineTiming:
+    def sent(self, call: Underway) -> None:
+        """An attempt of this call goes to the host now."""
+        ...
+
+    def timing(self, answer: AnswerView, call: Underway) -> EngineTiming:
         """What the engine says of the request that was answered like this; behind the queue."""
         ...
 
@@ -52,8 +68,10 @@ NAMED = NamedHosts()
 
 
 @guarded("engine.headers")
-def add_headers(host: ServingHost, request: object, start: CallStart, ids: tuple[str, str]) -> None:
+def add_headers(host: ServingHost, request: object, call: Underway, ids: tuple[str, str]) -> None:
     """Send this host its headers; one that the request has already stays as it is."""
+    host.sent(call)
+    start = call.start
     sent = request.headers  # type: ignore[attr-defined]
     again = sent.get(RETRY_HEADER, "0")
     # An engine may still have the attempt that failed: no two of its requests have one id.
@@ -63,6 +81,6 @@ def add_headers(host: ServingHost, request: object, start: CallStart, ids: tuple
 
 
 @guarded("engine.timing")
-def timing_of(host: ServingHost | None, answer: AnswerView) -> EngineTiming | None:
+def timing_of(host: ServingHost | None, answer: AnswerView, call: Underway) -> EngineTiming | None:
     """What the engine says of a request; ``None`` where no engine was named."""
-    return None if host is None else host.timing(answer)
+    return None if host is None else host.timing(answer, call)

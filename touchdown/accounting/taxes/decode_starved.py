@@ -1,14 +1,17 @@
-"""``decode_starved``: the same, its long-context owner named, as an engine tells it."""
+"""``decode_starved``: the same, its long-context owner named, as an engine tells it or waits show it."""
 
 from dataclasses import dataclass
 
-from touchdown.accounting.taxes.timed import EngineTold
+from touchdown.accounting.taxes.timed import StretchedDecode
 
 
 @dataclass(frozen=True, slots=True)
-class DecodeStarved(EngineTold):
+class DecodeStarved(StretchedDecode):
     """What one named long prefill took of a call's decoding."""
 
     id: str = "decode_starved"
     question: str = "the same, its long-context owner named"
     told_by: str = "starved_ns"
+    fix: str = (
+        "send long contexts to workers of their own, or let the engine prefill in smaller chunks"
+    )

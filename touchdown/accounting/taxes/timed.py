@@ -1,13 +1,16 @@
 """What the taxes of time have in common: they claim nothing of the bill; the time ledger measures them."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
 from touchdown.accounting.account import Finding
-from touchdown.accounting.taxes.tax import Claim, Evidence, Kind
+from touchdown.accounting.taxes.tax import Claim, Evidence, Kind, spans_of
+from touchdown.records import EngineTiming
+from touchdown.records.verdict import Basis
 
 NO_ENGINE = "no serving engine told of it"
+NO_ENGINE_TOLD = EngineTiming()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +52,34 @@ class EngineTold(Timed):
     def not_observable(self, seen: Evidence) -> str | None:
         """Where no engine told of it."""
         return engine_is_silent(seen, self.told_by, NO_ENGINE)
+
+
+@dataclass(frozen=True, slots=True)
+class StretchedDecode(EngineTold):
+    """A tax of seconds inside the decoding of a stream, with whose doing it was."""
+
+    fix: str = ""
+
+    def findings(self, seen: Evidence) -> Iterator[Finding]:
+        """One for all calls that were stretched; it names the owner of the longest stretch."""
+        told = {facts.call.id: facts.call.engine or NO_ENGINE_TOLD for facts in seen.calls}
+        lost = {name: getattr(engine, self.told_by) or 0 for name, engine in told.items()}
+        found = [facts for facts in seen.calls if lost[facts.call.id]]
+        if not found:
+            return
+        most = told[max(found, key=lambda facts: lost[facts.call.id]).call.id]
+        bases = {told[facts.call.id].basis.get(self.told_by) for facts in found}
+        basis: Basis = "estimated" if "estimated" in bases else "measured"
+        yield Finding(
+            tax=self.id,
+            usd=None,
+            tokens=None,
+            why=f"decoding was stretched, mostly by: {most.evidence.get(self.told_by, most.engine)}",
+            basis=basis,
+            fix=self.fix,
+            seconds=sum(lost.values()) / 1e9,
+            spans=spans_of(found),
+        )
 
 
 def engine_is_silent(seen: Evidence, figure: str, otherwise: str) -> str | None:
