@@ -22,7 +22,7 @@ class Call:
     start: CallStart
     place: Place
     first_ns: int | None = None
-    clocks: CallClocks = field(default_factory=CallClocks)
+    clocks: CallClocks = field(default_factory=lambda: CallClocks(new_task("a task")))
 
 
 def call(
