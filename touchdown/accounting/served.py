@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from touchdown.records import EngineReport, EngineTiming, ModelCall, Usage
-from touchdown.records.engine import FIGURES
+from touchdown.records import EngineReport, EngineTiming, ModelCall
+from touchdown.records.engine import FIGURES, told_by_engine
 from touchdown.records.verdict import Basis
 
 
@@ -133,18 +133,3 @@ def _weaker(name: str, engine: EngineTiming, router: EngineTiming) -> Basis:
     """Differences and sums are derived, unless something in them is estimated."""
     parts = [timing.basis.get(part) for timing in (engine, router) for part in ("total_ns", name)]
     return "estimated" if "estimated" in parts else "derived"
-
-
-def told_by_engine(usage: Usage, timing: EngineTiming | None) -> Usage:
-    """The usage with the engine's own figure of the cache, where the answer's usage has none.
-
-    Both must agree on the prompt: an engine that counts another one is not speaking of this input.
-    """
-    if timing is None or timing.cached_tokens is None or usage.cache_read is not None:
-        return usage
-    if usage.uncached is None or usage.input_tokens != timing.prompt_tokens:
-        return usage
-    uncached = usage.uncached - timing.cached_tokens
-    if uncached < 0:
-        return usage
-    return replace(usage, uncached=uncached, cache_read=timing.cached_tokens)

@@ -1,9 +1,10 @@
 """What a serving engine says of one request: where its time went and what its cache held."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from touchdown.records.usage import Usage
 from touchdown.records.verdict import Basis
 
 JoinedBy = Literal["parent", "trace", "request_id", "window"]
@@ -98,3 +99,18 @@ class EngineReport:
     routed: bool = False
     span_id: str = ""
     """Of the engine's own span: two of one engine are two requests."""
+
+
+def told_by_engine(usage: Usage, timing: EngineTiming | None) -> Usage:
+    """The usage with the engine's own figure of the cache, where the answer's usage has none.
+
+    Both must agree on the prompt: an engine that counts another one is not speaking of this input.
+    """
+    if timing is None or timing.cached_tokens is None or usage.cache_read is not None:
+        return usage
+    if usage.uncached is None or usage.input_tokens != timing.prompt_tokens:
+        return usage
+    uncached = usage.uncached - timing.cached_tokens
+    if uncached < 0:
+        return usage
+    return replace(usage, uncached=uncached, cache_read=timing.cached_tokens)

@@ -5,10 +5,10 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
-from touchdown.accounting.served import told_by_engine
 from touchdown.context.blocks import RequestView
 from touchdown.records import AnswerView, Attempt, CallStart, ContextShape, ModelCall, Usage
 from touchdown.records.call import CallStatus
+from touchdown.records.engine import told_by_engine
 from touchdown.runtime.admission import Admission
 from touchdown.runtime.clocks import CallClocks
 from touchdown.runtime.core import Runtime
