@@ -1,5 +1,6 @@
 """The price book: which price holds for a call, found once and then looked up."""
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import lru_cache
@@ -12,7 +13,7 @@ from touchdown.prices.location import find_config
 from touchdown.prices.matching import CLOUDS, find_exact, find_model, provider_at, provider_named
 from touchdown.prices.override import Override, PriceConfigError, Rule
 from touchdown.prices.rates import Rates, Unpriced
-from touchdown.prices.schedule import Cell, Schedule
+from touchdown.prices.schedule import DAY_NS, Cell, Schedule
 from touchdown.prices.terms import Condition
 from touchdown.prices.volume import Volume, open_file, open_installed
 from touchdown.records import CostByClass, ModelCall
@@ -124,10 +125,7 @@ class PriceBook:
         Never across ids that only look alike; only for calls under the standard terms, whose like can be
         compared.
         """
-        elsewhere = self._elsewhere(call)
-        if elsewhere.always is not None:
-            return elsewhere.always
-        return _rates_at(elsewhere.schedules, call.usage.input_tokens, call.sent_at_ns)
+        return self._elsewhere(call).rates_at(call.usage.input_tokens, call.sent_at_ns)
 
     def _elsewhere(self, call: ModelCall) -> "_Elsewhere":
         key = (call.host, call.provider, call.vendor, call.priced_model, bool(conditions_of(call)))
@@ -218,12 +216,25 @@ class PriceBook:
 
 
 class _Elsewhere:
-    """Other sellers of a model. ``always`` are their rates where neither time nor size changes them."""
+    """Other sellers of a model; each stretch of time and of sizes with the same rates is looked up once."""
 
     def __init__(self, schedules: list[tuple[str, Schedule]]) -> None:
-        self.schedules = schedules
-        changes = any(schedule.changes for _, schedule in schedules)
-        self.always: Mapping[str, Rates] | None = None if changes else _rates_at(schedules, 0, 0)
+        self._schedules = schedules
+        known = [schedule for _, schedule in schedules]
+        self._dates = sorted({date for schedule in known for date in schedule.dates})
+        self._times = sorted({time for schedule in known for time in schedule.times})
+        self._edges = sorted({edge for schedule in known for edge in schedule.edges})
+        self._rates: dict[tuple[int, int, int], dict[str, Rates]] = {}
+
+    def rates_at(self, size: int | None, at_ns: int) -> Mapping[str, Rates]:
+        """The rates of each for a prompt of this size at this moment: one object for the same rates."""
+        place = -1 if size is None else bisect_left(self._edges, size)
+        times = bisect_right(self._times, at_ns % DAY_NS)
+        key = (bisect_right(self._dates, at_ns), times, place)
+        found = self._rates.get(key)
+        if found is None:
+            found = self._rates[key] = _rates_at(self._schedules, size, at_ns)
+        return found
 
 
 def _rates_at(

@@ -8,7 +8,7 @@ from datetime import date, datetime, time, timedelta, timezone
 from touchdown.prices.rates import Rates, Unpriced
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-_DAY_NS = 86_400 * 10**9
+DAY_NS = 86_400 * 10**9
 _US = timedelta(microseconds=1)
 
 
@@ -53,15 +53,15 @@ class Schedule:
     times: tuple[int, ...] = ()
 
     @property
-    def changes(self) -> bool:
-        """Whether anything depends on the time or on the size of the prompt."""
-        cells = [cell for row in self.cells for cell in row]
-        return len(cells) > 1 or any(isinstance(cell, Ladder) and cell.edges for cell in cells)
+    def edges(self) -> set[int]:
+        """Sizes at which prices change at some time. Units: tokens of whole input."""
+        ladders = [cell for row in self.cells for cell in row if isinstance(cell, Ladder)]
+        return {edge for ladder in ladders for edge in ladder.edges}
 
     def at(self, sent_at_ns: int) -> Cell:
         """What holds at this moment."""
         row = self.cells[bisect_right(self.dates, sent_at_ns) if self.dates else 0]
-        return row[bisect_right(self.times, sent_at_ns % _DAY_NS) if self.times else 0]
+        return row[bisect_right(self.times, sent_at_ns % DAY_NS) if self.times else 0]
 
 
 def build_schedule(constraints: Iterable[object], cell_at: Callable[[datetime], Cell]) -> Schedule:
@@ -100,4 +100,4 @@ def _moment(day: date, offset_ns: int) -> datetime:
 def _ns_of_day(moment: time) -> int:
     at = datetime.combine(_EPOCH.date(), moment)
     aware = at.replace(tzinfo=timezone.utc) if at.tzinfo is None else at
-    return ns_since_epoch(aware.astimezone(timezone.utc)) % _DAY_NS
+    return ns_since_epoch(aware.astimezone(timezone.utc)) % DAY_NS

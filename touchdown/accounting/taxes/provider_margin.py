@@ -11,6 +11,9 @@ from touchdown.prices.cost import price_exactly
 from touchdown.prices.rates import Rates
 from touchdown.records import CostByClass
 
+MOST_COMPARED = 256
+"""Pairs of offers and rates whose comparison is kept."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Offer:
@@ -61,7 +64,6 @@ class ProviderMargin:
 
 
 def _offers(seen: Evidence) -> Iterator[_Offer]:
-    compared = _Compared()
     for facts in seen.calls:
         bill, layer = facts.bill, facts.layer
         if not isinstance(bill, Bill) or bill.rates is None or bill.steps:
@@ -70,7 +72,7 @@ def _offers(seen: Evidence) -> Iterator[_Offer]:
         paid = layer.total if layer is not None else bill.cost.total
         best: _Offer | None = None
         offers = seen.prices.offers_elsewhere(facts.call)
-        if by_table and not compared.may_undercut(offers, bill.rates):
+        if by_table and not _compared.may_undercut(offers, bill.rates):
             continue
         for seller, rates in offers.items():
             cost = price_exactly(facts.call.usage, rates)
@@ -93,10 +95,16 @@ class _Compared:
         key = id(offers), id(paid)
         known = self._known.get(key)
         if known is None:
+            if len(self._known) >= MOST_COMPARED:
+                self._known.clear()
             # Both are held with the answer, so that their numbers stay theirs.
             found = any(_undercuts(rates, paid) for rates in offers.values())
             known = self._known[key] = (offers, paid, found)
         return known[2]
+
+
+_compared = _Compared()
+"""For every ledger of the process: the price book gives all of them the same objects."""
 
 
 def _undercuts(offered: Rates, paid: Rates) -> bool:

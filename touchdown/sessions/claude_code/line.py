@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from touchdown.sessions.claude_code.twins import Outcome
 from touchdown.sessions.times import ns_of
 
 NOTHING = msgspec.Raw(b"null")
@@ -58,7 +59,9 @@ class Line(msgspec.Struct, gc=False):
     api_error: bool = msgspec.field(default=False, name="isApiErrorMessage")
     prompt: str | None = msgspec.field(default=None, name="promptId")
     message: Message | None = None
-    result: msgspec.Raw = msgspec.field(default=NOTHING, name="toolUseResult")
+    result: Outcome | str | list[msgspec.Raw] | bool | float | None = msgspec.field(
+        default=None, name="toolUseResult"
+    )
     attachment: msgspec.Raw = NOTHING
     error: msgspec.Raw = NOTHING
     retry_in_ms: float | None = msgspec.field(default=None, name="retryInMs")
@@ -87,6 +90,7 @@ class _OpenMessage(Message, gc=False):
 
 class _OpenLine(Line, gc=False):
     message: _OpenMessage | None = None
+    result: msgspec.Raw = msgspec.field(default=NOTHING, name="toolUseResult")  # type: ignore[assignment]
 
 
 _decode = msgspec.json.Decoder(Line).decode
@@ -103,7 +107,7 @@ def decode_line(line: bytes) -> Line:
     try:
         return _decode(line)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        pass  # it may be the content alone
+        pass  # it may be the content alone, or the result's twin
     try:
         return _decode_open(line)
     except msgspec.ValidationError:

@@ -52,7 +52,7 @@ class Tools:
                 asked = digest("arguments", part.name, bytes(part.input))
                 self._requests[part.id] = _Request(part.name, agent_id, at_ns, asked)
                 if part.name in SPAWNING:
-                    self._spawned[part.id] = agent_name(part)
+                    self._spawned[part.id] = agent_name(part.input)
 
     def spawned_name(self, call_id: str) -> str:
         """The name of the agent that a tool call began; empty where it began none."""
@@ -72,7 +72,7 @@ class Tools:
         agents: Agents,
     ) -> None:
         """Results came back. The structured twin is taken only where the line holds one result."""
-        outcome = read_outcome(line) if len(results) == 1 else NO_OUTCOME
+        outcome = read_outcome(line.result) if len(results) == 1 else NO_OUTCOME
         for part, segment in results:
             request = self._requests.get(part.tool_use_id)
             if not part.tool_use_id or part.tool_use_id in self._calls:

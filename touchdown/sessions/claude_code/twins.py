@@ -2,8 +2,6 @@
 
 import msgspec
 
-from touchdown.sessions.claude_code.line import Line, Part
-
 
 class Outcome(msgspec.Struct, gc=False):
     """What a result's structured twin says beside its content; it differs from tool to tool."""
@@ -33,21 +31,22 @@ _decode_outcome = msgspec.json.Decoder(Outcome).decode
 _decode_spawn = msgspec.json.Decoder(_Spawn).decode
 
 
-def read_outcome(line: Line) -> Outcome:
-    """What the structured twin of a line's result says; nothing where it cannot be read."""
-    data = bytes(line.result)
-    if not data.startswith(b"{") or not (b"uration" in data or b'"agentId"' in data):
-        return NO_OUTCOME  # it can be long: it is decoded only where it says something of these
+def read_outcome(twin: object) -> Outcome:
+    """What a twin says, decoded with its line or not; nothing where it is no object, or of another form."""
+    if isinstance(twin, Outcome):
+        return twin
+    if not isinstance(twin, msgspec.Raw):
+        return NO_OUTCOME
     try:
-        return _decode_outcome(data)
+        return _decode_outcome(twin)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return NO_OUTCOME
 
 
-def agent_name(part: Part) -> str:
+def agent_name(arguments: msgspec.Raw) -> str:
     """The name of the agent that a tool request begins; empty where it tells none."""
     try:
-        spawn = _decode_spawn(bytes(part.input))
+        spawn = _decode_spawn(arguments)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return ""
     return spawn.subagent_type or spawn.description
