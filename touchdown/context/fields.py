@@ -1,11 +1,36 @@
 """Fields of payloads that are SDK objects or plain mappings."""
 
+from typing import Any
+
+_MISSING: Any = object()
+
+MOST_ABSENT = 1_000
+_absent: set[tuple[type, str]] = set()
+"""Names that a class of SDK objects is known to lack: asked for one, pydantic takes long to say so."""
+
 
 def get(source: object, name: str) -> object:
     """A field of an SDK object or a mapping; ``None`` when it is not there."""
     if isinstance(source, dict):
         return source.get(name)
-    return getattr(source, name, None)
+    try:
+        value = source.__dict__.get(name, _MISSING)
+    except AttributeError:
+        value = getattr(source, name, None)
+    return value if value is not _MISSING else _undeclared(source, name)
+
+
+def _undeclared(source: object, name: str) -> object:
+    """What no field of the object holds: something of its class, or what came beside its fields."""
+    kind = type(source)
+    if (kind, name) in _absent and not getattr(source, "__pydantic_extra__", None):
+        return None
+    value = getattr(source, name, _MISSING)
+    if value is not _MISSING:
+        return value
+    if hasattr(kind, "__pydantic_fields__") and len(_absent) < MOST_ABSENT:
+        _absent.add((kind, name))
+    return None
 
 
 def text(source: object, name: str) -> str:

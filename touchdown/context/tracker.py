@@ -1,7 +1,6 @@
 """The tracker: turns the blocks of a call into a shape that says what is new since the call before."""
 
 import hashlib
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
@@ -77,7 +76,8 @@ class ContextTracker:
                 new[index] = replace(new[index], answer_of=answered)
         segments = kept + new
         keyframe = self._predecessor is None or self._sequence % KEYFRAME_EVERY == 0
-        self.chars = sum(segment.chars for segment in segments)
+        by_kind = _chars_by_kind(segments)
+        self.chars = sum(by_kind.values())
         shape = ContextShape(
             predecessor=None if keyframe else self._predecessor,
             shared=0 if keyframe else shared,
@@ -85,7 +85,7 @@ class ContextTracker:
             sequence=self._sequence,
             digest=_digest_all(segments, self.key),
             chars=self.chars,
-            chars_by_kind=_chars_by_kind(segments),
+            chars_by_kind=by_kind,
             parameters={name: digest(value, self.key) for name, value in view.parameters.items()},
             opaque=view.opaque,
             caching=view.caching,
@@ -103,7 +103,7 @@ class ContextTracker:
     def _common(self, blocks: Sequence[Block]) -> int:
         shared = 0
         for old, new in zip(self._blocks, blocks, strict=False):
-            if not old.same_as(new) or old.cache_life != new.cache_life or old.failed != new.failed:
+            if old.cache_life != new.cache_life or old.failed != new.failed or not old.same_as(new):
                 break
             shared += 1
         return shared
@@ -136,12 +136,13 @@ def block_tokens(block: Block) -> int:
 
 
 def _digest_all(segments: Sequence[Segment], key: bytes) -> str:
-    joined = "".join(segment.digest for segment in segments)
+    joined = "".join([segment.digest for segment in segments])
     return hashlib.blake2b(joined.encode(), digest_size=8, key=key).hexdigest()
 
 
 def _chars_by_kind(segments: Sequence[Segment]) -> dict[str, int]:
-    counted: Counter[str] = Counter()
+    counted: dict[str, int] = {}
     for segment in segments:
-        counted[segment.kind] += segment.chars
-    return dict(counted)
+        kind = segment.kind
+        counted[kind] = counted.get(kind, 0) + segment.chars
+    return counted

@@ -128,15 +128,17 @@ def read_output(content: list[object]) -> Output:
 
 def _parameters(body: Mapping[str, object], said: list[Block]) -> dict[str, object]:
     """Parameters as sent, and whether the messages hold images: the first or last one counts like one."""
-    found = {name: body[name] for name in CACHE_PARAMETERS if body.get(name) is not None}
+    found = {n: body[n] for n in CACHE_PARAMETERS if n in body and body[n] is not None}
     if any(_has_image(block.content) for block in said):
         found["images"] = True
     return found
 
 
 def _has_image(part: object) -> bool:
-    parts = [part, *items(get(part, "content"))]
-    return any(text(one, "type") == "image" for one in parts)
+    if isinstance(part, str):
+        return False
+    within = items(get(part, "content"))
+    return text(part, "type") == "image" or any(text(one, "type") == "image" for one in within)
 
 
 def _from_last_summary(said: list[Block]) -> list[Block]:

@@ -55,10 +55,11 @@ def _completeness(output: int | None, whole: bool) -> Completeness:
 
 
 def _written(of: Callable[[str], object]) -> dict[str, int] | None:
-    total = number(of("cache_creation_input_tokens"))
-    lives = getter(of("cache_creation"))
-    short = number(lives("ephemeral_5m_input_tokens")) or 0
-    long = number(lives("ephemeral_1h_input_tokens")) or 0
+    total, lives = number(of("cache_creation_input_tokens")), of("cache_creation")
+    short = long = 0
+    if lives is not None:
+        short = count(lives, "ephemeral_5m_input_tokens") or 0
+        long = count(lives, "ephemeral_1h_input_tokens") or 0
     split = {"5m": short} if short else {}
     if long:
         split["1h"] = long

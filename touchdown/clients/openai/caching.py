@@ -15,9 +15,9 @@ def mark_breakpoints(blocks: Sequence[Block], body: Mapping[str, object]) -> Non
     """Tell each block's breakpoint apart from what the model reads."""
     usual = text(body.get("prompt_cache_options"), "ttl") or DEFAULT_LIFE
     for block in blocks:
-        marker = get(block.content, MARKER)
-        if marker is None or not isinstance(block.content, dict):
+        if not isinstance(block.content, dict) or block.content.get(MARKER) is None:
             continue
+        marker = block.content[MARKER]
         block.cache_life = text(marker, "ttl") or usual
         block.content = {key: part for key, part in block.content.items() if key != MARKER}
 
