@@ -8,6 +8,7 @@ delay really took is measured where it is put in; what the provider waits is tak
 import asyncio
 import contextvars
 import gc
+import subprocess
 import sys
 import threading
 import time
@@ -218,6 +219,27 @@ def full_pool(client: anthropic.Anthropic, put: Injected) -> None:
             pool.submit(contextvars.copy_context().run, ask, narrow)
 
 
+CHILD = """
+import sys, touchdown
+touchdown.instrument()
+import anthropic
+client = anthropic.Anthropic(base_url=sys.argv[1], api_key="none")
+client.messages.create(model=sys.argv[2], max_tokens=50, messages=[{"role": "user", "content": "hi"}])
+"""
+
+
+@touchdown.tool
+def colleague(url: str) -> str:
+    subprocess.run([sys.executable, "-c", CHILD, url, MODEL], check=True)
+    return "answered"
+
+
+def child_process(client: anthropic.Anthropic, put: Injected) -> None:
+    """What a tool's child waits for is a model's, not the tool's."""
+    put.add("model", DELAY_S)
+    colleague(str(client.base_url))
+
+
 def late_content(client: anthropic.Anthropic, put: Injected) -> None:
     """The stream begins at once; its first word comes late, which is no slow chunk."""
     events: list[None] = []
@@ -257,6 +279,7 @@ SCENES = (
     Scene("stream on a busy loop", [Reply(TEXT, chunk_chars=5, chunk_delay_s=PIECE_S)],
           stream_on_a_busy_loop),
     Scene("full connection pool", [Reply("ok", first_chunk_delay_s=DELAY_S)] * 2, full_pool),
+    Scene("child process of a tool", [Reply("ok", first_chunk_delay_s=DELAY_S)], child_process),
     Scene("fire and forget", [Reply("ok", first_chunk_delay_s=5)], fire_and_forget),
 )  # fmt: skip
 
@@ -283,7 +306,7 @@ def main() -> int:
     touchdown.instrument()
     with Provider([QUICK]) as provider, touchdown.task("warm up"):
         ask(client_of(provider))
-    print(f"{'injected':<21} {'account':<17} {'put in':>8} {'seen':>8} {'off':>8}  tries")
+    print(f"{'injected':<23} {'account':<17} {'put in':>8} {'seen':>8} {'off':>8}  tries")
     return 1 if sum(not shown(scene) for scene in SCENES) else 0
 
 
@@ -298,7 +321,7 @@ def shown(scene: Scene) -> bool:
         milliseconds = [put[name] * 1e3, seen[name] * 1e3, (seen[name] - put[name]) * 1e3]
         figures = "{:>5.0f} ms {:>5.0f} ms {:>+5.0f} ms".format(*milliseconds)
         wrong = "" if is_close(put[name], seen[name]) else "  off by too much"
-        print(f"{scene.name:<21} {name:<17} {figures}  {tries}{wrong}", flush=True)
+        print(f"{scene.name:<23} {name:<17} {figures}  {tries}{wrong}", flush=True)
     return close
 
 

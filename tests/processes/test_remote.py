@@ -49,6 +49,23 @@ def test_what_is_sent_is_joined_on_the_other_side() -> None:
     assert not trace.get_current_span().get_span_context().is_valid
 
 
+def test_what_a_tool_asks_another_server_for_lies_inside_the_tool() -> None:
+    sent: dict[str, str] = {}
+
+    @touchdown.tool
+    def ask() -> None:
+        sent.update(touchdown.headers())
+
+    with capture() as caller, touchdown.task("goal"):
+        ask()
+        (asked,) = caller.tools
+        with capture() as server:
+            with touchdown.joined(sent):
+                look()
+            (tool,) = server.tools
+        assert tool.inside == asked.id
+
+
 def test_without_ids_it_is_a_task_of_the_trace() -> None:
     with capture() as seen:
         with touchdown.joined({"TraceParent": THEIRS, "baggage": "user=7"}):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from touchdown.runtime import core
 from touchdown.runtime.clocks import CallClocks, sketch_of
-from touchdown.runtime.identity import ANCHOR_NS
+from touchdown.runtime.identity import since_epoch
 from touchdown.runtime.marks import cpu_since_s, cpu_so_far_s, mark_of, take_mark, watch_collector
 from touchdown.runtime.place import new_task
 
@@ -42,13 +42,13 @@ def test_the_callers_time_is_what_is_left_behind_the_first_chunk() -> None:
     clocks = CallClocks(new_task("a task"))
     clocks.first_sent_ns = clocks.last_sent_ns = 1_100
     clocks.waits = array("q", [300, 40, 60])
-    told = clocks.record(1_000 + ANCHOR_NS, 1_400, 2_000)
+    told = clocks.record(since_epoch(1_000), 1_400, 2_000)
     assert (told.first_sent_ns, told.received_ns, told.consumer_ns) == (100, None, 500)
     assert sum(gap.total_ns for gap in told.gaps) == 100
 
 
 def test_without_a_stream_there_are_no_waits() -> None:
-    told = CallClocks(new_task("a task")).record(ANCHOR_NS, None, 7)
+    told = CallClocks(new_task("a task")).record(since_epoch(0), None, 7)
     assert (told.consumer_ns, told.gaps) == (None, ())
 
 
@@ -56,7 +56,7 @@ def test_what_came_before_the_first_content_is_no_gap_between_chunks() -> None:
     clocks = CallClocks(new_task("a task"))
     clocks.waits = array("q", [300, 1, 70, 40, 60])
     clocks.contents = 1_500, 3
-    told = clocks.record(1_000 + ANCHOR_NS, 1_400, 2_000)
+    told = clocks.record(since_epoch(1_000), 1_400, 2_000)
     assert (told.first_content_ns, told.before_content_ns) == (500, 71)
     assert sum(gap.total_ns for gap in told.gaps) == 100
     assert told.consumer_ns == 600 - 171
@@ -70,12 +70,12 @@ def test_the_threads_cpu_before_sending_and_behind_the_answer() -> None:
     clocks.received()
     burn()
     clocks.end()
-    told = clocks.record(ANCHOR_NS, None, 7)
+    told = clocks.record(since_epoch(0), None, 7)
     assert (told.cpu_before_ns or 0) >= BURNT_NS
     assert (told.cpu_after_ns or 0) >= BURNT_NS
     with ThreadPoolExecutor(1) as pool:
         pool.submit(clocks.end).result()
-    assert clocks.record(ANCHOR_NS, None, 7).cpu_after_ns is None
+    assert clocks.record(since_epoch(0), None, 7).cpu_after_ns is None
 
 
 def test_marks_of_a_thread_grow_with_its_cpu_and_with_collected_garbage() -> None:

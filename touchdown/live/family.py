@@ -19,7 +19,7 @@ from touchdown.runtime.carried import Carried
 from touchdown.runtime.core import Runtime
 from touchdown.runtime.guard import guarded, warn_once
 from touchdown.runtime.handing import Above, Ticket
-from touchdown.runtime.identity import now_ns
+from touchdown.runtime.identity import clock, go_by, now_ns
 from touchdown.runtime.joined import Joined
 from touchdown.runtime.place import Place, TaskState
 
@@ -78,7 +78,8 @@ class ProcessFamily:
                 return Ticket(reception.path, traceparent=traceparent)
             self._hand(reception, here.task.id, here.task)
         traceparent = traceparent or _traceparent(here)
-        return Ticket(reception.path, here.task.id, here.agent_id, here.agent_name, traceparent)
+        place = here.task.id, here.agent_id, here.agent_name
+        return Ticket(reception.path, *place, traceparent, here.tool_id)
 
     def _open(self) -> Reception:
         if self._reception is None:
@@ -91,7 +92,7 @@ class ProcessFamily:
             return
         gate = self._runtime.gate
         of_process = COUNTING.share(gate.budgets) if gate is not None else ()
-        handed = Handed(of_process=of_process)
+        handed = Handed(of_process=of_process, clock=clock())
         if task is not None:
             for closed in [id for id, state in self._handed.items() if state.closed]:
                 del self._handed[closed]
@@ -102,6 +103,7 @@ class ProcessFamily:
                 task.digest_key.hex(),
                 COUNTING.share(task.budgets),
                 of_process,
+                clock(),
             )
         hand(reception.folder, name, handed)
 
@@ -152,6 +154,8 @@ class ProcessFamily:
                 " the ids to join them by",
             )
         else:
+            if handed.clock is not None:
+                go_by(handed.clock)
             self._tell(Uplink(ticket.parent, self._written()))
             if before is not None:
                 before.close()  # by the environment this process stood below its parent's own parent
@@ -161,7 +165,8 @@ class ProcessFamily:
         if not ticket.task_id:
             return
         place = self._place(ticket, handed)
-        joined = Joined(place.task, agent_id=ticket.agent_id, here=None if program else place)
+        here = None if program else place
+        joined = Joined(place.task, agent_id=place.agent_id, tool_id=place.tool_id, here=here)
         self._runtime.join(joined)
 
     def _written(self) -> set[str]:
@@ -228,7 +233,7 @@ class ProcessFamily:
 
 def _place_in(state: TaskState, ticket: Ticket) -> Place:
     above = Above.of(ticket.traceparent)
-    return Place(state, ticket.agent_id, ticket.agent_name, opened=above)
+    return Place(state, ticket.agent_id, ticket.agent_name, ticket.tool_id, opened=above)
 
 
 def _bare(ticket: Ticket) -> TaskState:

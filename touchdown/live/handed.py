@@ -10,6 +10,7 @@ import msgspec
 
 from touchdown.records import TaskRecord
 from touchdown.runtime.budget import Budget
+from touchdown.runtime.identity import Clock
 from touchdown.runtime.place import TaskState
 from touchdown.runtime.shared_cells import SharedBudget
 
@@ -28,6 +29,8 @@ class Handed:
     """Those of the task and of the tasks around it."""
     of_process: tuple[SharedBudget, ...] = ()
     """Those of the process above."""
+    clock: Clock | None = None
+    """How that one tells the time."""
 
     def state(self) -> TaskState | None:
         """The task as it is open here."""

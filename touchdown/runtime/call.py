@@ -13,7 +13,7 @@ from touchdown.runtime.admission import Admission
 from touchdown.runtime.clocks import CallClocks
 from touchdown.runtime.core import Runtime
 from touchdown.runtime.guard import failed, guarded, qualified_name
-from touchdown.runtime.identity import ANCHOR_NS, this_process
+from touchdown.runtime.identity import since_epoch, this_process
 from touchdown.runtime.inside import Inside
 from touchdown.runtime.listening import Listening
 from touchdown.runtime.place import Place
@@ -263,7 +263,7 @@ class CallObservation:
             provider=start.provider,
             vendor=self.vendor,
             sent_at_ns=sent_ns,
-            duration_ns=max(0, self._end_ns + ANCHOR_NS - sent_ns),
+            duration_ns=max(0, since_epoch(self._end_ns) - sent_ns),
             usage=told_by_engine(with_problems(answer, view, status), engine),
             context=self._read_context(view, answer),
             host=start.host,
@@ -273,7 +273,7 @@ class CallObservation:
             response_model=answer.model,
             response_id=answer.response_id,
             stream=self.is_stream or events is not None,
-            first_chunk_ns=None if first_ns is None else first_ns + ANCHOR_NS - sent_ns,
+            first_chunk_ns=None if first_ns is None else since_epoch(first_ns) - sent_ns,
             chunks=self.chunks,
             attempts=self._attempts,
             output=answer.output,

@@ -6,7 +6,7 @@ from collections import defaultdict
 from typing import Any
 
 from touchdown.records import CallClock, GapBucket
-from touchdown.runtime.identity import ANCHOR_NS
+from touchdown.runtime.identity import steady
 from touchdown.runtime.marks import Taken, mark_of, owned, take_mark
 from touchdown.runtime.place import TaskState
 
@@ -87,7 +87,7 @@ class CallClocks:
 
     def record(self, sent_at_ns: int, first_ns: int | None, end_ns: int) -> CallClock:
         """The clocks after ``sent_at_ns`` (since the epoch); the others of the steady clock."""
-        zero = sent_at_ns - ANCHOR_NS
+        zero = steady(sent_at_ns)
         return CallClock(
             first_sent_ns=_since(self.first_sent_ns, zero),
             last_sent_ns=_since(self.last_sent_ns, zero),

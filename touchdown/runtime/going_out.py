@@ -4,7 +4,7 @@ from urllib.parse import quote
 
 from touchdown.runtime.core import Runtime
 
-TASK, AGENT = "touchdown.task", "touchdown.agent"
+TASK, AGENT, TOOL = "touchdown.task", "touchdown.agent", "touchdown.tool"
 """Members of the baggage."""
 
 
@@ -15,5 +15,6 @@ def headers_here(runtime: Runtime) -> dict[str, str]:
     if traceparent:
         told["traceparent"] = traceparent
     if here is not None:
-        told["baggage"] = f"{TASK}={quote(here.task.id)},{AGENT}={quote(here.agent_id)}"
+        ids = {TASK: here.task.id, AGENT: here.agent_id, TOOL: here.tool_id}
+        told["baggage"] = ",".join(f"{name}={quote(id)}" for name, id in ids.items() if id)
     return told

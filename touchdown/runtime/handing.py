@@ -24,6 +24,8 @@ class Ticket:
     agent_id: str = ""
     agent_name: str = ""
     traceparent: str = ""
+    tool_id: str = ""
+    """The tool execution that starts it."""
 
     @classmethod
     def of_environment(cls, environment: Mapping[str, str]) -> "Ticket | None":
@@ -31,14 +33,19 @@ class Ticket:
         parent = environment.get(PARENT, "")
         if not parent:
             return None
-        task_id, _, agent_id = environment.get(PLACE, "").partition(" ")
+        task_id, agent_id, tool_id, *_ = [*environment.get(PLACE, "").split(" "), "", "", ""]
         if not (_ID.fullmatch(task_id) and _ID.fullmatch(agent_id)):
-            task_id = agent_id = ""
-        return cls(parent, task_id, agent_id, traceparent=environment.get(TRACEPARENT, ""))
+            task_id = agent_id = tool_id = ""
+        traceparent = environment.get(TRACEPARENT, "")
+        tool_id = tool_id if _ID.fullmatch(tool_id) else ""
+        return cls(parent, task_id, agent_id, traceparent=traceparent, tool_id=tool_id)
 
     def environment(self) -> dict[str, str]:
         """The variables that tell a program the same."""
-        told = {PARENT: self.parent, PLACE: f"{self.task_id} {self.agent_id}".strip()}
+        told = {
+            PARENT: self.parent,
+            PLACE: f"{self.task_id} {self.agent_id} {self.tool_id}".strip(),
+        }
         return {**told, TRACEPARENT: self.traceparent} if self.traceparent else told
 
 

@@ -14,7 +14,8 @@ class Joined:
     """A root task that another process opened and will close.
 
     Each program below it is an agent of its own, for its calls share no context with the others'; the
-    first one is the task's first agent. ``agent_id`` is the agent that started it, the task's first if empty.
+    first one is the task's first agent. ``agent_id`` is the agent that started it, the task's first if empty;
+    ``tool_id`` the tool execution that did.
     A process of ``multiprocessing`` goes on as the agent of ``here``.
     """
 
@@ -24,10 +25,12 @@ class Joined:
         *,
         first: bool = False,
         agent_id: str = "",
+        tool_id: str = "",
         here: Place | None = None,
     ) -> None:
         self.state = state
         self._first, self._agent_id, self._here = first, agent_id or state.id, here
+        self._tool_id = tool_id
         self._begin()
 
     def _begin(self) -> None:
@@ -59,6 +62,7 @@ class Joined:
             name=here.agent_name,
             started_at_ns=self._began_ns,
             duration_ns=duration_ns,
+            inside=self._tool_id,
         )
 
     def after_fork(self) -> None:

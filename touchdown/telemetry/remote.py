@@ -15,7 +15,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 from touchdown.records import TaskRecord
 from touchdown.runtime import core
 from touchdown.runtime.carried import Carried
-from touchdown.runtime.going_out import AGENT, TASK, headers_here
+from touchdown.runtime.going_out import AGENT, TASK, TOOL, headers_here
 from touchdown.runtime.guard import guarded, warn_once
 from touchdown.runtime.handing import Above
 from touchdown.runtime.identity import now_ns
@@ -132,7 +132,9 @@ def _place(found: Mapping[str, str]) -> Place | None:
     record = TaskRecord(task_id, "", now_ns(), trace_id=above[0].trace_id if above else "")
     runtime.deliver_record(record)
     key = runtime.options.digest_key or _KEY
-    return Place(TaskState(record, task_id, key), agent_id, opened=above)
+    tool_id = members.get(TOOL, "")
+    tool_id = tool_id if _ID.fullmatch(tool_id) else ""
+    return Place(TaskState(record, task_id, key), agent_id, tool_id=tool_id, opened=above)
 
 
 @guarded("joined.end")

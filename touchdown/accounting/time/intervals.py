@@ -69,6 +69,11 @@ def end_of(record: Timed) -> int | None:
     return _start(record) + max(record.duration_ns, 0)
 
 
+def start_of(interval: Interval) -> int:
+    """When it began as its record has it; the interval may have been moved."""
+    return interval.start_ns if interval.record is None else _start(interval.record)
+
+
 def by_kind(root: Interval) -> dict[Kind, list[Interval]]:
     """Everything in the tree by kind."""
     found: defaultdict[Kind, list[Interval]] = defaultdict(list)

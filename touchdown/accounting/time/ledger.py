@@ -20,7 +20,7 @@ from touchdown.accounting.time.accounts import (
 )
 from touchdown.accounting.time.first_token import fits_of
 from touchdown.accounting.time.gaps import gap_parts
-from touchdown.accounting.time.intervals import Interval, by_kind
+from touchdown.accounting.time.intervals import Interval, by_kind, start_of
 from touchdown.accounting.time.path import Piece, critical_path
 from touchdown.accounting.time.phases import estimated_by_engines, phases_of
 from touchdown.accounting.time.without import length_without
@@ -91,7 +91,8 @@ def parts_of(
     """The accounts of one piece of the path."""
     owner = piece.owner
     if owner.kind == "call" and owner.id in phases:
-        return clipped(phases[owner.id], piece.start_ns, piece.end_ns)
+        moved_ns = owner.start_ns - start_of(owner)
+        return clipped(phases[owner.id], piece.start_ns - moved_ns, piece.end_ns - moved_ns)
     if owner.kind == "call":
         return ((MODEL, piece.length_ns),)
     if owner.kind == "tool":

@@ -6,6 +6,7 @@ from dataclasses import replace
 from touchdown.accounting.taxes.registry import TAXES
 from touchdown.accounting.taxes.tax import Evidence
 from touchdown.accounting.time.account import TimeAccount
+from touchdown.accounting.time.elsewhere import place_elsewhere
 from touchdown.accounting.time.intervals import Timed, tree_of
 from touchdown.accounting.time.ledger import Told, account_time
 from touchdown.accounting.time.load import load_of
@@ -40,6 +41,7 @@ def state_time(
         observable=_observable(seen),
     )
     root = tree_of(task, end_ns, records)
+    place_elsewhere(root)
     return replace(account_time(root, told), load=load_of(root, task))
 
 
