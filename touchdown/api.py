@@ -16,15 +16,15 @@ from touchdown.integration import Seam
 from touchdown.live.run_folder import RunFolder
 from touchdown.runtime import core, handing
 from touchdown.runtime.arming import Armed, Arms, load_object
+from touchdown.runtime.collecting import Collecting
 from touchdown.runtime.ending import at_end, never_mind
 from touchdown.runtime.guard import disabled, failed, forget_warnings, guarded, warn_once
 from touchdown.runtime.handing import Ticket
-from touchdown.runtime.limits import OnBudget, limits_of
-from touchdown.runtime.options import read_content_options
+from touchdown.runtime.limits import OnBudget
 from touchdown.runtime.patches import Held
 from touchdown.runtime.processes import follow_processes
 from touchdown.runtime.threads import follow_threads
-from touchdown.wiring import build_runtime, receipt_of, summary_of
+from touchdown.wiring import build_runtime, read_asked, receipt_of, summary_of
 
 if TYPE_CHECKING:
     from opentelemetry.metrics import MeterProvider
@@ -68,6 +68,11 @@ class Instrumentation:
         """The runtime, for ``touchdown doctor`` and tests."""
         return self._runtime
 
+    @property
+    def collector(self) -> Collecting | None:
+        """The receiver inside this process, where one was asked for, or its ``problem``."""
+        return None if self._runtime is None else self._runtime.collector
+
     def uninstrument(self) -> None:
         """Give every patched attribute back and close what was opened."""
         if self.active:
@@ -97,6 +102,7 @@ def instrument(
     max_repeats: int | None = None,
     on_budget: OnBudget = "raise",
     unpriced: Literal["allow", "block"] = "allow",
+    collect: bool | int | None = None,
 ) -> Instrumentation:
     """Capture model calls, tools and agents of this process. Call it once, early; twice changes nothing.
 
@@ -109,13 +115,15 @@ def instrument(
     ``content_limit`` is the most characters of an attribute. ``prices`` are your
     own, each a mapping with the keys of a ``[[price]]`` table of ``touchdown.toml`` (``docs/prices.md``);
     ``policies`` state what only you can say, as its ``[[policy.oversized_model]]`` tables do. ``journal``
-    is a file (or ``TOUCHDOWN_JOURNAL``). Budgets are as in :func:`touchdown.task`, for the whole process.
+    is a file (or ``TOUCHDOWN_JOURNAL``). ``collect=True``, or a port, receives what serving engines export of
+    their own spans (``docs/collect.md``; or ``TOUCHDOWN_COLLECT``). Budgets are as in
+    :func:`touchdown.task`, for the whole process.
     ``processes=False`` leaves programs and processes that are started here to themselves
     (``docs/processes.md``); calls to hosts in ``propagate_to`` say whose they are.
     ``TOUCHDOWN_DISABLED=1`` makes everything a no-op.
     """
     global _current
-    asked = _read(locals().copy())  # the arguments, and nothing else yet
+    asked = read_asked(locals().copy())  # the arguments, and nothing else yet
     chosen = _chosen(asked["clients"])
     with _lock:
         already = _already(asked)
@@ -152,21 +160,6 @@ def _set_up(asked: dict[str, Any]) -> core.Runtime:
     if asked["processes"]:
         _processes.hold()
     return runtime
-
-
-def _read(asked: dict[str, Any]) -> dict[str, Any]:
-    """The options as they are compared and handed on.
-
-    Errors: ``ValueError`` for what is no limit or no place for content, ``TypeError`` for no function.
-    """
-    clients = (asked["clients"],) if isinstance(asked["clients"], str) else asked["clients"]
-    asked["clients"] = None if clients is None else tuple(clients)
-    asked["prices"] = None if asked["prices"] is None else tuple(asked["prices"])
-    named = asked["propagate_to"]
-    asked["propagate_to"] = frozenset((named,) if isinstance(named, str) else named or ())
-    limits_of(asked)
-    read_content_options(asked["capture_content"], asked["redact"], asked["content_limit"])
-    return asked
 
 
 def join_run() -> bool:

@@ -14,6 +14,7 @@ from touchdown.prices.deferred import DeferredBook
 from touchdown.prices.location import find_config
 from touchdown.runtime import core
 from touchdown.runtime.budget import Budget
+from touchdown.runtime.collecting import port_of
 from touchdown.runtime.guard import failed, warn_once
 from touchdown.runtime.handing import Family, Ticket
 from touchdown.runtime.joined import Joined
@@ -81,7 +82,51 @@ def build_runtime(
         runtime.family = Kinship(partial(_family, runtime, accountant, asked, where))
         if ticket is not None:
             runtime.family.join(ticket, program=True)
+    if "collect" in asked and ticket is None:  # a process below tells the one that collects
+        _collect(asked["collect"], stated, run is not None, runtime, accountant)
     return runtime
+
+
+def _collect(
+    asked: bool | int | None,
+    stated: bool,
+    in_run: bool,
+    runtime: core.Runtime,
+    accountant: LiveAccountant,
+) -> None:
+    """Open the receiver inside this process, where the option, the variable or the file asks for it."""
+    if asked is False or (asked is None and not stated and not os.environ.get("TOUCHDOWN_COLLECT")):
+        return
+    try:
+        with loading():
+            from touchdown.collect.asked import configured_port
+            from touchdown.collect.live import Collector, Shown
+        port, wrong = (port_of(asked), "") if asked is not None else configured_port(os.environ)
+        if wrong:
+            warn_once("collect", "touchdown: %s; nothing is collected", wrong)
+        if port is None:
+            return
+        collector = Collector(runtime, port, quiet=in_run)
+        accountant.tell(Shown(collector))
+        runtime.collector = collector
+    except Exception:
+        failed("collect")
+
+
+def read_asked(asked: dict[str, Any]) -> dict[str, Any]:
+    """The options as they are compared and handed on.
+
+    Errors: ``ValueError`` for what is no limit, port or place for content, ``TypeError`` for no function.
+    """
+    clients = (asked["clients"],) if isinstance(asked["clients"], str) else asked["clients"]
+    asked["clients"] = None if clients is None else tuple(clients)
+    asked["prices"] = None if asked["prices"] is None else tuple(asked["prices"])
+    named = asked["propagate_to"]
+    asked["propagate_to"] = frozenset((named,) if isinstance(named, str) else named or ())
+    limits_of(asked)
+    port_of(asked["collect"])
+    read_content_options(asked["capture_content"], asked["redact"], asked["content_limit"])
+    return asked
 
 
 def _above(run: Run | None, ticket: Ticket | None) -> str:

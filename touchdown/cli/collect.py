@@ -11,14 +11,16 @@ from contextlib import contextmanager
 from types import FrameType
 
 from touchdown.accounting.policies import configured_policies
+from touchdown.collect.asked import LOOPBACK
 from touchdown.collect.bookkeeping import Bookkeeper
 from touchdown.collect.forwarding import check_url
 from touchdown.collect.limits import MIB, Limits
-from touchdown.collect.receiver import GRPC_PORT, HTTP_PORT, LOOPBACK, Receiver, is_loopback
+from touchdown.collect.receiver import GRPC_PORT, Receiver, is_loopback
 from touchdown.live.accountant import LiveAccountant
 from touchdown.live.journal import Journal, unwritable
 from touchdown.prices.book import PriceBook
 from touchdown.report import Receipt, SummaryView, show
+from touchdown.runtime.collecting import DEFAULT_PORT
 
 EVERY_S = 1.0
 MOST_RECEIPTS = 5
@@ -67,7 +69,12 @@ def _parse(argv: list[str]) -> argparse.Namespace:
     )
     add = parser.add_argument
     add("--host", default=LOOPBACK, help="address to listen on (default: this machine only)")
-    add("--http-port", type=_port, default=HTTP_PORT, help="OTLP over HTTP; 0 is any that is free")
+    add(
+        "--http-port",
+        type=_port,
+        default=DEFAULT_PORT,
+        help="OTLP over HTTP; 0 is any that is free",
+    )
     add("--grpc-port", type=_port, default=GRPC_PORT, help='OTLP over gRPC; needs the extra "grpc"')
     add("--no-grpc", action="store_true", help="HTTP alone")
     add("--forward", type=_url, metavar="URL", help="send all of it on, unchanged")

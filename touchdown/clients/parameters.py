@@ -2,25 +2,27 @@
 
 from collections.abc import Mapping
 
-NAMES = frozenset((
-    "max_tokens",
-    "max_completion_tokens",
-    "max_output_tokens",
-    "temperature",
-    "top_p",
-    "top_k",
-    "frequency_penalty",
-    "presence_penalty",
-    "seed",
-    "n",
-    "stream",
-    "background",
-    "reasoning_effort",
-    "service_tier",
-    "dimensions",
-    "encoding_format",
-    "prompt_cache_retention",
-))
+NAMES = frozenset(
+    (
+        "max_tokens",
+        "max_completion_tokens",
+        "max_output_tokens",
+        "temperature",
+        "top_p",
+        "top_k",
+        "frequency_penalty",
+        "presence_penalty",
+        "seed",
+        "n",
+        "stream",
+        "background",
+        "reasoning_effort",
+        "service_tier",
+        "dimensions",
+        "encoding_format",
+        "prompt_cache_retention",
+    )
+)
 
 
 NESTED = (

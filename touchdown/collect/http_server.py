@@ -1,6 +1,7 @@
 """OTLP over HTTP: a small server of the standard library's, with bounds."""
 
 import contextlib
+import selectors
 import socket
 import socketserver
 import threading
@@ -26,6 +27,8 @@ from touchdown.runtime.guard import failed
 
 PATHS: dict[str, Signal] = {f"/v1/{signal}": signal for signal in SIGNALS}
 
+POLL_S = 0.25
+
 Take = Callable[[Export], None]
 """Takes one request in, or raises :class:`Refused`."""
 
@@ -46,7 +49,33 @@ class HttpServer(socketserver.ThreadingTCPServer):
         self.take, self.counts, self.limits = take, counts, limits
         self._free = threading.BoundedSemaphore(limits.connections)
         self._due: dict[socket.socket, float] = {}
+        self._ended = False
         super().__init__((host, port), _Handler)
+
+    def serve(self) -> None:
+        """Accept connections until :meth:`stop`; the standard library's own loop ends up to a poll later."""
+        with selectors.DefaultSelector() as selector:
+            selector.register(self, selectors.EVENT_READ)
+            while not self._ended:
+                if selector.select(POLL_S) and not self._ended:
+                    self._handle_request_noblock()  # type: ignore[attr-defined]
+                self.service_actions()
+
+    def stop(self) -> None:
+        """End at once; connections are cut."""
+        self._ended = True
+        host, port = self.server_address[:2]
+        with contextlib.suppress(OSError):
+            socket.create_connection((_near(str(host)), int(port)), POLL_S).close()
+        self.forget()
+        for connection in list(self._due):
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+
+    def forget(self) -> None:
+        """Let go of the socket, in this process alone."""
+        self._ended = True
+        self.server_close()
 
     def due(self, connection: socket.socket, seconds: float) -> None:
         """The connection is cut after so many seconds, unless this is called again."""
@@ -80,6 +109,11 @@ class HttpServer(socketserver.ThreadingTCPServer):
     def handle_error(self, request: object, client_address: object) -> None:
         """A client that goes away is no error of ours."""
         failed("collect.connection")
+
+
+def _near(host: str) -> str:
+    """Where this machine reaches an address that stands for all of its own."""
+    return {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -67,8 +67,7 @@ class Intake:
             now = time.monotonic()
             if now - ticked >= TICK_S:
                 ticked = now
-                with self._reading:
-                    self._tick(now)
+                self.tick(now)
 
     def drain(self) -> None:
         """Read all that waits; in whatever thread asks."""
@@ -88,11 +87,13 @@ class Intake:
             self._counts.add("requests not read")
             failed("collect.read")
 
-    def _tick(self, now_s: float) -> None:
-        try:
-            self._reader.tick(now_s)
-        except Exception:
-            failed("collect.tick")
+    def tick(self, now_s: float) -> None:
+        """Let the reader know what time it is."""
+        with self._reading:
+            try:
+                self._reader.tick(now_s)
+            except Exception:
+                failed("collect.tick")
 
     def close(self, timeout_s: float) -> int:
         """Read what waits and end; how many requests there was no time for."""

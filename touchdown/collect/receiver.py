@@ -4,6 +4,7 @@ import ipaddress
 import threading
 from collections.abc import Mapping
 
+from touchdown.collect.asked import LOOPBACK
 from touchdown.collect.counts import Counts
 from touchdown.collect.forwarding import Forward
 from touchdown.collect.grpc_server import GrpcServer
@@ -12,11 +13,11 @@ from touchdown.collect.intake import Intake, Reader
 from touchdown.collect.limits import Limits
 from touchdown.collect.wire import Export
 from touchdown.runtime.carried import start_apart
+from touchdown.runtime.collecting import DEFAULT_PORT
 
-LOOPBACK = "127.0.0.1"
-HTTP_PORT, GRPC_PORT = 4318, 4317
-"""OTLP's own."""
-POLL_S = 0.25
+GRPC_PORT = 4317
+"""OTLP's own over gRPC."""
+STOP_S = 0.5
 
 
 class Receiver:
@@ -31,7 +32,7 @@ class Receiver:
         reader: Reader,
         *,
         host: str = LOOPBACK,
-        http_port: int = HTTP_PORT,
+        http_port: int = DEFAULT_PORT,
         grpc_port: int | None = None,
         forward: str = "",
         forward_headers: Mapping[str, str] | None = None,
@@ -81,10 +82,10 @@ class Receiver:
         self._intake.start()
         if self.forward is not None:
             self.forward.start()
-        serve = threading.Thread(
-            target=self._http.serve_forever, args=(POLL_S,), name="touchdown otlp", daemon=True
+        self._serving = threading.Thread(
+            target=self._http.serve, name="touchdown otlp", daemon=True
         )
-        start_apart(serve)
+        start_apart(self._serving)
         if self._grpc is not None:
             self._grpc.start()
 
@@ -98,14 +99,19 @@ class Receiver:
         counts.add("spans", export.spans - export.rejected)
         counts.add("spans rejected", export.rejected)
 
-    def drain(self) -> None:
-        """Read what has come so far."""
+    def drain(self, now_s: float) -> None:
+        """Read what has come so far, and let the reader look after what waits."""
         self._intake.drain()
+        self._intake.tick(now_s)
+
+    def forget(self) -> None:
+        """In a forked child: nothing listens here, and nothing is read."""
+        self._http.forget()
 
     def close(self, timeout_s: float = 2.0) -> list[str]:
         """Stop listening, read and forward what waits; what was lost, in a few words each."""
-        self._http.shutdown()
-        self._http.server_close()
+        self._http.stop()
+        self._serving.join(STOP_S)
         if self._grpc is not None:
             self._grpc.close(timeout_s)
         unread = self._intake.close(timeout_s)

@@ -83,7 +83,7 @@ class LiveAccountant:
     @property
     def keeps(self) -> bool:
         """Whether there is a journal."""
-        return bool(self._journals)
+        return any(journal.keeps for journal in self._journals)
 
     def changed_since(self, mark: int) -> "tuple[int, list[TaskAccount]]":
         """The accounts of the root tasks that changed after ``mark``, and the mark of now; 0 is all."""

@@ -44,6 +44,7 @@ class Journal:
         self.file = os.path.abspath(path)
         """Its path as other processes know it."""
         self.lost = 0
+        self.keeps = True
         self._most_bytes = _most_bytes()
         self._encode = msgspec.json.Encoder().encode
         self._lock = threading.Lock()

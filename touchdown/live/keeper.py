@@ -12,6 +12,8 @@ class Keeper(Protocol):
 
     path: Path
     lost: int
+    keeps: bool
+    """Whether what it takes down outlasts this process."""
 
     def write(self, record: Kept) -> None:
         """Take down a record of this process."""

@@ -35,6 +35,7 @@ class Uplink:
     def __init__(self, parent: str, writes: Iterable[str]) -> None:
         self.path = Path(parent)
         self.lost = 0
+        self.keeps = True
         self._encode = msgspec.json.Encoder().encode
         self._writes = sorted(writes)
         self._above: dict[str, TaskRecord] = {}

@@ -12,6 +12,7 @@ from touchdown.records import AgentRun, CallVerdict, Record, Start, TaskRecord
 from touchdown.runtime.admission import Gate
 from touchdown.runtime.capturing import Chosen
 from touchdown.runtime.carried import NOTHING, Carried, carried_trace
+from touchdown.runtime.collecting import Collecting
 from touchdown.runtime.delivery import Delivery
 from touchdown.runtime.guard import Guard, failed, warn
 from touchdown.runtime.handing import Family
@@ -60,6 +61,7 @@ class Runtime:
         self.gate: Gate | None = None
         """Asked before each call that has a budget; set by the wiring."""
         self.serving: ServingHosts | None = None  # hosts named as self-hosted; set by the wiring
+        self.collector: Collecting | None = None  # ``instrument(collect=True)``; set by the wiring
 
     # -- where the caller stands ------------------------------------------------------------
 
@@ -208,6 +210,9 @@ class Runtime:
         """Fold everything that has ended so far, here and in the processes below."""
         self.catch_up()
         self.delivery.drain()
+        if self.collector is not None:
+            self.collector.drain()
+            self.delivery.drain()
 
     def catch_up(self) -> None:
         """Take in what the processes below have told."""
@@ -241,6 +246,10 @@ class Runtime:
             self.deliver_record(ended)
         if self.family is not None:
             self.family.close()
+        unheard: list[str] = []
+        if self.collector is not None:
+            self.delivery.drain(timeout_s)
+            unheard = self.collector.close(timeout_s)
         late, full = self.delivery.close(timeout_s), self.delivery.dropped
         lost = [f"{late:,} records (not read within {timeout_s:g} s)"] if late else []
         lost += [f"{full:,} records (the queue was full)"] if full else []
@@ -249,7 +258,7 @@ class Runtime:
                 lost += sink.shutdown(max(0.1, deadline - time.monotonic()))
             except Exception:
                 failed("sink.shutdown")
-        self._tell_lost([*lost, *self.accountant.unwritten()])
+        self._tell_lost([*lost, *unheard, *self.accountant.unwritten()])
 
     def _tell_lost(self, lost: list[str]) -> None:
         news = [part for part in lost if part not in self._told]
@@ -262,7 +271,7 @@ class Runtime:
         self.implicit.forget()
         self._trackers = Trackers()
         self.accountant.after_fork()
-        for held in (self.gate, self._joined, self.family):
+        for held in (self.gate, self._joined, self.family, self.collector):
             if held is not None:
                 held.after_fork()
 

@@ -2,10 +2,13 @@
 
 import difflib
 import os
+import socket
 from collections.abc import Iterator
 from datetime import date
 
 from touchdown.cli.checkup.diagnosis import PriceFacts, Setting
+from touchdown.collect.asked import LOOPBACK, configured_port
+from touchdown.collect.asked import VARIABLE as COLLECT
 from touchdown.engines.named import VARIABLE as ENGINES
 from touchdown.engines.named import from_variable
 from touchdown.live.journal import unwritable
@@ -13,10 +16,11 @@ from touchdown.prices import PriceBook
 from touchdown.prices.config import read_config
 from touchdown.prices.location import CONFIG_NAME, CONFIG_VARIABLE, find_config
 from touchdown.report.format import count
+from touchdown.runtime import core
 from touchdown.runtime.options import CONTENT_VARIABLE, where_by_variable
 
 DISABLED, JOURNAL, DIGEST_KEY = "TOUCHDOWN_DISABLED", "TOUCHDOWN_JOURNAL", "TOUCHDOWN_DIGEST_KEY"
-KNOWN = (DISABLED, JOURNAL, DIGEST_KEY, CONFIG_VARIABLE, CONTENT_VARIABLE, ENGINES)
+KNOWN = (DISABLED, JOURNAL, DIGEST_KEY, CONFIG_VARIABLE, CONTENT_VARIABLE, ENGINES, COLLECT)
 ALMOST = 0.85
 """How alike two names must be for one to be a slip of the other."""
 
@@ -29,6 +33,7 @@ def settings(active: bool) -> Iterator[Setting]:
     yield _config()
     yield _content()
     yield _engines()
+    yield _collect()
     for name in sorted(os.environ):
         close = difflib.get_close_matches(name, KNOWN, n=1, cutoff=ALMOST)
         if name not in KNOWN and close:
@@ -81,6 +86,32 @@ def _engines() -> Setting:
     urls = [one.url for one in from_variable(value) if not isinstance(one, str)]
     told = f"{count(len(urls), 'host')} named as self-hosted"
     return Setting(ENGINES, True, ", ".join(urls), told)
+
+
+def _collect() -> Setting:
+    value, (port, wrong) = os.environ.get(COLLECT) or None, configured_port(os.environ)
+    runtime = core.active()
+    collector = runtime.collector if runtime is not None else None
+    if collector is not None:
+        told = f"engines export to {collector.endpoint}"
+        return Setting(COLLECT, value is not None, value, told, collector.problem)
+    if port is None:
+        told = "what engines say in spans of their own is not collected here"
+        return Setting(COLLECT, value is not None, value, told, wrong)
+    told = f"engines export to port {port} of this machine" if port else "any free port"
+    return Setting(COLLECT, True, value, told, _taken(port))
+
+
+def _taken(port: int) -> str:
+    """Why nothing can listen at this port of this machine; empty when it can."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as tried:
+        tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            tried.bind((LOOPBACK, port))
+        except OSError as error:
+            mend = "end who listens there, or name another port; a running touchdown collect is one"
+            return f"port {port} cannot be listened at ({error.strerror}): {mend}"
+    return ""
 
 
 def _config() -> Setting:
