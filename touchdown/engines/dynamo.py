@@ -41,6 +41,7 @@ class Dynamo:
     id: str = "dynamo"
     title: str = "NVIDIA Dynamo"
     metrics_path: str = "/metrics"
+    span_signs: frozenset[str] = frozenset({"uri"})
     steps: frozenset[str] = frozenset()
     counters: tuple[Counter, ...] = (
         Counter("requests", ("dynamo_frontend_requests_total",)),

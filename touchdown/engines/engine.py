@@ -77,6 +77,11 @@ class Engine(Protocol):
         """Names of spans below that of a request which tell more of it."""
         ...
 
+    @property
+    def span_signs(self) -> frozenset[str]:
+        """Attributes of which one is on each of its spans of a whole request."""
+        ...
+
     def serves(self, span: EngineSpan) -> bool:
         """Whether this is its span of one whole request."""
         ...

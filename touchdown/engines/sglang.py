@@ -31,6 +31,7 @@ class Sglang:
     id: str = "sglang"
     title: str = "SGLang"
     metrics_path: str = "/metrics"
+    span_signs: frozenset[str] = frozenset({"rid"})
     steps: frozenset[str] = frozenset({WAITING, *TRANSFERS})
     counters: tuple[Counter, ...] = (
         Counter("requests", ("sglang_num_requests_total",)),

@@ -25,6 +25,7 @@ class TensorRtLlm:
     id: str = "tensorrt_llm"
     title: str = "TensorRT-LLM"
     metrics_path: str = "/prometheus/metrics"
+    span_signs: frozenset[str] = frozenset({SPAN + "e2e"})
     steps: frozenset[str] = frozenset()
     counters: tuple[Counter, ...] = (
         Counter("requests", ("trtllm_request_success_total", "request_success_total")),

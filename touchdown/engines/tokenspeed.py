@@ -22,6 +22,7 @@ class TokenSpeed:
     id: str = "tokenspeed"
     title: str = "TokenSpeed"
     metrics_path: str = "/metrics"
+    span_signs: frozenset[str] = frozenset()
     steps: frozenset[str] = frozenset()
     counters: tuple[Counter, ...] = (
         Counter("requests", ("tokenspeed_num_requests_total",)),

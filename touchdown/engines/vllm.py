@@ -33,6 +33,7 @@ class Vllm:
     id: str = "vllm"
     title: str = "vLLM"
     metrics_path: str = "/metrics"
+    span_signs: frozenset[str] = frozenset({SPAN + "e2e"})
     steps: frozenset[str] = frozenset()
     counters: tuple[Counter, ...] = (
         Counter("requests", ("vllm_request_success_total",)),

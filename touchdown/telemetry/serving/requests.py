@@ -5,13 +5,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from touchdown.engines.engine import Engine, EngineSpan, first_of, whole_of
+from touchdown.engines.engine import Engine, EngineSpan, whole_of
 from touchdown.engines.registry import ENGINES, ROUTERS
 from touchdown.telemetry.span import SpanView
 
 STEPS = frozenset().union(*(engine.steps for engine in ENGINES))
 """Names of spans below that of a request which tell more of it."""
 
+_SIGNS = frozenset().union(*(engine.span_signs for engine in ENGINES))
 _NAMED_BY = ("x_request_id", "request_id", "gen_ai.request.id", "rid")
 _KIND = re.compile(r"^(chatcmpl|cmpl|resp|msg)[-_]")
 _OUTPUT = ("gen_ai.usage.completion_tokens", "output_tokens")
@@ -29,6 +30,10 @@ class EngineRequest:
     engine: Engine
     span: SpanView
     ids: tuple[str, ...]
+    tokens: tuple[int, int] | None
+    """Of the prompt and of the answer; ``None`` where it does not tell both."""
+    model: str
+    """Its name there; empty where it does not tell."""
 
     @property
     def key(self) -> Key:
@@ -40,29 +45,24 @@ class EngineRequest:
         """Whether the engine is one that hands requests on."""
         return self.engine.id in ROUTERS
 
-    @property
-    def tokens(self) -> tuple[int, int] | None:
-        """Of the prompt and of the answer; ``None`` where it does not tell both."""
-        prompt, output = (
-            whole_of(first_of((self.span.attributes,), name) if name else None)
-            for name in (self._told(_PROMPT), self._told(_OUTPUT))
-        )
-        return None if prompt is None or output is None else (prompt, output)
-
-    @property
-    def model(self) -> str:
-        """The model's name there; empty where it does not tell."""
-        return str(self.span.attributes.get(self._told(_MODEL), ""))
-
-    def _told(self, names: tuple[str, ...]) -> str:
-        return next((name for name in names if name in self.span.attributes), "")
-
 
 def request_of(span: SpanView) -> EngineRequest | None:
     """The request that this span is of; ``None`` for every other span."""
+    told = span.attributes
+    if _SIGNS.isdisjoint(told):
+        return None
     seen = engine_span(span)
     engine = next((engine for engine in ENGINES if engine.serves(seen)), None)
-    return None if engine is None else EngineRequest(engine, span, ids_of(span.attributes))
+    if engine is None:
+        return None
+    prompt, output = whole_of(_first(told, _PROMPT)), whole_of(_first(told, _OUTPUT))
+    tokens = None if prompt is None or output is None else (prompt, output)
+    model = str(_first(told, _MODEL) or "")
+    return EngineRequest(engine, span, ids_of(told), tokens, model)
+
+
+def _first(attributes: Mapping[str, Any], names: tuple[str, ...]) -> Any:
+    return next((attributes[name] for name in names if name in attributes), None)
 
 
 def engine_span(span: SpanView, steps: Mapping[str, float] | None = None) -> EngineSpan:
@@ -73,8 +73,12 @@ def engine_span(span: SpanView, steps: Mapping[str, float] | None = None) -> Eng
 
 def ids_of(attributes: Mapping[str, Any]) -> tuple[str, ...]:
     """The ids of the request that a span of a server names, without the kind in front."""
-    named = (attributes[name] for name in _NAMED_BY if name in attributes)
-    return tuple({bare_id(value): None for value in named if isinstance(value, str) and value})
+    found: tuple[str, ...] = ()
+    for name in _NAMED_BY:
+        value = attributes.get(name)
+        if isinstance(value, str) and value and (bare := bare_id(value)) not in found:
+            found = (*found, bare)
+    return found
 
 
 def bare_id(name: str) -> str:
