@@ -3,9 +3,24 @@
 from dataclasses import replace
 from typing import Any
 
-from tests.accounting.build import GPT, SYSTEM, TOOLS, after, call, seg, usage, usd
+import pytest
+
+from tests.accounting.build import (
+    GPT,
+    SYSTEM,
+    TOOLS,
+    FixedPrices,
+    after,
+    call,
+    result,
+    seg,
+    usage,
+    usd,
+)
 from tests.accounting.pairs import verdict_of
+from touchdown.accounting.ledger import refold
 from touchdown.records import EngineTiming, ModelCall, Segment
+from touchdown.records.verdict import Basis
 
 START = [TOOLS, SYSTEM, seg("goal")]
 HOURS = 3600
@@ -102,6 +117,47 @@ def test_no_entry_dies_of_age() -> None:
     lost = then("c2", one, "a", 538, 0, at_s=24 * HOURS)
     assert found(one, kept) == []
     assert found(one, lost) == [("evicted", "unexplained", 368, "derived")]
+
+
+def seen_gone(tokens: int, ago_s: float, basis: Basis = "measured") -> EngineTiming:
+    return replace(
+        at("a"),
+        evicted_tokens=tokens,
+        evicted_ago_ns=round(ago_s * 1e9),
+        basis={"evicted_tokens": basis},
+    )
+
+
+@pytest.mark.parametrize(
+    ("timing", "basis", "words"),
+    [
+        (seen_gone(368, 20), "measured", "368 tokens were seen to be evicted, the last 20.0 s"),
+        (seen_gone(368, 20, "derived"), "derived", "before the call, while run, look ran"),
+        (seen_gone(160, 20), "estimated", "160 tokens"),
+        (seen_gone(368, 3600), "measured", "3600.0 s before the call"),
+    ],
+)
+def test_an_eviction_that_the_engine_told_of_has_its_moment_and_its_tools(
+    timing: EngineTiming, basis: Basis, words: str
+) -> None:
+    one = first()
+    ran = [result("t1", name="run"), result("t2", name="look"), seg("go on")]
+    lost = then("c2", one, "a", 738, 0, *ran, engine=timing)
+    assert found(one, lost) == [("eviction_seen", "cache_expired", 368, basis)]
+    (miss,) = verdict_of(one, lost).misses
+    assert words in miss.detail
+    assert ("ran" in miss.detail) == (timing.evicted_ago_ns == 20 * 10**9)
+
+
+def test_an_eviction_between_calls_without_a_tool_and_its_finding() -> None:
+    one = first()
+    lost = then("c2", one, "a", 538, 0, engine=seen_gone(368, 20))
+    (miss,) = verdict_of(one, lost).misses
+    assert miss.detail.endswith("20.0 s before the call, after the one before")
+    account = refold([one, lost], FixedPrices()).account()
+    (finding,) = [finding for finding in account.findings if finding.tax == "cache_expired"]
+    assert "because the engine needed the room of the cache for others" in finding.why
+    assert (finding.tokens, finding.saves_usd) == (368, None)
 
 
 def test_without_worker_ids_a_lost_cache_is_not_said_to_be_rerouted() -> None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from touchdown.accounting.bases import Entry, is_alive, life_of
 from touchdown.accounting.changes import Change
 from touchdown.accounting.contexts import Context
+from touchdown.accounting.evictions import eviction_basis, eviction_in_words, seen_evicted
 from touchdown.accounting.facts import CallFacts, Diagnosis, Missed
 from touchdown.accounting.ranges import Range, clip, count, joined, overlap
 from touchdown.context.shares import Shares
@@ -152,10 +153,12 @@ def _missed(q: _Question, ranges: tuple[Range, ...], cause: str, detail: str) ->
     if cause == q.change.cause:
         # Said of the place where the context changed, not of the first repeated token lost by it.
         token, segment, kind = q.tokens_at_change, q.change.at, q.change.kind
-    return Missed(cause, ranges, segment, token, kind, detail, _basis(q))
+    return Missed(cause, ranges, segment, token, kind, detail, _basis(q, cause, ranges))
 
 
-def _basis(q: _Question) -> Basis:
+def _basis(q: _Question, cause: str, ranges: tuple[Range, ...]) -> Basis:
+    if cause == "eviction_seen":
+        return eviction_basis(q.facts, count(ranges) - _tolerance(q.facts))
     if q.facts.call.usage.cache_policy:
         return "estimated"
     best_effort = q.facts.rule is None or q.facts.rule.best_effort
@@ -167,6 +170,9 @@ def _why_not_read(q: _Question) -> Cause:
     """An entry was there and was not read."""
     if q.entry is not None and q.entry.in_flight:
         return "concurrent_write", "sent before the first answer to the same prefix began"
+    if seen_evicted(q.facts):
+        new = q.context.segments(q.change.at)
+        return "eviction_seen", eviction_in_words(q.facts, q.base, new)
     if q.context.segment(0).kind == "opaque":
         return "opaque_input", "evicted, or a part of the context changed that was not recorded"
     return "evicted", "the entry was written and had not run out"

@@ -30,6 +30,7 @@ class Prefill:
     """A stretch in which one call was prefilled. Units: nanoseconds of the steady clock, tokens."""
 
     call_id: str
+    agent_id: str
     owner: str
     """The task and agent that it was for, in words."""
     began_ns: int
@@ -87,14 +88,30 @@ class Prefills:
         taken = _taken(call, [other for other in others if other.call_id != call.start.id])
         return _with(told, taken) if taken else told
 
-    def _under_prefill(self) -> Iterator[Prefill]:
-        """Streams that still run and have begun: their prefill lies before their first chunk."""
+    def company(self, call: Underway) -> frozenset[str]:
+        """The agents of other calls that may have been prefilled while this one ran, which has ended."""
+        sent, ended = call.clocks.last_sent_ns or 0, call.clocks.ended_ns or 0
+        with self._lock:
+            others = [*self._ended, *self._under_prefill(ended)]
+        return frozenset(
+            other.agent_id
+            for other in others
+            if other.call_id != call.start.id and other.overlap_ns(sent, ended)
+        )
+
+    def _under_prefill(self, until_ns: int | None = None) -> Iterator[Prefill]:
+        """Streams that still run and have begun: their prefill lies before their first chunk.
+
+        With ``until_ns`` also those that may be prefilled still.
+        """
         for found in self._underway.values():
             call = found()
-            if call is not None and call.first_ns is not None:
-                began = call.clocks.last_sent_ns
-                if began is not None:
-                    yield Prefill(call.start.id, _owner(call), began, call.first_ns)
+            began = call.clocks.last_sent_ns if call is not None else None
+            if call is None or began is None:
+                continue
+            ended = call.first_ns or until_ns
+            if ended is not None:
+                yield Prefill(call.start.id, call.start.agent_id, _owner(call), began, ended)
 
 
 def _prefill_of(call: Underway, told: EngineTiming) -> Prefill | None:
@@ -105,7 +122,9 @@ def _prefill_of(call: Underway, told: EngineTiming) -> Prefill | None:
     if sent is None or answered is None or answered <= sent:
         return None
     began = sent if told.prefill_ns is None else max(answered - told.prefill_ns, sent)
-    return Prefill(call.start.id, _owner(call), began, answered, told.computed_tokens)
+    return Prefill(
+        call.start.id, call.start.agent_id, _owner(call), began, answered, told.computed_tokens
+    )
 
 
 def _owner(call: Underway) -> str:

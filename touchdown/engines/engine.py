@@ -10,6 +10,8 @@ from touchdown.records import EngineTiming, Usage
 from touchdown.records.engine import COUNTS, FIGURES
 from touchdown.records.verdict import Basis
 
+NO_EVENTS = "only the engine's cache events tell it (docs/engines.md)"
+
 
 @dataclass(frozen=True, slots=True)
 class Told:
@@ -150,6 +152,7 @@ class Figures:
 
     def done(self, otherwise: str) -> EngineTiming:
         """The record. ``otherwise``: the reason of what has none of its own."""
+        self.lacks(NO_EVENTS, "evicted_tokens")
         self.lacks(otherwise, *(name for name in FIGURES if name not in COUNTS[:3]))
         return EngineTiming(
             engine=self.engine,

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from touchdown.engines.beside import Prefills
 from touchdown.engines.engine import Figures, Told
 from touchdown.engines.exposition import RESTARTED, Counted, Exposition, counted
+from touchdown.engines.kv.evicted import with_evicted
+from touchdown.engines.kv.feed import KvFeed
 from touchdown.engines.looking import Look, look
 from touchdown.engines.named import Named, name_host
 from touchdown.engines.registry import engine_of
@@ -31,6 +33,7 @@ class EngineHost:
         self._several = False
         self._lock = threading.Lock()
         self._prefills = Prefills()
+        self._feed = KvFeed(named.kv_events) if named.kv_events else None
         self._problem = NOT_LOOKED
 
     @property
@@ -54,10 +57,22 @@ class EngineHost:
         with self._lock:
             return Counted(dict(self._counted), dict(self._lost))
 
+    @property
+    def events_problem(self) -> str:
+        """What keeps its cache events from being read, in words; empty when they are or are not asked for."""
+        return self._feed.problem if self._feed is not None else ""
+
     def __str__(self) -> str:
-        """Its address, engine and problem on one line."""
+        """Its address, engine and problems on one line."""
         title = self._engine.title if self._engine is not None else "not recognised"
-        return f"{self.url}: {title}" + (f" ({self._problem})" if self._problem else "")
+        problems = "; ".join(filter(None, (self._problem, self.events_problem)))
+        return f"{self.url}: {title}" + (f" ({problems})" if problems else "")
+
+    def wake(self) -> None:
+        """It is called now, or will be: look at its metrics soon, and listen to its cache events."""
+        self._watch.wake(self)
+        if self._feed is not None:
+            self._feed.wake()
 
     # -- what the capture side asks -------------------------------------------------------------
 
@@ -69,7 +84,7 @@ class EngineHost:
         self, start: CallStart, request_id: str, trace_id: str, span_id: str
     ) -> Mapping[str, str]:
         """The one header set that every engine finds something in."""
-        self._watch.wake(self)
+        self.wake()
         sent = {
             "x-request-id": request_id,
             "x-session-id": start.agent_id,
@@ -88,7 +103,10 @@ class EngineHost:
     def timing(self, answer: AnswerView, call: Underway) -> EngineTiming:
         """What the engine says of the request that was answered like this, and what others took of it."""
         self._watch.wake(self)
-        return self._prefills.beside(call, self._told(answer))
+        told = self._told(answer)
+        if self._feed is not None:
+            told = with_evicted(self._feed, call, told, self._prefills.company(call))
+        return self._prefills.beside(call, told)
 
     def _told(self, answer: AnswerView) -> EngineTiming:
         engine, page = self._engine, self._page
@@ -98,6 +116,25 @@ class EngineHost:
             found.usage(answer.usage, NO_USAGE)
             return found.done(self._problem)
         return engine.read(Told(answer.engine_parts, answer.usage, block))
+
+    # -- how long it is named ---------------------------------------------------------------------
+
+    def is_named_as(self, named: Named) -> bool:
+        """Whether naming it like this changes nothing; naming it without cache events keeps them."""
+        kept = named.kv_events in ("", self._named.kv_events)
+        return kept and self._named.kind == named.kind
+
+    def let_go(self) -> None:
+        """It is named no more: no event of it is heard from here on."""
+        if self._feed is not None:
+            self._feed.stop()
+
+    def after_fork(self) -> None:
+        """In a forked child: locks may be held by the parent's threads, and the feed is the parent's."""
+        self._lock = threading.Lock()
+        self._prefills.after_fork()
+        if self._feed is not None:
+            self._feed.after_fork()
 
     # -- its metrics ------------------------------------------------------------------------------
 
@@ -149,13 +186,16 @@ class EngineHosts:
         """Name a host; one that was named before with this kind stays what it is."""
         key = named.host, named.port
         host = self._hosts.get(key)
-        if host is None or host._named.kind != named.kind:
+        if host is None or not host.is_named_as(named):
+            if host is not None:
+                host.let_go()
             host = EngineHost(named, self._watch)
             self._hosts = {**self._hosts, key: host}
         return host
 
     def forget(self, host: EngineHost) -> None:
         """Leave a host alone from here on."""
+        host.let_go()
         self._hosts = {key: kept for key, kept in self._hosts.items() if kept is not host}
 
     def of(self, host: str, port: int | None) -> EngineHost | None:
@@ -173,24 +213,25 @@ class EngineHosts:
         """In a forked child: no thread watches yet, and locks may be held by the parent's."""
         self._watch.after_fork()
         for host in self._hosts.values():
-            host._lock = threading.Lock()
-            host._prefills.after_fork()
+            host.after_fork()
 
 
 HOSTS = NAMED.source = EngineHosts()
 
 
-def engine(url: str, kind: str = "auto") -> EngineHost:
+def engine(url: str, kind: str = "auto", *, kv_events: str = "") -> EngineHost:
     """Name a host as self-hosted: ``touchdown.engine("http://127.0.0.1:8000")``.
 
     Calls to it, and to no other host, are then sent with headers by which its own records can be found,
     and ask it to say in its answers where its time went; its metrics are read in the background. ``kind``
     is ``vllm``, ``sglang``, ``tensorrt_llm``, ``dynamo`` or ``tokenspeed``; ``auto`` finds it out.
-    Errors: ``ValueError`` for what is no http address, and for another kind.
+    ``kv_events`` is where vLLM or SGLang publishes its cache events (``tcp://host:port``, behind a comma
+    its replay socket): with them evictions are seen, not inferred; needs the extra ``engines``.
+    Errors: ``ValueError`` for what is no http address, for another kind, and for no ZeroMQ address.
     """
-    host = HOSTS.name(name_host(url, kind, "touchdown.engine"))
+    host = HOSTS.name(name_host(url, kind, "touchdown.engine", kv_events))
     if core.active() is not None:
-        host._watch.wake(host)
+        host.wake()
     return host
 
 

@@ -10,6 +10,9 @@ from touchdown.prices.location import find_config
 
 VARIABLE = "TOUCHDOWN_ENGINES"
 PORTS = {"http": 80, "https": 443}
+TRANSPORTS = ("tcp://", "ipc://")
+KEYS = ("url", "kind", "kv_events")
+"""Of an ``[[engine]]`` table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,8 @@ class Named:
     kind: str = AUTO
     place: str = ""
     """Where the user said so."""
+    kv_events: str = ""
+    """Where its cache events are published; empty: they are not read."""
 
     @property
     def url(self) -> str:
@@ -30,11 +35,14 @@ class Named:
         return f"{self.scheme}://{host}:{self.port}"
 
 
-def name_host(url: str, kind: str = AUTO, place: str = "") -> Named:
+def name_host(url: str, kind: str = AUTO, place: str = "", kv_events: str = "") -> Named:
     """An address as it is compared; any path in it is ignored.
 
-    Errors: ``ValueError`` in one line for what is no http address or no known kind.
+    Errors: ``ValueError`` in one line for what is no http address, no known kind, no ZeroMQ address.
     """
+    for endpoint in filter(None, kv_events.split(",")):
+        if not endpoint.strip().startswith(TRANSPORTS):
+            raise ValueError(f"{endpoint!r} is no address of cache events: write tcp://host:port")
     if kind not in KINDS:
         raise ValueError(f"unknown kind of engine {kind!r}; known: {', '.join(KINDS)}")
     try:
@@ -44,7 +52,7 @@ def name_host(url: str, kind: str = AUTO, place: str = "") -> Named:
         raise ValueError(f"{url!r} is no address ({error})") from None
     if parts.scheme not in PORTS or not parts.hostname or port is None:
         raise ValueError(f"{url!r} is no address of an engine: write http://host:port")
-    return Named(parts.scheme, parts.hostname, port, kind, place)
+    return Named(parts.scheme, parts.hostname, port, kind, place, kv_events)
 
 
 def from_variable(value: str) -> Iterator[Named | str]:
@@ -76,10 +84,11 @@ def from_config() -> Iterator[Named | str]:
 def _of_table(table: object, place: str) -> Named:
     if not isinstance(table, Mapping) or not isinstance(table.get("url"), str):
         raise ValueError('write url = "http://host:port"')
-    strange = [key for key in table if key not in ("url", "kind")]
+    strange = [key for key in table if key not in KEYS]
     if strange:
-        raise ValueError(f"unknown key {strange[0]!r}; the keys are url, kind")
-    return name_host(table["url"], str(table.get("kind", AUTO)), place)
+        raise ValueError(f"unknown key {strange[0]!r}; the keys are {', '.join(KEYS)}")
+    events = str(table.get("kv_events", ""))
+    return name_host(table["url"], str(table.get("kind", AUTO)), place, events)
 
 
 def configured(environment: Mapping[str, str]) -> tuple[list[Named], list[str]]:

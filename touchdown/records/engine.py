@@ -52,6 +52,10 @@ class EngineTiming:
     """The request with the long context that did."""
     total_ns: int | None = None
     """From the engine's receiving the request to its last token."""
+    evicted_tokens: int | None = None
+    """Of ``computed_tokens``: were in the cache before, and evicted."""
+    evicted_ago_ns: int | None = None
+    """The last of them so long before the call was sent; 0 for later."""
     requeues: int | None = None
     """How often the request was thrown out of the running batch and queued again."""
     basis: Mapping[str, Basis] = field(default_factory=dict)
@@ -79,7 +83,7 @@ PHASES = (
 
 WITHIN_DECODE = ("prefill_beside_ns", "starved_ns")
 
-COUNTS = ("prompt_tokens", "cached_tokens", "computed_tokens", "requeues")
+COUNTS = ("prompt_tokens", "cached_tokens", "computed_tokens", "evicted_tokens", "requeues")
 
 FIGURES = (*COUNTS, *PHASES, *WITHIN_DECODE, "total_ns")
 """Fields that have a basis where they are known, and a reason where they are not."""

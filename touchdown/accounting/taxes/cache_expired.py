@@ -16,14 +16,20 @@ from touchdown.accounting.taxes.missed import (
 )
 from touchdown.accounting.taxes.tax import Claim, Evidence, Kind
 
-REASONS = {"expired": "the cache entry ran out between two calls"}
+REASONS = {
+    "expired": "the cache entry ran out between two calls",
+    "eviction_seen": "the engine needed the room of the cache for others",
+}
 
-MEND = "ask for a longer cache life where pauses are long, or call again before the entry runs out"
+MENDS = {
+    "expired": "ask for a longer cache life where pauses are long, or call again before the entry runs out",
+    "eviction_seen": "give the cache of the engine more room, or a slower tier below it",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class CacheExpired:
-    """The price layer of tokens whose entry outlived its stated life."""
+    """The price layer of tokens whose entry outlived its stated life, or was seen to be evicted."""
 
     id: str = "cache_expired"
     question: str = "the cache entry died while the agent was elsewhere"
@@ -40,10 +46,11 @@ class CacheExpired:
         return ()
 
     def findings(self, seen: Evidence) -> Iterator[Finding]:
-        """One for all expired entries."""
+        """One for all entries that ran out, one for those that were evicted."""
         for group in group_misses(seen, self.id):
-            saves = _saves(group, seen)
-            yield as_finding(self.id, group, describe(group, REASONS), MEND, saves)
+            saves = _saves(group, seen) if group.cause == "expired" else None
+            why = describe(group, REASONS)
+            yield as_finding(self.id, group, why, MENDS[group.cause], saves)
 
     def memos(self, seen: Evidence) -> Mapping[str, Decimal | None]:
         """None."""

@@ -1,0 +1,1 @@
+"""A serving engine's cache events: what was stored and evicted, read from its feed."""
