@@ -14,7 +14,7 @@ from touchdown.engines.kv.events import read_batch
 from touchdown.engines.kv.log import CacheLog
 from touchdown.runtime import core
 from touchdown.runtime.guard import failed
-from touchdown.runtime.identity import ANCHOR_NS
+from touchdown.runtime.identity import clock
 
 WAIT_MS = 500
 REPLAY_S = 2.0
@@ -173,5 +173,5 @@ class KvFeed:
         if live:
             ahead = now - server_ns
             self._ahead_ns = ahead if self._ahead_ns is None else min(self._ahead_ns, ahead)
-        ahead = -ANCHOR_NS if self._ahead_ns is None else self._ahead_ns
+        ahead = -clock().anchor_ns if self._ahead_ns is None else self._ahead_ns
         return min(server_ns + ahead, now)
