@@ -18,7 +18,7 @@ class JournalReader:
 
     def recognise(self, head: Head) -> Found | None:
         """Its first line names the format; a later part of a split journal has the same lines."""
-        first = head.records[0] if head.records else {}
+        first = next(head.each(), {})
         known = str(first.get("journal", "")).startswith("touchdown.journal/")
         return Found() if known or {"kind", "record"} == first.keys() else None
 

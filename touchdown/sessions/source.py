@@ -28,14 +28,26 @@ class Head:
         self.path = path
         self.data = data
         self.size = size
+        self._decoded: list[Mapping[str, object]] = []
 
-    @cached_property
+    @property
     def records(self) -> list[Mapping[str, object]]:
         """The JSON objects that stand on whole lines of the head; other lines are passed over."""
+        return list(self.each())
+
+    def each(self) -> Iterator[Mapping[str, object]]:
+        """The same one by one, each decoded when it is asked for first."""
+        yield from self._decoded
+        for value in self._left:
+            self._decoded.append(value)
+            yield value
+
+    @cached_property
+    def _left(self) -> Iterator[Mapping[str, object]]:
         lines = self.data.split(b"\n")
         if self.size > len(self.data):
             lines.pop()
-        return [value for line in lines if isinstance(value := _decoded(line), dict)]
+        return (value for line in lines if isinstance(value := _decoded(line), dict))
 
     @cached_property
     def document(self) -> Mapping[str, object]:

@@ -1,5 +1,6 @@
 """Transcripts in the projects folder: a session's file and the files of its sub-agents."""
 
+import os
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -24,19 +25,23 @@ class ClaudeCodeReader:
 
     def recognise(self, head: Head) -> Found | None:
         """By lines with a session id and a message, whatever the file's name."""
-        known = [record for record in head.records if _is_line(record)]
-        if not known:
+        known = filter(_is_line, head.each())
+        first = next(known, None)
+        if first is None:
             long_line = b'"sessionId"' in head.data and b'"parentUuid"' in head.data
             return Found() if long_line else None
-        sessions = [name for record in known if (name := text(record, "sessionId"))]
+        # Every line is decoded only where one further down may say something else than the first.
         stem = Path(head.path).stem
-        side = any(record.get("isSidechain") is True for record in known[:1])
-        return Found(
-            group=stem if stem in sessions else next(iter(sessions), ""),
-            started=next((at for record in known if (at := text(record, "timestamp"))), ""),
-            copy=any("forkedFrom" in record for record in known),
-            side=side,
-        )
+        forked = b"forkedFrom" in head.data
+        session, started = text(first, "sessionId"), text(first, "timestamp")
+        elsewhere = session != stem and os.fsencode(stem) in head.data
+        if not (session and started) or forked or elsewhere:
+            lines = [first, *known]
+            sessions = [name for record in lines if (name := text(record, "sessionId"))]
+            session = stem if stem in sessions else next(iter(sessions), "")
+            started = next((at for record in lines if (at := text(record, "timestamp"))), "")
+            forked = any("forkedFrom" in record for record in lines)
+        return Found(session, started, copy=forked, side=first.get("isSidechain") is True)
 
     def read(self, source: Source, problems: Problems) -> Iterator[Session]:
         """The one session of these files."""
