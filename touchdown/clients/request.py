@@ -107,7 +107,7 @@ def parts_of(options: object) -> dict[str, object]:
 
 
 def _given(part: object) -> dict[str, object]:
-    if not isinstance(part, Mapping):
+    if not isinstance(part, (dict, Mapping)):
         return {}
     return {key: value for key, value in part.items() if type(value).__name__ not in ABSENT}
 
@@ -136,23 +136,37 @@ def body_of(options: object, otherwise: Mapping[str, object]) -> Mapping[str, ob
     """A shallow copy of the body as it is sent; what a platform client moved into the URL is kept.
 
     Both SDKs build messages and their blocks anew from what the host gave them, so that this is enough.
+    What was copied for a budget, or for an attempt before, and is the same still is not copied again.
     """
     body = {**otherwise, **parts_of(options)}
     for name in ("messages", "input", "system", "tools"):
         value = body.get(name)
         if isinstance(value, list):
-            body[name] = copied(value)
+            known = otherwise.get(name)
+            body[name] = known if known is not value and _is_same(known, value) else copied(value)
     return body
 
 
-_CREDENTIALS = {"anthropic": ("x-api-key", "authorization")}
+def _is_same(known: object, value: object) -> bool:
+    try:
+        return bool(known == value)
+    except Exception:  # objects of the host's own types
+        return False
+
+
+_KEY, _TOKEN = (b"X-Api-Key", "x-api-key"), (b"Authorization", "authorization")
+_CREDENTIALS = {"anthropic": (_KEY, _TOKEN)}
 
 
 def credential_of(request: object, vendor: str) -> str:
-    """What the request was sent with; the usual header first, for looking one up takes long."""
-    headers = getattr(request, "headers", {})
-    first, second = _CREDENTIALS.get(vendor, ("authorization", "x-api-key"))
-    return headers.get(first) or headers.get(second) or ""
+    """What the request was sent with: as both SDKs write the header, else looked up, which takes long."""
+    headers: Any = getattr(request, "headers", {})
+    sent = dict(getattr(headers, "raw", ()))
+    wanted = _CREDENTIALS.get(vendor, (_TOKEN, _KEY))
+    for name, _ in wanted:
+        if sent.get(name):
+            return str(sent[name], "latin-1")
+    return next((value for _, name in wanted if (value := headers.get(name))), "")
 
 
 def read_as_bytes(options: object) -> bool:

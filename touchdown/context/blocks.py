@@ -53,6 +53,14 @@ class RequestView:
     """Id of the answer that the provider is asked to compare this request with, for its verdict on the
     cache; empty for a first call, ``None`` when it is not asked."""
     problems: list[str] = field(default_factory=list)
+    _lives: frozenset[str] | None = None
+
+    @property
+    def cache_lives(self) -> frozenset[str]:
+        """The lives that its blocks ask for. Looked for once: of many blocks that takes long."""
+        if self._lives is None:
+            self._lives = frozenset([b.cache_life for b in self.blocks if b.cache_life])
+        return self._lives
 
     def verdict_in(self, answer: AnswerView) -> ProviderVerdict | None:
         """What the answer says of the cache; ``None`` when nobody asked or there is no answer."""

@@ -137,7 +137,7 @@ def priced_usage(input_tokens: int) -> Usage:
 
 
 def _write_rates(view: RequestView, rates: Rates) -> list[Decimal]:
-    lives = {block.cache_life for block in view.blocks if block.cache_life}
+    lives = view.cache_lives
     if not lives:
         return [] if view.caching in (None, "off") else list(rates.cache_write.values())
     return [rate for life, rate in rates.cache_write.items() if life in lives] or list(

@@ -32,23 +32,36 @@ class Read:
 def read_after(before: Read | None, asked: Asked) -> Read:
     """Read a request. Of one that continues the agent's last only the new messages are read.
 
-    The messages before are compared at C speed; strings that are shared cost a pointer compare.
+    The messages before are compared at C speed; strings that are shared cost a pointer compare. Those that
+    are the same stand in the request as they were copied then.
     """
     name = "messages" if "messages" in asked.body else "input"
     given = asked.body.get(name)
     if not isinstance(given, list):
         return Read(asked.reader.read_request(asked.body), asked.reader)
-    said = copied(given)  # these are the host's own objects, which it may change
     rest = {key: value for key, value in asked.body.items() if key != name}
-    if before is not None and before.name == name and before.reader is asked.reader:
-        known = len(before.said)
-        if said[:known] == before.said and rest == before.rest:
-            new = asked.reader.read_request({name: said[known:]}).blocks if said[known:] else []
-            if _can_grow(new):
-                view = replace(before.view, blocks=before.view.blocks + new) if new else before.view
-                return Read(view, asked.reader, name, said, rest)
+    if before is not None and _goes_on(before, asked, name, given, rest):
+        new = copied(given[len(before.said) :])  # the host may change its own objects
+        blocks = asked.reader.read_request({name: new}).blocks if new else []
+        if _can_grow(blocks):
+            said, view = before.said, before.view
+            if new:
+                said, view = said + new, replace(view, blocks=view.blocks + blocks)
+            asked.body = {**asked.body, name: said}
+            return Read(view, asked.reader, name, said, rest)
+    said = copied(given)
+    asked.body = {**asked.body, name: said}
     view = asked.reader.read_request(asked.body)
     return Read(view, asked.reader, name if _can_grow(view.blocks) else "", said, rest)
+
+
+def _goes_on(
+    before: Read, asked: Asked, name: str, given: list[object], rest: dict[str, object]
+) -> bool:
+    """Whether the request says what the one before did, and then more."""
+    if before.name != name or before.reader is not asked.reader or before.rest != rest:
+        return False
+    return given[: len(before.said)] == before.said
 
 
 def _can_grow(blocks: list[Block]) -> bool:

@@ -35,6 +35,7 @@ class Asked:
     host: str
     port: int | None
     body: Mapping[str, object]
+    """What a gate copied of it stands in it from there on: it is not copied again."""
 
 
 class Gate(Protocol):

@@ -5,7 +5,9 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
+from types import ModuleType
 from typing import Generic, Protocol, TypeVar, cast
 
 from opentelemetry import metrics, trace
@@ -41,6 +43,8 @@ class Api(Generic[Provider, Handle]):
 
     signal: Signal
     find_global: Callable[[], Provider]
+    peek: Callable[[], object]
+    """The global provider as it is kept; ``find_global`` takes long where nobody set one."""
     placeholder: str
     """Class of the API's stand-in for "nobody set one"; not public for both signals, hence its name."""
     silent: tuple[type, ...]
@@ -57,9 +61,15 @@ def _meter(provider: MeterProvider, version: str) -> Meter:
     return provider.get_meter(SCOPE, version or None, SCHEMA_URL)
 
 
+def _keeper_of(module: ModuleType, name: str) -> Callable[[], object]:
+    """Reads a name of the API's own; where it has none, what is kept is another thing each time."""
+    return partial(getattr, module, name) if hasattr(module, name) else object
+
+
 TRACES: Api[TracerProvider, Tracer] = Api(
     signal="traces",
     find_global=trace.get_tracer_provider,
+    peek=_keeper_of(trace, "_TRACER_PROVIDER"),
     placeholder="ProxyTracerProvider",
     silent=(trace.NoOpTracer,),
     handle=_tracer,
@@ -68,6 +78,7 @@ TRACES: Api[TracerProvider, Tracer] = Api(
 METRICS: Api[MeterProvider, Meter] = Api(
     signal="metrics",
     find_global=metrics.get_meter_provider,
+    peek=_keeper_of(getattr(metrics, "_internal", metrics), "_METER_PROVIDER"),
     placeholder="_ProxyMeterProvider",
     silent=(metrics.NoOpMeter,),
     handle=_meter,
@@ -83,6 +94,7 @@ class Source(Generic[Provider, Handle]):
         self._given = given
         self._version = version
         self._seen: object = _NOT_LOOKED
+        self._kept: object = _NOT_LOOKED
         self._final = False
         self._handle: Handle | None = None
         self._own: Handle | None = None
@@ -96,17 +108,22 @@ class Source(Generic[Provider, Handle]):
         self._lock = threading.Lock()
         if self.private is not None and not self.private.serves_children():
             self._parents, self.private, self._own = self.private, None, None
-            self._seen, self._final = _NOT_LOOKED, False
+            self._seen = self._kept = _NOT_LOOKED
+            self._final = False
 
     def current(self) -> Handle | None:
         """The tracer or meter to use, ``None`` when nothing is to be sent. A provider set late is seen."""
         if self._final:
+            return self._handle
+        kept = self._api.peek()
+        if kept is self._kept:
             return self._handle
         found = self._find()
         if found is not self._seen:
             with self._lock:
                 if found is not self._seen and not self._final:
                     self._look(found)
+        self._kept = kept
         return self._handle
 
     def warm_up(self) -> None:
