@@ -1,8 +1,9 @@
 """Joining: which model call an engine's request is of, in order of trust, whatever came first."""
 
 from collections import Counter, OrderedDict, defaultdict, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 from touchdown.records import EngineReport, EngineTiming, ModelCall
 from touchdown.records.engine import JoinedBy
@@ -26,10 +27,13 @@ WAIT_S = 5.0
 """So long a request and a call wait for something better than a time window."""
 KEEP_S = 600.0
 """A request that no call was found for is kept for so long."""
-SLACK_NS = 1_000_000_000
-"""So far an engine's clock may be from ours for a time window to fit."""
+TIGHT_NS, SLACK_NS = 5_000_000, 1_000_000_000
+"""So far an engine's clock may be from ours for a time window to fit: on one machine, and on two."""
 
-_BY_WINDOW = "inferred: the only call of its length in tokens at that time"
+_BY_WINDOW = "inferred: the only call that it fits"
+
+
+Place = TypeVar("Place")
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,13 +171,21 @@ class Joiner:
         for request in due:
             if request.key not in self._waiting:
                 continue
-            call = self._alone_in_trace(request)
+            trace = list(self._calls.of_trace(request.key[0]))
+            call = _alone(request, trace, self._others(self._in_trace, request.key[0]))
             if call is not None:
-                yield self._report(request, call, "trace")
+                sure = len(trace) == 1 or request.tokens == call.tokens is not None
+                yield self._report(request, call, "trace" if sure else "window")
                 continue
-            call = self._alone_in_time(request)
-            if call is not None:
-                yield self._report(request, call, "window")
+            tokens = request.tokens
+            if tokens is not None:
+                same = list(self._calls.with_tokens(tokens))
+                call = _alone(request, same, self._others(self._by_tokens, tokens))
+                if call is not None:
+                    yield self._report(request, call, "window")
+
+    def _others(self, shelf: Mapping[Place, dict[Key, None]], place: Place) -> list[EngineRequest]:
+        return [self._waiting[key][0] for key in shelf.get(place, ())]
 
     def _arrived(self, request: EngineRequest) -> float:
         waiting = self._waiting.get(request.key)
@@ -184,18 +196,6 @@ class Joiner:
         if call.tokens is not None:
             keys.update(self._by_tokens.get(call.tokens, ()))
         return (self._waiting[key][0] for key in sorted(keys))
-
-    def _alone_in_trace(self, request: EngineRequest) -> Sought | None:
-        calls = [c for c in self._calls.of_trace(request.key[0]) if _fits(request, c)]
-        others = (self._waiting[key][0] for key in self._in_trace.get(request.key[0], ()))
-        return _only(request, calls, others)
-
-    def _alone_in_time(self, request: EngineRequest) -> Sought | None:
-        if request.tokens is None:
-            return None
-        calls = [c for c in self._calls.with_tokens(request.tokens) if _fits(request, c)]
-        others = (self._waiting[key][0] for key in self._by_tokens.get(request.tokens, ()))
-        return _only(request, calls, others)
 
     # -- what became of a request -------------------------------------------------------------------
 
@@ -236,29 +236,31 @@ def link_of(span: SpanView) -> Key:
     return span.trace_id, span.parent_id
 
 
-def _fits(request: EngineRequest, call: Sought) -> bool:
-    """Whether the request may lie within the call, the engine's clock being about ours."""
-    span = request.span
-    inside = call.began_ns - SLACK_NS <= span.began_ns and span.ended_ns <= call.ended_ns + SLACK_NS
-    same = request.tokens is None or call.tokens is None or request.tokens == call.tokens
-    return (
-        inside and same and (not request.model or not call.models or request.model in call.models)
-    )
-
-
-def _only(
-    request: EngineRequest, calls: list[Sought], others: Iterable[EngineRequest]
+def _alone(
+    request: EngineRequest, calls: list[Sought], others: list[EngineRequest]
 ) -> Sought | None:
-    """The one call that fits, if this request is the only one of its engine that fits it."""
-    if len(calls) != 1:
-        return None
-    (call,) = calls
-    rivals = (
-        other
-        for other in others
-        if other.key != request.key and other.engine.id == request.engine.id
-    )
-    return None if any(_fits(other, call) for other in rivals) else call
+    """The one call that the request lies in, if no other request of its engine lies in that.
+
+    An engine's clock may be another than ours: only where it lies in none is it looked at more widely.
+    """
+    for slack_ns in (TIGHT_NS, SLACK_NS):
+        found = [call for call in calls if _fits(request, call, slack_ns)]
+        if len(found) > 1:
+            return None
+        if found:
+            rivals = (one for one in others if one.key != request.key)
+            same = (one for one in rivals if one.engine.id == request.engine.id)
+            return None if any(_fits(one, found[0], slack_ns) for one in same) else found[0]
+    return None
+
+
+def _fits(request: EngineRequest, call: Sought, slack_ns: int) -> bool:
+    """Whether the request may be of the call, by its time, its tokens and its model."""
+    span = request.span
+    begins, ends = call.began_ns - slack_ns, call.ended_ns + slack_ns
+    same = request.tokens is None or call.tokens is None or request.tokens == call.tokens
+    named = not request.model or not call.models or request.model in call.models
+    return begins <= span.began_ns and span.ended_ns <= ends and same and named
 
 
 def _inferred(timing: EngineTiming) -> EngineTiming:
