@@ -112,9 +112,10 @@ class Collected:
     """A receiver and the ledgers behind it."""
 
     def __init__(self, **options: Any) -> None:
+        options.setdefault("http_port", 0)
         self.accountant = LiveAccountant(PriceBook.configured(()))
         self.books = Bookkeeper(self.accountant)
-        self.receiver = Receiver(self.books, http_port=0, **options)
+        self.receiver = Receiver(self.books, **options)
 
     @property
     def endpoint(self) -> str:

@@ -48,6 +48,7 @@ class Forward:
         self._bytes = 0
         self._changed = threading.Condition()
         self._until: float | None = None
+        self._given_up = False
         self._connection: http.client.HTTPConnection | None = None
         self._thread = threading.Thread(target=self._work, name="touchdown forward", daemon=True)
         self.problem = ""
@@ -73,15 +74,18 @@ class Forward:
             with self._changed:
                 self._changed.wait_for(lambda: self._exports or self._until is not None, 60.0)
                 if not self._exports:
-                    if self._until is not None:
-                        return
-                    continue
+                    if self._until is None:
+                        continue
+                    break
                 export = self._exports[0]
             self._send(export)
             with self._changed:
+                if self._given_up:
+                    break
                 self._exports.popleft()
                 self._bytes -= len(export.body)
                 self._changed.notify_all()
+        self._hang_up()
 
     def _send(self, export: Export) -> None:
         for attempt in range(TRIES):
@@ -94,8 +98,9 @@ class Forward:
                 break
             if attempt + 1 < TRIES:
                 self._counts.add("forward: tried again")
-        self._counts.add("forward: failed")
-        self._say(problem)
+        if not self._given_up:
+            self._counts.add("forward: failed")
+            self._say(problem)
 
     def _post(self, export: Export) -> tuple[str, bool]:
         """What went wrong, if anything, and whether trying again may help."""
@@ -143,7 +148,11 @@ class Forward:
         with self._changed:
             self._until = time.monotonic() + timeout_s
             self._changed.notify_all()
-        self._thread.join(timeout_s + 0.1) if self._thread.ident else None
-        left = len(self._exports)
+        if self._thread.ident is not None:
+            self._thread.join(timeout_s + 0.1)
+        with self._changed:
+            left = len(self._exports)
+            self._given_up = bool(left)
+        self._hang_up()
         self._counts.add("forward: failed", left)
         return left

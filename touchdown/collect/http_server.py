@@ -23,11 +23,12 @@ from touchdown.collect.wire import (
     read_export,
     refusal,
 )
+from touchdown.runtime.carried import start_apart
 from touchdown.runtime.guard import failed
 
 PATHS: dict[str, Signal] = {f"/v1/{signal}": signal for signal in SIGNALS}
 
-POLL_S = 0.25
+POLL_S, STOP_S = 0.25, 0.5
 
 Take = Callable[[Export], None]
 """Takes one request in, or raises :class:`Refused`."""
@@ -50,16 +51,25 @@ class HttpServer(socketserver.ThreadingTCPServer):
         self._free = threading.BoundedSemaphore(limits.connections)
         self._due: dict[socket.socket, float] = {}
         self._ended = False
+        self._thread = threading.Thread(target=self._serve, name="touchdown otlp", daemon=True)
         super().__init__((host, port), _Handler)
 
-    def serve(self) -> None:
-        """Accept connections until :meth:`stop`; the standard library's own loop ends up to a poll later."""
-        with selectors.DefaultSelector() as selector:
-            selector.register(self, selectors.EVENT_READ)
-            while not self._ended:
-                if selector.select(POLL_S) and not self._ended:
-                    self._handle_request_noblock()  # type: ignore[attr-defined]
-                self.service_actions()
+    def start(self) -> None:
+        """Accept connections. Errors: ``RuntimeError`` where no thread can be started any more."""
+        start_apart(self._thread)
+
+    def _serve(self) -> None:
+        """Until :meth:`stop`; the standard library's own loop would end up to a poll later."""
+        try:
+            with selectors.DefaultSelector() as selector:
+                selector.register(self, selectors.EVENT_READ)
+                while not self._ended:
+                    if selector.select(POLL_S) and not self._ended:
+                        self._handle_request_noblock()  # type: ignore[attr-defined]
+                    self.service_actions()
+        except (OSError, ValueError):
+            if not self._ended:
+                failed("collect.serve")
 
     def stop(self) -> None:
         """End at once; connections are cut."""
@@ -67,7 +77,9 @@ class HttpServer(socketserver.ThreadingTCPServer):
         host, port = self.server_address[:2]
         with contextlib.suppress(OSError):
             socket.create_connection((_near(str(host)), int(port)), POLL_S).close()
-        self.forget()
+        if self._thread.ident is not None:
+            self._thread.join(STOP_S)
+        self.server_close()
         for connection in list(self._due):
             with contextlib.suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)

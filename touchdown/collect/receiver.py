@@ -1,7 +1,6 @@
 """The receiver: servers, the queue that is read, and what is forwarded, started and ended as one."""
 
 import ipaddress
-import threading
 from collections.abc import Mapping
 
 from touchdown.collect.asked import LOOPBACK
@@ -12,12 +11,10 @@ from touchdown.collect.http_server import HttpServer
 from touchdown.collect.intake import Intake, Reader
 from touchdown.collect.limits import Limits
 from touchdown.collect.wire import Export
-from touchdown.runtime.carried import start_apart
 from touchdown.runtime.collecting import DEFAULT_PORT
 
 GRPC_PORT = 4317
 """OTLP's own over gRPC."""
-STOP_S = 0.5
 
 
 class Receiver:
@@ -82,10 +79,7 @@ class Receiver:
         self._intake.start()
         if self.forward is not None:
             self.forward.start()
-        self._serving = threading.Thread(
-            target=self._http.serve, name="touchdown otlp", daemon=True
-        )
-        start_apart(self._serving)
+        self._http.start()
         if self._grpc is not None:
             self._grpc.start()
 
@@ -111,7 +105,6 @@ class Receiver:
     def close(self, timeout_s: float = 2.0) -> list[str]:
         """Stop listening, read and forward what waits; what was lost, in a few words each."""
         self._http.stop()
-        self._serving.join(STOP_S)
         if self._grpc is not None:
             self._grpc.close(timeout_s)
         unread = self._intake.close(timeout_s)
