@@ -50,13 +50,14 @@ def main(argv: list[str]) -> int:
         receiver = _receiver(options, books)
     except OSError as error:
         return _refuse(f"cannot listen on {options.host}: {error.strerror or error}")
-    receiver.start()
-    _greet(options, receiver)
-    _wait(receiver, books, accountant, options.quiet)
-    lost = receiver.close(END_S)
-    books.finish()
-    accountant.close()
-    _finish(options, receiver, books, accountant, [*lost, *accountant.unwritten()])
+    with _ended() as ended:
+        receiver.start()
+        _greet(options, receiver)
+        _wait(ended, receiver, books, accountant, options.quiet)
+        lost = receiver.close(END_S)
+        books.finish()
+        accountant.close()
+        _finish(options, receiver, books, accountant, [*lost, *accountant.unwritten()])
     return 0
 
 
@@ -143,15 +144,20 @@ def _greet(options: argparse.Namespace, receiver: Receiver) -> None:
         _say(f"forwarding to {receiver.forward.url}")
 
 
-def _wait(receiver: Receiver, books: Bookkeeper, accountant: LiveAccountant, quiet: bool) -> None:
+def _wait(
+    ended: threading.Event,
+    receiver: Receiver,
+    books: Bookkeeper,
+    accountant: LiveAccountant,
+    quiet: bool,
+) -> None:
     """Say what arrives, about once a second, until a signal comes."""
     told = ""
-    with _ended() as ended:
-        while not ended.wait(EVERY_S):
-            line = ", ".join(_totals(receiver, books, accountant))
-            if line != told and not quiet:
-                told = line
-                _say(f"{time.strftime('%H:%M:%S')} {line}")
+    while not ended.wait(EVERY_S):
+        line = ", ".join(_totals(receiver, books, accountant))
+        if line != told and not quiet:
+            told = line
+            _say(f"{time.strftime('%H:%M:%S')} {line}")
 
 
 @contextmanager

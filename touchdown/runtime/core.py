@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from touchdown.accounting.account import TaskAccount
 
 REFUSED_S = 1.0
-IDLE = Guard("implicit.close_idle")
+IDLE, HEARING = Guard("implicit.close_idle"), Guard("collect")
 
 receipt_of: "Callable[[TaskAccount], Receipt]"
 """How an account is shown; set by the wiring, since reports lie above."""
@@ -211,7 +211,8 @@ class Runtime:
         self.catch_up()
         self.delivery.drain()
         if self.collector is not None:
-            self.collector.drain()
+            with HEARING:
+                self.collector.drain()
             self.delivery.drain()
 
     def catch_up(self) -> None:
@@ -249,7 +250,8 @@ class Runtime:
         unheard: list[str] = []
         if self.collector is not None:
             self.delivery.drain(timeout_s)
-            unheard = self.collector.close(timeout_s)
+            with HEARING:
+                unheard = self.collector.close(timeout_s)
         late, full = self.delivery.close(timeout_s), self.delivery.dropped
         lost = [f"{late:,} records (not read within {timeout_s:g} s)"] if late else []
         lost += [f"{full:,} records (the queue was full)"] if full else []
