@@ -1,6 +1,6 @@
 """What touchdown adds to the caller's thread, against the floor: one span with 25 attributes.
 
-    python benchmarks/hot_path.py [--pairs N] [--only TEXT] [--defaults] [--json]
+    python benchmarks/hot_path.py [--pairs N] [--only TEXT] [--defaults] [--stages] [--json]
 
 One process, on one CPU where the system allows it. Bare SDK, the floor (a hook that makes one span with 25
 attributes through a ``BatchSpanProcessor``) and touchdown take turns, in changing order, on the same request:
@@ -11,6 +11,8 @@ over OTLP to a collector in another process, a budget; with ``--defaults`` spans
 SDK's own call swings by more than what is looked for, so that a ratio is only printed where the differences
 stand out of their quartiles. *At the hook* leaves the SDK's own work out: ``request`` only builds what it was
 given and hands an answer back. ``benchmarks/instructions.py`` counts the same in instructions.
+
+*Behind the queue*: what is left to do for a call, stage by stage; ``--stages`` is this alone.
 
 *Per chunk*: the SDK's own events are read again, through our iterator and without it.
 """
@@ -27,6 +29,7 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 from paired import Figure, call_us, figure, ratio, shown, take_turns
+from stages import stages
 from states import STATES, Switch, switch
 from stubs import cut_short, hook_call
 from workload import Case, cases, messages, request_of, stream_events
@@ -164,14 +167,30 @@ def per_chunk(pairs: int, everything: bool) -> Rows:
     return rows
 
 
+def behind(pairs: int, only: str, everything: bool) -> Rows:
+    """What is done for a call behind the queue, by stage."""
+    rows: Rows = {}
+    chosen = [case for case in hook_cases() if only in case.name]
+    with cut_short(), switch(everything=everything) as switching:
+        switching.to("touchdown")
+        for case in chosen:
+            found: dict[str, list[float]] = {}
+            for _ in range(pairs):
+                for stage, step in stages(case.call, HOOK_CALLS).items():
+                    found.setdefault(stage, []).append(_once_us(step) / HOOK_CALLS)
+            for stage, spent in found.items():
+                rows[f"{case.name}: {stage}"] = {"touchdown": figure(spent)}
+    return rows
+
+
 def print_table(title: str, rows: Rows) -> None:
     """One part of the result."""
     print(f"\n{title}: microseconds added, median (quartiles)")
-    print(f"{'':<26}{'floor':>26}{'touchdown':>26}{'ratio':>14}")
+    print(f"{'':<44}{'floor':>26}{'touchdown':>26}{'ratio':>14}")
     for name, row in rows.items():
         floor = row.get("floor")
         against = "" if floor is None else shown(ratio(row["touchdown"], floor))
-        print(f"{name:<26}{floor or ''!s:>26}{row['touchdown']!s:>26}{against:>14}")
+        print(f"{name:<44}{floor or ''!s:>26}{row['touchdown']!s:>26}{against:>14}")
 
 
 def main() -> None:
@@ -183,15 +202,18 @@ def main() -> None:
     parser.add_argument("--only", default="", help="a part of a case's name")
     parser.add_argument("--defaults", action="store_true", help="no journal, OTLP nor budget")
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--stages", action="store_true", help="only what is behind the queue")
     options = parser.parse_args()
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     everything = not options.defaults
-    parts = {
-        "per chunk": per_chunk(options.pairs, everything),
-        "at the hook": at_the_hook(options.pairs, options.only, everything),
-        "in the call": in_the_call(options.pairs, options.only, everything),
-    }
+    parts = {"behind the queue": behind(options.pairs, options.only, everything)}
+    if not options.stages:
+        parts |= {
+            "per chunk": per_chunk(options.pairs, everything),
+            "at the hook": at_the_hook(options.pairs, options.only, everything),
+            "in the call": in_the_call(options.pairs, options.only, everything),
+        }
     if options.json:
         print(json.dumps({title: _plain(rows) for title, rows in parts.items()}, indent=2))
         return

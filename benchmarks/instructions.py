@@ -3,7 +3,8 @@
     python benchmarks/instructions.py [--only TEXT] [--defaults] [--calls N] [--json]
 
 Runs the hooks of ``hot_path.py`` (the SDK's own work left out) and the streams under ``valgrind
---tool=callgrind`` (needs valgrind; some minutes) and tells the instructions of the caller's thread.
+--tool=callgrind`` (needs valgrind; some minutes) and tells the instructions of the caller's thread, and
+those of each stage of what is done behind the queue.
 Each count is that of many calls less that of few, so that what is not a call
 falls out.
 """
@@ -89,6 +90,7 @@ def _section(label: str, step: Callable[[], object]) -> None:
 def run_child(only: str, everything: bool, calls: int) -> None:
     """What is counted, in the process that callgrind watches."""
     from hot_path import READERS, chunk_steps, hook_cases
+    from stages import stages
     from states import switch
     from stubs import cut_short
     from workload import stream_events
@@ -105,6 +107,9 @@ def run_child(only: str, everything: bool, calls: int) -> None:
                     touchdown.flush()
                     label = f"{case.name}|{state}|{times}"
                     _section(label, partial(_repeat, case.call, times))
+            for times in (FEW, calls):
+                for stage, step in stages(case.call, times).items():
+                    _section(f"{case.name}: {stage}|touchdown|{times}", step)
     streams = {sdk: stream_events(sdk) for sdk in READERS if only in f"{sdk} chunk"}
     with switch(everything=everything):
         for sdk, events in streams.items():
@@ -153,12 +158,13 @@ def main() -> None:
     if options.json:
         print(json.dumps(found, indent=2))
         return
-    print("instructions added in the caller's thread, per call or chunk")
-    print(f"{'':<26}{'floor':>12}{'touchdown':>12}{'ratio':>8}")
+    print("instructions added in the caller's thread, per call or chunk; behind the queue per call")
+    print(f"{'':<44}{'floor':>12}{'touchdown':>12}{'ratio':>8}")
     for name, row in found.items():
-        ours, floor = row["touchdown"] - row["bare"], row.get("floor", 0.0) - row["bare"]
+        bare = row.get("bare", 0.0)
+        ours, floor = row["touchdown"] - bare, row.get("floor", 0.0) - bare
         against = f"{floor:>12,.0f}{ours:>12,.0f}{ours / floor:>8.2f}"
-        print(f"{name:<26}{against if 'floor' in row else f'{ours:>24,.0f}'}")
+        print(f"{name:<44}{against if 'floor' in row else f'{ours:>24,.0f}'}")
 
 
 if __name__ == "__main__":
