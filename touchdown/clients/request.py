@@ -154,19 +154,21 @@ def _is_same(known: object, value: object) -> bool:
         return False
 
 
-_KEY, _TOKEN = (b"X-Api-Key", "x-api-key"), (b"Authorization", "authorization")
-_CREDENTIALS = {"anthropic": (_KEY, _TOKEN)}
+_KEY, _TOKEN = ("X-Api-Key", "x-api-key"), ("Authorization", "authorization")
+_CREDENTIALS = {"anthropic": (*_KEY, *_TOKEN)}
+_AS_BYTES = {name: name.encode() for name in (*_KEY, *_TOKEN)}
 
 
 def credential_of(request: object, vendor: str) -> str:
-    """What the request was sent with: as both SDKs write the header, else looked up, which takes long."""
+    """What the request was sent with: as the SDKs write the header, else looked up, which takes long."""
     headers: Any = getattr(request, "headers", {})
     sent = dict(getattr(headers, "raw", ()))
-    wanted = _CREDENTIALS.get(vendor, (_TOKEN, _KEY))
-    for name, _ in wanted:
-        if sent.get(name):
-            return str(sent[name], "latin-1")
-    return next((value for _, name in wanted if (value := headers.get(name))), "")
+    wanted = _CREDENTIALS.get(vendor, _TOKEN + _KEY)
+    for name in wanted:
+        value = sent.get(_AS_BYTES[name])
+        if value:
+            return str(value, "latin-1")
+    return next((value for name in wanted if (value := headers.get(name))), "")
 
 
 def read_as_bytes(options: object) -> bool:
