@@ -56,6 +56,10 @@ def test_the_hot_path_is_measured() -> None:
     )
     for rows in (parts["at the hook"], parts["in the call"]):
         assert all(set(row) == {"floor", "touchdown"} for row in rows.values())
+    stages = {"read", "journal", "fold", "span", "budget", "encode", "encode by the SDK"}
+    assert set(parts["behind the queue"]) == {
+        f"{sdk} tiny: {stage}" for sdk in ("anthropic", "openai") for stage in stages
+    }
     assert set(parts["per chunk"]) == {
         f"{sdk} {shape} chunk" for sdk in ("anthropic", "openai") for shape in ("sync", "async")
     }
@@ -69,6 +73,10 @@ def test_instructions_are_counted() -> None:
     row = found["openai tiny"]
     assert 0 < row["bare"] < row["floor"]
     assert row["bare"] < row["touchdown"]
+    ours, theirs = (
+        found[f"openai tiny: {stage}"]["touchdown"] for stage in ("encode", "encode by the SDK")
+    )
+    assert 0 < ours < theirs
 
 
 def test_a_ratio_is_given_only_where_both_stand_out_of_their_noise() -> None:

@@ -57,12 +57,13 @@ class Activation:
 class Held:
     """A span of our own, from its start to its end; without a valid span it only carries the record's end."""
 
-    __slots__ = ("_closer", "inference", "span")
+    __slots__ = ("_at", "_closer", "inference", "span")
 
     def __init__(self, closer: Closer, span: Span = INVALID_SPAN, inference: bool = False) -> None:
         self._closer = closer
         self.span = span
         self.inference = inference
+        self._at: SpanContext | None = None
 
     @property
     def trace_id(self) -> str:
@@ -77,7 +78,9 @@ class Held:
         return "" if place is None else f"{place.span_id:016x}"
 
     def _place(self) -> SpanContext | None:
-        place = self.span.get_span_context()
+        place = self._at  # the same for all of the span's life
+        if place is None:
+            place = self._at = self.span.get_span_context()
         return place if place.trace_flags.sampled else None
 
     def activate(self) -> AbstractContextManager[object]:
