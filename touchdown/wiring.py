@@ -20,7 +20,7 @@ from touchdown.runtime.handing import Family, Ticket
 from touchdown.runtime.joined import Joined
 from touchdown.runtime.limits import limits_of
 from touchdown.runtime.loading import loading
-from touchdown.runtime.losses import in_words, lost_so_far
+from touchdown.runtime.losses import lost_so_far
 from touchdown.runtime.options import Options, read_content_options
 from touchdown.runtime.place import TaskState
 from touchdown.runtime.receipt import Receipt
@@ -240,7 +240,10 @@ def receipt_of(account: "TaskAccount") -> Receipt:
     """A bill as it is shown."""
     with loading():
         from touchdown.report.receipt import Receipt as Shown
-    return Shown(account)
+    runtime = core.active()
+    lost = {} if runtime is None else lost_so_far(runtime.accountant, runtime.options)
+    lost.pop("records", None)  # the account tells its own
+    return Shown(account, lost)
 
 
 def summary_of(runtime: core.Runtime | None) -> "SummaryView":
@@ -252,7 +255,7 @@ def summary_of(runtime: core.Runtime | None) -> "SummaryView":
         return SummaryView(Summary())
     runtime.drain()
     accountant = runtime.accountant
-    lost = in_words(lost_so_far(accountant, runtime.options))
+    lost = lost_so_far(accountant, runtime.options)
     return SummaryView(accountant.summary(), accountant.accounts(), lost)
 
 

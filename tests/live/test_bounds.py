@@ -1,6 +1,7 @@
 """What a long-lived process keeps is bounded, and what is let go of is said."""
 
 import time
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
@@ -9,11 +10,14 @@ import pytest
 import touchdown
 from tests.accounting.build import GPT, FixedPrices
 from tests.prices.calls import make_call, usage
+from touchdown.accounting import summary as sums
+from touchdown.accounting.account import Summary
 from touchdown.context.blocks import Block, RequestView
 from touchdown.live import ledgers as live
 from touchdown.live.accountant import LiveAccountant
 from touchdown.live.journal import Journal, read_journal
 from touchdown.records import ModelCall, TaskRecord
+from touchdown.records.task import Outcome
 from touchdown.report import Receipt, SummaryView
 from touchdown.runtime import implicit, trackers
 from touchdown.runtime.delivery import Delivery
@@ -77,10 +81,58 @@ def test_old_accounts_keep_their_sums_and_very_old_ones_are_counted(
     old = accountant.account(task_of("t3", closed=True))
     assert "only the sums of a task so long ago are held" in str(Receipt(old))
     summary = accountant.summary()
-    assert (summary.tasks, summary.forgotten, summary.complete) == (12, 3, False)
-    text = str(SummaryView(summary, accounts))
-    assert "3 earlier tasks no longer held, in none of the figures" in text
-    assert "at least" in text
+    assert (summary.tasks, summary.earlier, summary.complete) == (15, 3, True)
+    assert summary.total_usd == 15 * CALL_USD
+    view = SummaryView(summary, accounts)
+    text = str(view)
+    assert "3 earlier tasks, in all figures here and no longer listed" in text
+    assert "at least" not in text
+    assert view.report().summary.earlier_tasks == 3
+
+
+def test_a_summary_is_the_same_whether_its_tasks_are_held_or_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    whole = told_of_many()
+    for name, most in (("MAX_CLOSED", 2), ("MAX_WHOLE", 3), ("MAX_ACCOUNTS", 4)):
+        monkeypatch.setattr(live, name, most)
+    summed = told_of_many()
+    assert summed.earlier > 50
+    assert replace(summed, earlier=0) == whole
+    assert whole.by_name["job-1"].useful
+
+
+def test_names_without_end_are_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sums, "MOST_NAMES", 2)
+    for name, most in (("MAX_CLOSED", 1), ("MAX_WHOLE", 1), ("MAX_ACCOUNTS", 1)):
+        monkeypatch.setattr(live, name, most)
+    found = told_of_many().by_name
+    assert {"job-0", "job-1", "other"} < set(found)
+    assert found["other"].tasks > found["job-0"].tasks
+    assert sum(one.tasks for one in found.values()) == 64
+
+
+def told_of_many() -> Summary:
+    """The summary of 64 tasks of 5 names with every outcome."""
+    accountant = LiveAccountant(FixedPrices())
+    for index in range(64):
+        outcome: Outcome = ("useful", "useless", "unknown")[index % 3]
+        task = TaskRecord(f"t{index}", f"job-{index % 5}", index)
+        accountant.fold(task)
+        accountant.fold(call_of(f"t{index}"))
+        accountant.fold(replace(task, duration_ns=1, outcome=outcome, cpu_s=0.5))
+    return accountant.summary()
+
+
+def test_open_tasks_with_calls_without_end_are_settled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(live, "MAX_OPEN_CALLS", 20)
+    accountant = LiveAccountant(FixedPrices())
+    for index in range(10):
+        accountant.fold(task_of(f"t{index}"))
+        for number in range(6):
+            accountant.fold(call_of(f"t{index}", number))
+    assert len(accountant.books._ledgers) == 3
+    assert accountant.summary().total_usd == 60 * CALL_USD
 
 
 def test_an_outcome_still_comes_to_an_old_account(monkeypatch: pytest.MonkeyPatch) -> None:

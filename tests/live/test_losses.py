@@ -11,7 +11,6 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 import touchdown
 from touchdown.cli.checkup.page import Page
 from touchdown.cli.doctor import examine
-from touchdown.live import ledgers
 from touchdown.live.accountant import LiveAccountant
 from touchdown.runtime.guard import forget_warnings
 from touchdown.telemetry.held import Held
@@ -84,11 +83,18 @@ def test_lines_that_no_journal_took_and_contents_that_were_dropped_are_told(tmp_
         use_tools(seen, times=3)
         assert len(seen.tools) == 3
         found = examine()
-        summary = str(touchdown.summary())
+        summary, told = str(touchdown.summary()), touchdown.summary().report().summary
+        with touchdown.task("later") as later:
+            pass
+        receipt = later.receipt()
+        shown, told_with_it = str(receipt), receipt.report().summary
+    assert told.lost == found.lost
+    assert told_with_it.lost == {"journal_lines": 7, "contents": 3}
+    assert "lost by this process so far: 7 lines of the journal;" in shown
     assert found.lost == {"journal_lines": 5, "contents": 3}
     assert found.as_json()["lost"] == found.lost
     assert "5 lines of the journal; 3 contents that redact failed on" in summary
-    assert measured(reader) == {"journal_lines": 5, "contents": 3}
+    assert measured(reader) == {"journal_lines": 7, "contents": 3}
 
 
 def test_nothing_is_said_where_nothing_was_lost() -> None:
@@ -99,23 +105,6 @@ def test_nothing_is_said_where_nothing_was_lost() -> None:
         assert "lost" not in str(touchdown.summary())
     assert found.lost == {}
     assert "lost by this process" not in str(Page(found))
-
-
-def test_the_oldest_accounts_are_forgotten_and_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, most in (("MAX_CLOSED", 5), ("MAX_WHOLE", 10), ("MAX_ACCOUNTS", 20)):
-        monkeypatch.setattr(ledgers, name, most)
-    with capture() as seen:
-        for number in range(100):
-            use_tools(seen, name=f"task {number % 3}", times=1)
-        summary = touchdown.summary()
-        assert seen._runtime.accountant.lost() == {
-            "records": 0,
-            "journal_lines": 0,
-            "accounts": 100 - 20 - 5,
-        }
-    assert summary.summary.forgotten == 75
-    assert summary.summary.complete is False
-    assert "75 old accounts" in str(summary)
 
 
 @pytest.mark.parametrize("part", ["fold", "settle"])

@@ -250,8 +250,8 @@ class Summary:
     known_share: Decimal | None = None
     spent_on_useless_usd: Decimal = Decimal(0)
     by_name: Mapping[str, NameTotals] = field(default_factory=dict)
-    forgotten: int = 0
-    """Earlier tasks that are in no figure here, because a process keeps only so many."""
+    earlier: int = 0
+    """Tasks so long ago that only their sums are kept: they are in every figure, and in no list."""
     agreement: Agreement | None = None
     """How the providers' verdicts on the cache compare with ours, where one was asked."""
     load: HostLoad | None = None

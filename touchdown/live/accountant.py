@@ -114,10 +114,10 @@ class LiveAccountant:
         self.books.note_dropped(task_id)
 
     def lost(self) -> dict[str, int]:
-        """What was lost so far: records that are in no account, lines of journals, the oldest accounts."""
+        """What was lost so far: records that are in no account, lines of journals."""
         lines = sum(journal.lost for journal in self._journals)
-        told = {} if self._books is None else self._books.lost()
-        return {"records": 0, "journal_lines": lines, "accounts": 0} | told
+        records = 0 if self._books is None else self._books.lost
+        return {"records": records, "journal_lines": lines}
 
     def unwritten(self) -> list[str]:
         """What could not be written down, in a few words each."""

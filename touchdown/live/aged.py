@@ -2,14 +2,14 @@
 
 from dataclasses import replace
 
-from touchdown.accounting.account import CacheTotals, TaskAccount
+from touchdown.accounting.account import TaskAccount
 
 
 def sums_only(account: TaskAccount) -> TaskAccount:
     """The account without its agents, tools and findings."""
     return replace(
         account,
-        cache=CacheTotals(),
+        cache=replace(account.cache, misses=()),
         models=(),
         agent_runs=(),
         tools=(),

@@ -9,7 +9,7 @@ from touchdown.accounting.completeness import with_dropped
 from touchdown.accounting.judging import judged
 from touchdown.accounting.ledger import Ledger
 from touchdown.accounting.policies import NO_POLICIES, Policies
-from touchdown.accounting.summary import summarize
+from touchdown.accounting.summary import Tally, summarize
 from touchdown.live.aged import sums_only
 from touchdown.live.pools import note_record
 from touchdown.prices.rates import Prices
@@ -26,18 +26,22 @@ from touchdown.records import (
 from touchdown.runtime.guard import warn_once
 from touchdown.runtime.identity import now_ns
 
-MAX_CLOSED, MAX_CLOSED_CALLS = 1_000, 5_000
-"""Closed tasks whose ledger is kept for questions about parts, and their calls (about 10 KB each) together;
+MAX_CLOSED, MAX_CLOSED_CALLS = 500, 2_000
+"""Closed tasks whose ledger is kept for questions about parts, and their calls (about 7 KB each) together;
 older ones keep only their account."""
 
-MAX_WHOLE = 5_000
+MAX_WHOLE = 1_000
 """Accounts kept with their agents, tools and findings (about 5 KB each); older ones keep their sums."""
 
-MAX_ACCOUNTS = 100_000
-"""Older accounts are forgotten; the summary says how many."""
+MAX_ACCOUNTS = 5_000
+"""Of tasks before these (about 4 KB each) only sums by name and outcome are kept, and the summary says of how
+many."""
 
-MAX_LEDGERS = 20_000
+MAX_LEDGERS = 10_000
 """Open tasks beyond are settled, the oldest first, as if they had ended."""
+
+MAX_OPEN_CALLS = 100_000
+"""So are they beyond so many model calls of all open tasks, but the latest."""
 
 MAX_CALLS = 50_000
 """Model calls of one task that are counted; further ones are only in the journal, and the task says so."""
@@ -60,7 +64,8 @@ class Ledgers:
         self._changes: OrderedDict[str, int] = OrderedDict()
         """By root, latest last: the number of its latest change."""
         self._changed = 0
-        self._done_calls = self._forgotten = self._lost = 0
+        self._earlier = Tally()
+        self._calls = self._done_calls = self._lost = 0
 
     def fold(self, record: Record) -> CallVerdict | None:
         """Fold one record into the ledger of its root task."""
@@ -130,10 +135,14 @@ class Ledgers:
             self._dropped[root][record.task_id] += 1
             self._lost += 1
             return None
+        before = ledger.calls
         verdict = ledger.add(record)
+        self._calls += ledger.calls - before
         self._note_change(root)
         if isinstance(record, TaskRecord) and record.id == root and record.duration_ns is not None:
             self._note_closed(root)
+        elif self._calls > MAX_OPEN_CALLS and len(self._ledgers) > 1:
+            self._let_go(next(each for each in self._ledgers if each != root))
         return verdict
 
     def _root_of(self, record: Record) -> str:
@@ -160,6 +169,7 @@ class Ledgers:
         """Keep only the account of this task; of very old ones only the sums, then nothing."""
         self._done_calls -= self._done.pop(root, 0)
         ledger = self._ledgers.pop(root)
+        self._calls -= ledger.calls
         self._closed[root] = self._with_dropped(ledger.account(), root, root)
         self._whole[root] = None
         self._dropped.pop(root, None)
@@ -170,8 +180,9 @@ class Ledgers:
             old = self._whole.popitem(last=False)[0]
             self._closed[old] = sums_only(self._closed[old])
         if len(self._closed) > MAX_ACCOUNTS:
-            self._closed.popitem(last=False)
-            self._forgotten += 1
+            old, account = self._closed.popitem(last=False)
+            self._whole.pop(old, None)
+            self._earlier.add_earlier(account)
 
     def account(self, task: TaskRecord) -> TaskAccount:
         """The account so far of a task and its child tasks."""
@@ -209,9 +220,7 @@ class Ledgers:
     def summary(self) -> Summary:
         """All root tasks so far: the cost of a useful one."""
         with self._lock:
-            found = summarize(self.accounts())
-            forgotten = self._forgotten
-        return replace(found, forgotten=forgotten, complete=False) if forgotten else found
+            return summarize(self.accounts(), earlier=self._earlier)
 
     def note_dropped(self, task_id: str) -> None:
         """A record of this task was lost before it could be folded."""
@@ -219,9 +228,10 @@ class Ledgers:
             self._dropped[self._roots.get(task_id, task_id)][task_id] += 1
             self._lost += 1
 
-    def lost(self) -> dict[str, int]:
-        """Records that are in no account, and the oldest accounts."""
-        return {"records": self._lost, "accounts": self._forgotten}
+    @property
+    def lost(self) -> int:
+        """Records that are in no account."""
+        return self._lost
 
     def _with_dropped(self, account: TaskAccount, root: str, task_id: str) -> TaskAccount:
         lost = self._dropped[root] if root in self._dropped else Counter[str]()
@@ -234,7 +244,8 @@ class Ledgers:
         parents, self._ledgers = self._ledgers, OrderedDict()
         self._closed, self._done, self._whole = OrderedDict(), OrderedDict(), OrderedDict()
         self._dropped = defaultdict(Counter)
-        self._done_calls = self._forgotten = self._lost = 0
+        self._earlier = Tally()
+        self._calls = self._done_calls = self._lost = 0
         for root, ledger in parents.items():
             still = [t for t in ledger.tasks if t.duration_ns is None and not t.implicit]
             for task in still:

@@ -84,7 +84,7 @@ class AnalysisView:
             body += self._together(width)
         body += comparison_lines(found, width)
         if not alone and any(account.policies for account in found.accounts):
-            body += note_lines(_small_print(found.accounts), body, width)
+            body += note_lines(_small_print(found.accounts), body, width, {})
         return [crop(part, width) for part in body]
 
     def _together(self, width: int) -> list[Line]:

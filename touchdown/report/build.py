@@ -1,6 +1,6 @@
 """From accounts to the JSON envelope. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 
@@ -39,9 +39,12 @@ from touchdown.report.model_parts import (
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
-def build_report(accounts: Sequence[TaskAccount], summary: Summary) -> Report:
-    """The envelope ``touchdown.report/1`` of these accounts."""
-    return Report(tasks=[_task(account) for account in accounts], summary=_summary(summary))
+def build_report(
+    accounts: Sequence[TaskAccount], summary: Summary, lost: Mapping[str, int] | None = None
+) -> Report:
+    """The envelope ``touchdown.report/1`` of these accounts; ``lost`` is what the process lost, by kind."""
+    told = _summary(summary, lost or {})
+    return Report(tasks=[_task(account) for account in accounts], summary=told)
 
 
 def summary_of(account: TaskAccount) -> Summary:
@@ -235,7 +238,7 @@ def _findings(account: TaskAccount) -> list[FindingReport]:
     ]
 
 
-def _summary(summary: Summary) -> SummaryReport:
+def _summary(summary: Summary, lost: Mapping[str, int]) -> SummaryReport:
     return SummaryReport(
         tasks=summary.tasks,
         useful=summary.useful,
@@ -251,6 +254,8 @@ def _summary(summary: Summary) -> SummaryReport:
         by_name={name: _name(totals) for name, totals in summary.by_name.items()},
         agreement=_agreement(summary.agreement),
         load=load_report(summary.load),
+        earlier_tasks=summary.earlier,
+        lost=dict(lost),
     )
 
 

@@ -127,6 +127,10 @@ class SummaryReport(Part):
     """Null where no provider was asked for its own verdicts on the prefix cache."""
     load: LoadReport | None = None
     """Of the tasks whose CPU is known; null where none is."""
+    earlier_tasks: int = 0
+    """Tasks of which only sums are held: they are in every figure here, and not in ``tasks``."""
+    lost: dict[str, int] = Field(default_factory=dict)
+    """What the process lost so far, by kind: ``records`` in no account, ``journal_lines``, ``contents``."""
 
 
 class GroupReport(Part):

@@ -8,6 +8,7 @@ from touchdown.report.bill import ESTIMATED
 from touchdown.report.format import count
 from touchdown.report.layout import EMPTY, Line, labelled
 from touchdown.report.text import clean
+from touchdown.runtime.losses import in_words
 
 ESTIMATE = re.compile(rf"{ESTIMATED}[$\d]")
 """An amount of money or time that is marked as an estimate."""
@@ -16,12 +17,17 @@ MOST_TAXES = 3
 MOST_POLICY_LINES = 12
 
 
-def note_lines(account: TaskAccount, body: list[Line], width: int) -> list[Line]:
+def note_lines(
+    account: TaskAccount, body: list[Line], width: int, lost_by_process: Mapping[str, int]
+) -> list[Line]:
     """The notes under a receipt; ``body`` is what stands above them."""
     notes: list[Line] = []
     if account.dropped_records:
         lost = f"{count(account.dropped_records, 'record')}: the figures above are lower bounds"
         notes += labelled("dropped:", lost, width, "bad")
+    if lost_by_process:
+        told = "; ".join(in_words(lost_by_process))
+        notes += labelled("lost by this process so far:", told, width, "bad")
     notes += labelled("not observable:", _reasons(account.not_observable), width, "faint")
     if account.policies:
         named = "; ".join(f"{clean(name)} {clean(v)}" for name, v in account.policies.items())

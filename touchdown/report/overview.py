@@ -1,6 +1,6 @@
 """The summary: what a useful task costs, over all tasks so far and by name."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -25,6 +25,7 @@ from touchdown.report.notes import estimate_note
 from touchdown.report.render import Statement, as_html, plain
 from touchdown.report.text import clean
 from touchdown.report.timing import load_lines
+from touchdown.runtime.losses import in_words
 
 if TYPE_CHECKING:
     from touchdown.report.model import Report
@@ -36,18 +37,21 @@ class SummaryView:
     """All root tasks so far: cost per useful task, its bounds, where the money went, and by name."""
 
     def __init__(
-        self, summary: Summary, accounts: Sequence[TaskAccount] = (), lost: Sequence[str] = ()
+        self,
+        summary: Summary,
+        accounts: Sequence[TaskAccount] = (),
+        lost: Mapping[str, int] | None = None,
     ) -> None:
         self.summary = summary
         self.accounts = tuple(accounts)
-        self.lost = tuple(lost)
-        """What this process lost so far, in a few words each."""
+        self.lost = dict(lost or {})
+        """What this process lost so far, by kind."""
 
     def report(self) -> "Report":
         """The envelope ``touchdown.report/1`` with every task given."""
         from touchdown.report.build import build_report
 
-        return build_report(self.accounts, self.summary)
+        return build_report(self.accounts, self.summary, self.lost)
 
     def __str__(self) -> str:
         return plain(self._lines(WIDTH))
@@ -68,7 +72,11 @@ class SummaryView:
             *agreement_lines(self.summary.agreement, width),
             *_names(self.summary, width),
             *_load(self.summary, width),
-            *([EMPTY, *labelled("lost:", "; ".join(self.lost), width, "bad")] if self.lost else []),
+            *(
+                [EMPTY, *labelled("lost:", "; ".join(in_words(self.lost)), width, "bad")]
+                if self.lost
+                else []
+            ),
         ]
         return [crop(part, width) for part in [*body, *_note(body, width)]]
 
@@ -94,9 +102,11 @@ def headline_lines(summary: Summary, width: int) -> list[Line]:
             f"{count(summary.tasks, 'task')}: {outcomes} · {at_least}{usd(summary.total_usd)} in all"
         ),
     ]
-    if summary.forgotten:
-        older = f"{count(summary.forgotten, 'earlier task')} no longer held, in none of the figures"
-        lines += labelled("left out:", older, width)
+    if summary.earlier:
+        older = (
+            f"{count(summary.earlier, 'earlier task')}, in all figures here and no longer listed"
+        )
+        lines += labelled("sums only:", older, width)
     if summary.unknown:
         lines += _bounds(summary, width)
     if summary.spent_on_useless_usd:

@@ -1,5 +1,6 @@
 """The receipt: the bill of one task as a person reads it."""
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from touchdown.accounting.account import TaskAccount
@@ -26,14 +27,16 @@ class Receipt:
     ``str()`` takes at most 80 columns and never has colour; ``report()`` is the same as JSON.
     """
 
-    def __init__(self, account: TaskAccount) -> None:
+    def __init__(self, account: TaskAccount, lost: Mapping[str, int] | None = None) -> None:
         self.account = account
+        self.lost = dict(lost or {})
+        """What the process lost so far that may be of this task, by kind."""
 
     def report(self) -> "Report":
         """The envelope ``touchdown.report/1`` with this one task."""
         from touchdown.report.build import build_report, summary_of
 
-        return build_report([self.account], summary_of(self.account))
+        return build_report([self.account], summary_of(self.account), self.lost)
 
     def __str__(self) -> str:
         return plain(self.lines(WIDTH))
@@ -61,7 +64,8 @@ class Receipt:
             *agent_lines(account.agent_runs, width),
             *tool_lines(account.tools, width),
         ]
-        return [crop(part, width) for part in [*body, *note_lines(account, body, width)]]
+        notes = note_lines(account, body, width, self.lost)
+        return [crop(part, width) for part in [*body, *notes]]
 
 
 def _header(account: TaskAccount, width: int) -> list[Line]:

@@ -88,7 +88,7 @@ class Arms:
             return
         try:
             patcher = load()
-            entry.version, problem = check_version(patcher.supports, entry.module)
+            entry.version, problem = check_version(patcher.supports)
             if problem:
                 entry.leave(problem)
                 return
@@ -125,43 +125,45 @@ def load_object(path: str) -> object:
     return getattr(importlib.import_module(module), name)
 
 
-def check_version(supports: str, module: ModuleType | None = None) -> tuple[str, str]:
+def check_version(supports: str) -> tuple[str, str]:
     """The installed version of what ``supports`` names, and what is wrong with it (empty: nothing)."""
-    quick = _in_plain_range(supports, module)
-    if quick:
-        return quick, ""
+    plain = _PLAIN.fullmatch(supports)
+    version = _installed(plain[1]) if plain is not None else ""
+    if plain is not None and _lies_plainly(plain[2], version, plain[3]):
+        return version, ""
     with loading():
         from packaging.requirements import InvalidRequirement, Requirement
     try:
         wanted = Requirement(supports)
     except InvalidRequirement:
         return "", f"bad version range {supports!r}"
-    try:
-        version = importlib.metadata.version(wanted.name)
-    except importlib.metadata.PackageNotFoundError:
-        return "", ""
-    if wanted.specifier.contains(version, prereleases=True):
+    version = _installed(wanted.name)
+    if not version or wanted.specifier.contains(version, prereleases=True):
         return version, ""
     return version, f"version {version} is outside the supported range {wanted.specifier}"
 
 
 _PLAIN = re.compile(r"([\w.-]+)>=([\d.]+),<([\d.]+)")
+_VERSION = re.compile(r"^Version: *(\S+)", re.MULTILINE)
 
 
-def _in_plain_range(supports: str, module: ModuleType | None) -> str:
-    """The version that a module names, where plain numbers say that it lies in the range; else nothing.
-
-    Then the installed metadata and ``packaging`` must judge, which take a while to load.
-    """
-    plain = _PLAIN.fullmatch(supports)
-    if plain is None or module is None or module.__name__ != plain[1]:
-        return ""
-    version = getattr(module, "__version__", "")
+def _installed(name: str) -> str:
+    """The version that is installed; empty for none."""
     try:
-        low, here, high = (
-            tuple(int(part) for part in str(text).split("."))
-            for text in (plain[2], version, plain[3])
+        found = importlib.metadata.distribution(name)
+        # ``found.version`` parses the whole of it, descriptions and all: a hundred times this.
+        told = _VERSION.search(found.read_text("METADATA") or "")
+        return told[1] if told else found.version
+    except importlib.metadata.PackageNotFoundError:
+        return ""
+
+
+def _lies_plainly(low: str, version: str, high: str) -> bool:
+    """Whether plain numbers say so; else ``packaging`` must judge, which takes a while to load."""
+    try:
+        lowest, here, highest = (
+            tuple(int(part) for part in text.split(".")) for text in (low, version, high)
         )
     except ValueError:
-        return ""
-    return str(version) if low <= here < high else ""
+        return False
+    return lowest <= here < highest

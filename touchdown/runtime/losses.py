@@ -9,7 +9,6 @@ KINDS: Mapping[str, tuple[str, str]] = {
     "records": ("record in no account", "records in no account"),
     "journal_lines": ("line of the journal", "lines of the journal"),
     "contents": ("content that redact failed on", "contents that redact failed on"),
-    "accounts": ("old account", "old accounts"),
 }
 """Each kind in words, for one and for more."""
 

@@ -114,7 +114,7 @@ class Accountant(Protocol):
         ...
 
     def lost(self) -> dict[str, int]:
-        """What was lost so far, by kind: ``records``, ``journal_lines``, ``accounts``."""
+        """What was lost so far, by kind: ``records``, ``journal_lines``."""
         ...
 
     def unwritten(self) -> list[str]:
