@@ -57,7 +57,7 @@ def main(argv: list[str]) -> int:
         lost = receiver.close(END_S)
         books.finish()
         accountant.close()
-        _finish(options, receiver, books, accountant, [*lost, *accountant.unwritten()])
+        _finish(options, receiver, books, accountant, lost)
     return 0
 
 
@@ -201,7 +201,8 @@ def _finish(
     lost: list[str],
 ) -> None:
     accounts = accountant.accounts()
-    view = SummaryView(accountant.summary(), accounts, lost)
+    counted = {kind: number for kind, number in accountant.lost().items() if number}
+    view = SummaryView(accountant.summary(), accounts, counted, lost)
     if options.json:
         print(view.report().model_dump_json(indent=2))
     else:

@@ -41,11 +41,13 @@ class SummaryView:
         summary: Summary,
         accounts: Sequence[TaskAccount] = (),
         lost: Mapping[str, int] | None = None,
+        lost_beside: Sequence[str] = (),
     ) -> None:
         self.summary = summary
         self.accounts = tuple(accounts)
         self.lost = dict(lost or {})
         """What this process lost so far, by kind."""
+        self._lost_words = [*in_words(self.lost), *lost_beside]
 
     def report(self) -> "Report":
         """The envelope ``touchdown.report/1`` with every task given."""
@@ -73,7 +75,7 @@ class SummaryView:
             *_names(self.summary, width),
             *_load(self.summary, width),
             *(
-                [EMPTY, *labelled("lost:", "; ".join(in_words(self.lost)), width, "bad")]
+                [EMPTY, *labelled("lost:", "; ".join(self._lost_words), width, "bad")]
                 if self.lost
                 else []
             ),
