@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from touchdown.live.outcomes import outcome as outcome
     from touchdown.live.pools import capacity as capacity
     from touchdown.live.updates import on_update as on_update
+    from touchdown.prices.catalog import hourly_price as hourly_price
     from touchdown.runtime.limits import BudgetExceeded as BudgetExceeded
     from touchdown.servers.asgi import AsgiMiddleware as AsgiMiddleware
     from touchdown.servers.wsgi import WsgiMiddleware as WsgiMiddleware
@@ -47,6 +48,7 @@ _WHERE = {
     "engine": "touchdown.engines.hosts",
     "outcome": "touchdown.live.outcomes",
     "on_update": "touchdown.live.updates",
+    "hourly_price": "touchdown.prices.catalog",
     "BudgetExceeded": "touchdown.runtime.limits",
     "Task": "touchdown.tasks",
     "agent": "touchdown.tasks",

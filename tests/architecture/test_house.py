@@ -43,6 +43,7 @@ PUBLIC_NAMES = {
     "engine",
     "flush",
     "headers",
+    "hourly_price",
     "instrument",
     "joined",
     "on_update",

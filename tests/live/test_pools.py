@@ -25,6 +25,12 @@ def test_two_tasks_share_a_pool_and_a_hosted_call_gets_nothing_of_it() -> None:
                     )
         bill = pool.bill()
         assert bill == pool.bill()
+        (told,) = touchdown.summary().report().summary.pools
+        assert (told.name, told.total_usd, told.idle_usd) == ("gpu", bill.total_usd, bill.idle_usd)
+        assert set(told.by_phase) == set(told.by_task) == set(ids[:2])
+        assert "your hardware:" in str(touchdown.summary())
+    with capture():
+        assert touchdown.summary().report().summary.pools == []
     assert set(bill.by_task) == set(ids[:2])
     assert sum(bill.by_task.values(), bill.idle_usd) == bill.total_usd
     assert bill.idle_usd > 0

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from touchdown.accounting.time.account import TimeAccount
 from touchdown.accounting.time.load import HostLoad
+from touchdown.accounting.time.pool import PoolBill
 from touchdown.records import Miss, TaskRecord
 from touchdown.records.verdict import Basis
 
@@ -250,6 +251,8 @@ class Summary:
     known_share: Decimal | None = None
     spent_on_useless_usd: Decimal = Decimal(0)
     by_name: Mapping[str, NameTotals] = field(default_factory=dict)
+    pools: tuple[PoolBill, ...] = ()
+    """Hardware of one's own; its money is in no task's bill."""
     earlier: int = 0
     """Tasks so long ago that only their sums are kept: they are in every figure, and in no list."""
     agreement: Agreement | None = None

@@ -11,7 +11,7 @@ from touchdown.accounting.ledger import Ledger
 from touchdown.accounting.policies import NO_POLICIES, Policies
 from touchdown.accounting.summary import Tally, summarize
 from touchdown.live.aged import sums_only
-from touchdown.live.pools import note_record
+from touchdown.live.pools import bills, note_record
 from touchdown.prices.rates import Prices
 from touchdown.records import (
     CallVerdict,
@@ -115,7 +115,11 @@ class Ledgers:
 
     def _fold(self, record: Record) -> CallVerdict | None:
         root = self._root_of(record)
-        note_record(record, root)
+        verdict = self._fold_into(root, record)
+        note_record(record, root, verdict)
+        return verdict
+
+    def _fold_into(self, root: str, record: Record) -> CallVerdict | None:
         if root in self._closed:
             if isinstance(record, TaskRecord) and record.id == root:
                 # The ledger is let go of, but an outcome may still come.
@@ -220,7 +224,8 @@ class Ledgers:
     def summary(self) -> Summary:
         """All root tasks so far: the cost of a useful one."""
         with self._lock:
-            return summarize(self.accounts(), earlier=self._earlier)
+            found = summarize(self.accounts(), earlier=self._earlier)
+        return replace(found, pools=tuple(bills()))
 
     def note_dropped(self, task_id: str) -> None:
         """A record of this task was lost before it could be folded."""

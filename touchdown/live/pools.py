@@ -1,12 +1,14 @@
 """``touchdown.capacity``: hardware of your own, priced by the hour, and the calls that were sent to it."""
 
 import threading
-from collections.abc import Iterable
+import weakref
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from types import TracebackType
 
+from touchdown.accounting.time.phases import engine_phases
 from touchdown.accounting.time.pool import Pool, PoolBill, Use, bill_pool
-from touchdown.records import ModelCall, Record, TaskRecord
+from touchdown.records import CallVerdict, Miss, ModelCall, Record, TaskRecord
 from touchdown.runtime import core
 from touchdown.runtime.guard import warn_once
 from touchdown.runtime.identity import now_ns
@@ -14,7 +16,11 @@ from touchdown.runtime.identity import now_ns
 MOST_USES = 1_000_000
 """Calls that one pool remembers; further ones are counted as idling, with a warning."""
 
+MOST_POOLS = 100
+"""Pools that the summary tells of, the latest."""
+
 _open: list["Capacity"] = []
+_known: list["Capacity"] = []
 _choosing = threading.Lock()
 
 
@@ -32,8 +38,16 @@ class Capacity:
         self._lock = threading.Lock()
         self._calls: list[Use] = []
         self._tasks: dict[str, Use] = {}
+        runtime = core.active()
+        self._runtime = None if runtime is None else weakref.ref(runtime)
         with _choosing:
             _open.append(self)
+            _known.append(self)
+            del _known[:-MOST_POOLS]
+
+    def belongs_to(self, runtime: core.Runtime | None) -> bool:
+        """Whether it was opened while this captured, or before anything did."""
+        return self._runtime is None or self._runtime() is runtime
 
     def __enter__(self) -> "Capacity":
         return self
@@ -62,6 +76,10 @@ class Capacity:
         runtime = core.active()
         if runtime is not None:
             runtime.delivery.drain()
+        return self.bill_of_known()
+
+    def bill_of_known(self) -> PoolBill:
+        """The same of what has been folded by now."""
         until = self._closed_ns or now_ns()
         with self._lock:
             calls, tasks = list(self._calls), dict(self._tasks)
@@ -74,8 +92,8 @@ class Capacity:
         pool = Pool(self.name, self._usd_per_hour, self._opened_ns, until, self._exclusive)
         return bill_pool(pool, calls, holders)
 
-    def note(self, record: Record, root_id: str) -> None:
-        """A record that was folded, and the root task that it belongs to."""
+    def note(self, record: Record, root_id: str, misses: Sequence[Miss] = ()) -> None:
+        """A record that was folded, the root task that it belongs to, and what a call of it missed."""
         with self._lock:
             if isinstance(record, TaskRecord) and record.id == root_id:
                 ended = 0 if record.duration_ns is None else record.duration_ns
@@ -90,7 +108,8 @@ class Capacity:
                         f"{MOST_USES:,}",
                     )
                     return
-                self._calls.append(Use(root_id, record.sent_at_ns, record.ended_at_ns))
+                phases = engine_phases(record, misses)
+                self._calls.append(Use(root_id, record.sent_at_ns, record.ended_at_ns, phases))
 
     def _serves(self, call: ModelCall) -> bool:
         return call.host in self._hosts or f"{call.host}:{call.port}" in self._hosts
@@ -122,7 +141,15 @@ def capacity(
     return Capacity(name, price, served, exclusive)
 
 
-def note_record(record: Record, root_id: str) -> None:
-    """Tell every open pool of a record that was folded."""
+def note_record(record: Record, root_id: str, verdict: CallVerdict | None = None) -> None:
+    """Tell every open pool of a record that was folded, and what the ledger says of it."""
     for pool in tuple(_open):
-        pool.note(record, root_id)
+        pool.note(record, root_id, verdict.misses if verdict is not None else ())
+
+
+def bills() -> list[PoolBill]:
+    """What the pools cost so far that belong to what captures now, in the order in which they were opened."""
+    now = core.active()
+    with _choosing:
+        ours = [pool for pool in _known if pool.belongs_to(now)]
+    return [pool.bill_of_known() for pool in ours]

@@ -14,6 +14,7 @@ from touchdown.accounting.account import (
     UsageTotals,
 )
 from touchdown.accounting.time.load import add_loads
+from touchdown.accounting.time.pool import PoolBill
 from touchdown.report.build_time import load_report, time_report
 from touchdown.report.model import (
     MoneyReport,
@@ -31,6 +32,7 @@ from touchdown.report.model_parts import (
     FindingReport,
     MissReport,
     ModelReport,
+    PoolReport,
     ToolReport,
     UsageReport,
     WhereReport,
@@ -253,9 +255,26 @@ def _summary(summary: Summary, lost: Mapping[str, int]) -> SummaryReport:
         spent_on_useless_usd=summary.spent_on_useless_usd,
         by_name={name: _name(totals) for name, totals in summary.by_name.items()},
         agreement=_agreement(summary.agreement),
+        pools=[_pool(bill) for bill in summary.pools],
         load=load_report(summary.load),
         earlier_tasks=summary.earlier,
         lost=dict(lost),
+    )
+
+
+def _pool(bill: PoolBill) -> PoolReport:
+    pool = bill.pool
+    return PoolReport(
+        name=pool.name,
+        usd_per_hour=pool.usd_per_hour,
+        opened_at=_time(pool.opened_ns),
+        open_s=max(pool.closed_ns - pool.opened_ns, 0) / 1e9,
+        exclusive=pool.exclusive,
+        total_usd=bill.total_usd,
+        by_task=dict(bill.by_task),
+        by_phase={task: dict(phases) for task, phases in bill.by_phase.items()},
+        gpu_waits_on_cpu=dict(bill.gpu_waits_on_cpu),
+        idle_usd=bill.idle_usd,
     )
 
 

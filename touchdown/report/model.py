@@ -20,6 +20,7 @@ from touchdown.report.model_parts import (
     ModelReport,
     Outcome,
     Part,
+    PoolReport,
     Text,
     TimeStamp,
     ToolReport,
@@ -125,6 +126,8 @@ class SummaryReport(Part):
     by_name: dict[Text, NameReport]
     agreement: AgreementReport | None = None
     """Null where no provider was asked for its own verdicts on the prefix cache."""
+    pools: list[PoolReport] = Field(default_factory=list)
+    """Hardware of your own (``touchdown.capacity``). Its money is in no task's bill."""
     load: LoadReport | None = None
     """Of the tasks whose CPU is known; null where none is."""
     earlier_tasks: int = 0

@@ -175,6 +175,25 @@ class FindingReport(Part):
     saves_usd: Usd | None
 
 
+class PoolReport(Part):
+    """Hardware paid by the hour: ``by_task``, ``gpu_waits_on_cpu`` and ``idle_usd`` add up to ``total_usd``.
+
+    By id of the root task. ``by_phase`` splits each task's share by what engines said of its calls.
+    ``by_task`` and ``by_phase`` are estimated; ``idle_usd`` lies outside all tasks.
+    """
+
+    name: Text
+    usd_per_hour: Usd
+    opened_at: TimeStamp | None
+    open_s: float
+    exclusive: bool
+    total_usd: Usd
+    by_task: dict[Text, Usd]
+    by_phase: dict[Text, dict[Text, Usd]]
+    gpu_waits_on_cpu: dict[Text, Usd]
+    idle_usd: Usd
+
+
 class LoadReport(Part):
     """What tasks ask of their host. Units: seconds; ``cores_per_call`` CPU cores for one call in flight.
 

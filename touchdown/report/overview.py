@@ -74,6 +74,7 @@ class SummaryView:
             *agreement_lines(self.summary.agreement, width),
             *_names(self.summary, width),
             *_load(self.summary, width),
+            *_pools(self.summary, width),
             *(
                 [EMPTY, *labelled("lost:", "; ".join(self._lost_words), width, "bad")]
                 if self.lost
@@ -141,6 +142,11 @@ def _where(summary: Summary, accounts: Sequence[TaskAccount], width: int) -> lis
 def _load(summary: Summary, width: int) -> list[Line]:
     lines = load_lines(summary.load, width)
     return [EMPTY, *lines] if lines else []
+
+
+def _pools(summary: Summary, width: int) -> list[Line]:
+    told = [clean(str(bill)) for bill in summary.pools]
+    return [EMPTY, *labelled("your hardware:", "; ".join(told), width, "faint")] if told else []
 
 
 def _names(summary: Summary, width: int) -> list[Line]:

@@ -1,15 +1,23 @@
 """A pool's bill: tasks and idling add up to it, and what is in flight shares each instant."""
 
+from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from touchdown.accounting.time.pool import HOUR_NS, Pool, Use, bill_pool
+from tests.accounting.build import SYSTEM, call, usage
+from touchdown.accounting.time.phases import engine_phases
+from touchdown.accounting.time.pool import HOUR_NS, UNSPLIT, Pool, Use, bill_pool
+from touchdown.records import EngineTiming, Miss, ModelCall
 
+PHASES = st.lists(st.tuples(st.sampled_from(["model", "queue"]), st.integers(0, 9)), max_size=3)
 USES = st.lists(
-    st.builds(Use, st.sampled_from("abc"), st.integers(-5, 45), st.integers(-5, 45)), max_size=8
+    st.builds(
+        Use, st.sampled_from("abc"), st.integers(-5, 45), st.integers(-5, 45), PHASES.map(tuple)
+    ),
+    max_size=8,
 )
 RATES = st.decimals(0, 1000, places=4)
 
@@ -27,6 +35,32 @@ def test_two_tasks_that_share_a_pool_and_its_idling_are_its_bill() -> None:
     assert bill.by_task == {"a": 108, "b": 108}
     assert (bill.idle_usd, bill.total_usd) == (144, 360)
     assert str(bill) == "gpu: $360.0000 (~$216.0000 for calls of 2 tasks, $144.0000 idle)"
+
+
+def test_a_calls_share_is_split_by_what_its_engine_says() -> None:
+    told = replace(hours("a", 0, 2), phases=(("model", 30), ("queue", 10)))
+    bill = bill_pool(pool(), [told, hours("a", 2, 3), hours("b", 0, 2)])
+    assert bill.by_task == {"a": 72, "b": 36}
+    assert bill.by_phase == {"a": {"model": 27, "queue": 9, UNSPLIT: 36}, "b": {UNSPLIT: 36}}
+
+
+def timed(**figures: int) -> ModelCall:
+    return replace(call("c", 0, [SYSTEM], usage(900, 0, 10)), engine=EngineTiming(**figures))
+
+
+def test_phases_of_an_engine_are_accounts_and_a_missed_prefill_is_its_causes() -> None:
+    misses = [
+        Miss("history_edited", "cache_miss", 300, None, 0, 0),
+        Miss("evicted", "unexplained", 300, None, 0, 0),
+    ]
+    made = timed(queue_ns=5, prefill_ns=90, decode_ns=40, prefill_beside_ns=10)
+    assert dict(engine_phases(made, misses)) == {
+        "queue": 5,
+        "cache_miss": 30,
+        "model": 60 + 30,
+        "prefill_blocks_decode": 10,
+    }
+    assert engine_phases(replace(made, engine=None), misses) == ()
 
 
 def test_an_exclusive_pool_waits_for_its_sole_holder() -> None:
@@ -52,6 +86,7 @@ def test_tasks_and_idling_add_up(
     parts = [*bill.by_task.values(), *bill.gpu_waits_on_cpu.values(), bill.idle_usd]
     assert sum(parts, Decimal(0)) == bill.total_usd
     assert min(parts) >= 0
+    assert {t: sum(phases.values()) for t, phases in bill.by_phase.items()} == bill.by_task
 
 
 @given(USES)

@@ -1,6 +1,7 @@
 """The phases of one model call: what the client saw of it, refined by what an engine says of it."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from touchdown.accounting.facts import CallFacts
 from touchdown.accounting.taxes.jitter import excess_ns
@@ -15,7 +16,7 @@ from touchdown.accounting.time.accounts import (
     tax,
 )
 from touchdown.context.shares import apportion
-from touchdown.records import Attempt, CallClock, EngineTiming, ModelCall
+from touchdown.records import Attempt, CallClock, EngineTiming, Miss, ModelCall, Usage
 
 NO_CLOCK = CallClock()
 NO_ENGINE = EngineTiming()
@@ -155,17 +156,40 @@ def _before_first_token(facts: CallFacts, prefill_ns: int) -> list[Part]:
         (tax("queue"), engine.queue_ns or 0),
         (tax("kv_offload"), engine.kv_load_ns or 0),
         (tax("fabric_transfer"), engine.fabric_ns or 0),
-        *prefill_parts(facts, prefill_ns if engine.prefill_ns is None else engine.prefill_ns),
+        *prefill_parts(
+            facts.call.usage,
+            facts.misses,
+            prefill_ns if engine.prefill_ns is None else engine.prefill_ns,
+        ),
     ]
 
 
-def prefill_parts(facts: CallFacts, prefill_ns: int) -> list[Part]:
+def engine_phases(call: ModelCall, misses: Sequence[Miss]) -> tuple[tuple[str, int], ...]:
+    """What a serving engine says that the call's time there went to, by account; empty where none tells."""
+    engine = call.engine
+    if engine is None:
+        return ()
+    beside = (engine.starved_ns or 0) + (engine.prefill_beside_ns or 0)
+    parts: list[Part] = [
+        (OVERHEAD, engine.frontend_ns or 0),
+        (tax("queue"), engine.queue_ns or 0),
+        (tax("kv_offload"), engine.kv_load_ns or 0),
+        (tax("fabric_transfer"), engine.fabric_ns or 0),
+        *prefill_parts(call.usage, misses, engine.prefill_ns or 0),
+        (tax("decode_starved"), engine.starved_ns or 0),
+        (tax("prefill_blocks_decode"), engine.prefill_beside_ns or 0),
+        (MODEL, (engine.decode_ns or 0) - beside),
+    ]
+    found = Counter[str]()
+    for account, ns in parts:
+        found[account.name] += max(ns, 0)
+    return tuple((name, ns) for name, ns in sorted(found.items()) if ns)
+
+
+def prefill_parts(usage: Usage, misses: Sequence[Miss], prefill_ns: int) -> list[Part]:
     """A prefill by what was computed in it: tokens that were missed, by their tax, and new ones."""
-    usage = facts.call.usage
     computed = (usage.uncached or 0) + usage.written_tokens
-    missed = [
-        (miss.tax, miss.tokens) for miss in facts.misses if miss.tax not in ("", "unexplained")
-    ]
+    missed = [(miss.tax, miss.tokens) for miss in misses if miss.tax not in ("", "unexplained")]
     rest = computed - sum(tokens for _, tokens in missed)
     if prefill_ns <= 0 or not missed or rest < 0:
         return [(MODEL, prefill_ns)]

@@ -1,6 +1,6 @@
 """Pools: hardware paid by time. Its bill goes to the tasks whose calls were in flight, and to idling."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -10,6 +10,10 @@ from math import lcm
 
 from touchdown.context.shares import apportion
 
+Phases = tuple[tuple[str, int], ...]
+"""Account (``model``, or a tax's id) and nanoseconds."""
+
+UNSPLIT = "no engine told its phases"
 HOUR_NS = 3_600 * 10**9
 PICO_IN_USD = 10**12
 
@@ -41,6 +45,8 @@ class Use:
     task_id: str
     start_ns: int
     end_ns: int
+    phases: Phases = ()
+    """What the serving engine says that the call's time there went to; empty where none told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +59,8 @@ class PoolBill:
     pool: Pool
     total_usd: Decimal
     by_task: Mapping[str, Decimal] = field(default_factory=dict)
+    by_phase: Mapping[str, Mapping[str, Decimal]] = field(default_factory=dict)
+    """Of each task's share in ``by_task``: what its calls' phases take of it, in proportion; they add up."""
     gpu_waits_on_cpu: Mapping[str, Decimal] = field(default_factory=dict)
     """What an exclusive pool cost while its sole holder had no call in flight."""
     idle_usd: Decimal = Decimal(0)
@@ -75,57 +83,73 @@ Weights = defaultdict[tuple[str, str], Fraction]
 def bill_pool(pool: Pool, calls: Iterable[Use], holders: Iterable[Use] = ()) -> PoolBill:
     """Split the pool's bill over what happened on it; ``holders`` are tasks while they were open."""
     weights: Weights = defaultdict(Fraction)
+    phases: defaultdict[str, Counter[str]] = defaultdict(Counter)
     held = list(holders) if pool.exclusive else []
     for start, end, running, holding in _instants(pool, list(calls), held):
         if running:
-            for task_id in running:
-                weights["call", task_id] += Fraction(end - start, len(running))
-        elif len(set(holding)) == 1:
-            weights["wait", holding[0]] += end - start
+            for use in running:
+                weights["call", use.task_id] += Fraction(end - start, len(running))
+                _add_phases(phases[use.task_id], use, Fraction(end - start, len(running)))
+        elif len({use.task_id for use in holding}) == 1:
+            weights["wait", holding[0].task_id] += end - start
         else:
             weights["idle", ""] += end - start
     shared = _share(pool.total_pico, weights)
+    by_task = {task: pico for (what, task), pico in shared.items() if what == "call"}
+    waits = {task: pico for (what, task), pico in shared.items() if what == "wait"}
     return PoolBill(
         pool=pool,
         total_usd=_usd(pool.total_pico),
-        by_task={task: usd for (what, task), usd in shared.items() if what == "call"},
-        gpu_waits_on_cpu={task: usd for (what, task), usd in shared.items() if what == "wait"},
-        idle_usd=shared.get(("idle", ""), Decimal(0)),
+        by_task={task: _usd(pico) for task, pico in by_task.items()},
+        by_phase={task: _by_phase(pico, phases[task]) for task, pico in by_task.items()},
+        gpu_waits_on_cpu={task: _usd(pico) for task, pico in waits.items()},
+        idle_usd=_usd(shared.get(("idle", ""), 0)),
     )
+
+
+def _add_phases(phases: Counter[str], use: Use, share: Fraction) -> None:
+    """A call's share of a stretch by its phases, to a thousandth of a nanosecond."""
+    told = use.phases if sum(ns for _, ns in use.phases) else ((UNSPLIT, 1),)
+    parts = apportion(round(share * 1_000), [ns for _, ns in told])
+    for (account, _), part in zip(told, parts, strict=True):
+        phases[account] += part
+
+
+def _by_phase(pico: int, phases: Counter[str]) -> dict[str, Decimal]:
+    accounts = sorted(phases)
+    parts = apportion(pico, [phases[account] for account in accounts])
+    return {account: _usd(part) for account, part in zip(accounts, parts, strict=True)}
 
 
 def _instants(
     pool: Pool, calls: Sequence[Use], holders: Sequence[Use]
-) -> Iterator[tuple[int, int, list[str], list[str]]]:
+) -> Iterator[tuple[int, int, list[Use], list[Use]]]:
     """Stretches in which the same calls run and the same tasks hold the pool."""
-    events: list[tuple[int, int, int, str]] = []
+    by_time: defaultdict[int, list[tuple[bool, int, int, Use]]] = defaultdict(list)
     for kind, uses in enumerate((calls, holders)):
-        for use in uses:
+        for number, use in enumerate(uses):
             start, end = max(use.start_ns, pool.opened_ns), min(use.end_ns, pool.closed_ns)
             if start < end:
-                events += [(start, 1, kind, use.task_id), (end, -1, kind, use.task_id)]
-    by_time: defaultdict[int, list[tuple[int, int, str]]] = defaultdict(list)
-    for at, change, kind, task_id in events:
-        by_time[at].append((change, kind, task_id))
-    now: tuple[dict[str, int], dict[str, int]] = ({}, {})
+                by_time[start].append((True, kind, number, use))
+                by_time[end].append((False, kind, number, use))
+    now: tuple[dict[int, Use], dict[int, Use]] = ({}, {})
     ends = sorted({pool.opened_ns, max(pool.opened_ns, pool.closed_ns), *by_time})
     for start, end in pairwise(ends):
-        for change, kind, task_id in by_time[start]:
-            now[kind][task_id] = now[kind].get(task_id, 0) + change
-        running, holding = (
-            [task_id for task_id, number in sorted(state.items()) for _ in range(number)]
-            for state in now
-        )
-        yield start, end, running, holding
+        for begins, kind, number, use in by_time[start]:
+            if begins:
+                now[kind][number] = use
+            else:
+                del now[kind][number]
+        yield start, end, list(now[0].values()), list(now[1].values())
 
 
-def _share(total_pico: int, weights: Weights) -> dict[tuple[str, str], Decimal]:
+def _share(total_pico: int, weights: Weights) -> dict[tuple[str, str], int]:
     accounts = sorted(weights)
     if not accounts:
-        return {("idle", ""): _usd(total_pico)}
+        return {("idle", ""): total_pico}
     scale = lcm(*(weights[account].denominator for account in accounts))
     parts = apportion(total_pico, [int(weights[account] * scale) for account in accounts])
-    return {account: _usd(part) for account, part in zip(accounts, parts, strict=True)}
+    return dict(zip(accounts, parts, strict=True))
 
 
 def _usd(pico: int) -> Decimal:
