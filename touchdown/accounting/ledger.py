@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from decimal import Context as DecimalContext
 from decimal import Decimal, localcontext
+from itertools import chain
 from typing import TypeVar
 
 from touchdown.accounting.account import TaskAccount
@@ -12,10 +13,12 @@ from touchdown.accounting.contexts import Contexts
 from touchdown.accounting.facts import CallFacts
 from touchdown.accounting.fold import Fold, verdict_of
 from touchdown.accounting.judging import judged
+from touchdown.accounting.looks import WORTH_KEEPING, Look
 from touchdown.accounting.policies import NO_POLICIES, Policies
 from touchdown.accounting.served import with_reports
 from touchdown.accounting.settlement import settle
 from touchdown.accounting.statement import Folded, state_account, state_part, with_children
+from touchdown.accounting.time.intervals import Timed, end_of
 from touchdown.prices.rates import Prices
 from touchdown.records import (
     AgentRun,
@@ -61,6 +64,8 @@ class Ledger:
         self._stale = False
         self._contexts = Contexts(self._calls)
         self._fold = Fold(prices, self._contexts)
+        self._looks: dict[str | None, Look] = {}
+        """By the task that was asked for: its last account, while no record comes."""
 
     def add(self, record: Record) -> CallVerdict | None:
         """Take a record in; the verdict for a model call, provisional until the task is closed.
@@ -84,6 +89,7 @@ class Ledger:
                     self._keep(record)
 
     def _keep(self, record: ToolCall | AgentRun | TaskRecord) -> None:
+        self._looks.clear()
         if isinstance(record, ToolCall):
             _keep(self._tools, record)
         elif isinstance(record, AgentRun):
@@ -96,11 +102,24 @@ class Ledger:
 
         Units: ``now_ns`` is the current time, for the wall time of a task that is still open.
         """
-        with localcontext(EXACT):
-            return self._qualified(state_account(self._folded(), now_ns, task_id), task_id)
+        look = self._looks.get(task_id)
+        found = None if look is None else look.at(now_ns)
+        if found is None:
+            with localcontext(EXACT):
+                found = self._qualified(state_account(self._folded(), now_ns, task_id), task_id)
+            if len(self._calls) + len(self._tools) >= WORTH_KEEPING:
+                self._looks[task_id] = Look(found, now_ns, self._last_end_ns())
+        return found
+
+    def _last_end_ns(self) -> int:
+        records: Iterable[Timed] = chain(
+            self._calls.values(), self._tools.values(), self._runs.values(), self._tasks.values()
+        )
+        return max((end_of(record) or 0 for record in records), default=0)
 
     def note(self, known: Gap | Settled | Later) -> None:
         """Take in what is known beside the records: what is missing, and what was told of them later."""
+        self._looks.clear()
         if isinstance(known, Gap):
             self._gaps.add(known)
         elif isinstance(known, EngineReport):
@@ -184,6 +203,7 @@ class Ledger:
 
     def _take(self, call: ModelCall) -> CallFacts | None:
         """Fold a call; ``None`` where its id is known and nothing or everything has to be folded."""
+        self._looks.clear()
         known = self._calls.get(call.id)
         if known is not None:
             if known != call:

@@ -34,6 +34,8 @@ def gap_parts(piece: Piece) -> tuple[Part, ...]:
     collecting = max(ended.collecting_ns - begun.collecting_ns, 0)
     own = max(ended.cpu_ns - begun.cpu_ns, 0)
     others = max(ended.late_ns - begun.late_ns, 0)
+    if not (collecting or others) and 0 < own < piece.length_ns:
+        return (AGENT, own), (IDLE, piece.length_ns - own)  # as nearly all are
     claims = [(OVERHEAD, collecting), (AGENT, own), (OVERHEAD, others)]
     return taken_in_turn(piece.length_ns, claims, IDLE)
 

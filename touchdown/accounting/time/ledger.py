@@ -91,6 +91,8 @@ def parts_of(
     """The accounts of one piece of the path."""
     owner = piece.owner
     if owner.kind == "call" and owner.id in phases:
+        if piece.start_ns == owner.start_ns and piece.end_ns == owner.end_ns:
+            return [part for phase in phases[owner.id] for part in phase.parts]
         moved_ns = owner.start_ns - start_of(owner)
         return clipped(phases[owner.id], piece.start_ns - moved_ns, piece.end_ns - moved_ns)
     if owner.kind == "call":
