@@ -26,6 +26,7 @@ from touchdown.runtime.place import TaskState
 from touchdown.runtime.receipt import Receipt
 from touchdown.runtime.serving import NAMED, NamedHosts
 from touchdown.runtime.sinks import Sink
+from touchdown.runtime.tool_sink import ToolEventSink
 from touchdown.telemetry.foreign.live import Beside
 from touchdown.telemetry.spans import SpanSink
 
@@ -68,6 +69,7 @@ def build_runtime(
             traceparent=_above(run, ticket),
         ),
         Beside(),
+        ToolEventSink(NAMED),
     ]
     if folder is None or run is None:
         runtime = core.Runtime(accountant, sinks, options)

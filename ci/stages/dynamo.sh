@@ -10,13 +10,17 @@ dev_env
 data=$BUILD/dynamo-data
 rm -rf "$data" && mkdir -p "$data/kv"
 "$BUILD/dynamo/bin/python" ci/tiny_model.py "$data/tiny"
-http=$(python3 -c 'import socket; print(socket.create_server(("127.0.0.1", 0)).getsockname()[1])')
+read -r http tools < <(python3 -c '
+import socket
+held = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
+print(*(one.getsockname()[1] for one in held))')
 export DYN_DISCOVERY_BACKEND=file DYN_FILE_KV=$data/kv DYN_REQUEST_PLANE=tcp DYN_EVENT_PLANE=zmq
 export DYN_TCP_RPC_HOST=127.0.0.1 DYN_SYSTEM_HOST=127.0.0.1 HF_HUB_OFFLINE=1
 
 servers=()
 trap 'kill "${servers[@]}" 2>/dev/null; wait "${servers[@]}" 2>/dev/null || true' EXIT
 DYN_REQUEST_TRACE=1 DYN_REQUEST_TRACE_SINKS=file DYN_REQUEST_TRACE_FILE_FORMAT=jsonl \
+    DYN_REQUEST_TRACE_TOOL_EVENTS_ZMQ_ENDPOINT=tcp://127.0.0.1:$tools \
     DYN_REQUEST_TRACE_FILE_PATH=$data/trace.jsonl "$BUILD/dynamo/bin/python" -m dynamo.frontend --http-host 127.0.0.1 --http-port "$http" --router-mode kv \
     --kv-cache-block-size 16 --enable-anthropic-api >"$data/frontend.log" 2>&1 &
 servers+=($!)
@@ -30,5 +34,5 @@ if ! python3 ci/wait_for.py "http://127.0.0.1:$http/v1/models/tiny" 120; then
     tail -n 30 "$data"/*.log
     exit 1
 fi
-DYNAMO_URL=http://127.0.0.1:$http DYNAMO_TRACE=$data/trace.jsonl \
+DYNAMO_URL=http://127.0.0.1:$http DYNAMO_TRACE=$data/trace.jsonl DYNAMO_TOOL_EVENTS=tcp://127.0.0.1:$tools \
     "$PYTHON" -m pytest -m stage_dynamo tests/stages

@@ -7,7 +7,11 @@ from typing import Any
 import anthropic
 import openai
 
+from touchdown.accounting.facts import CallFacts
+from touchdown.accounting.time.phases import phases_of
 from touchdown.engines.hosts import EngineHost
+from touchdown.prices.rates import Unpriced
+from touchdown.records import ModelCall
 
 MODEL = "tiny"
 SETTLE_S = 60.0
@@ -61,3 +65,14 @@ def counted_by(host: EngineHost, figure: str, wanted: float) -> float:
         if found >= wanted or time.monotonic() > deadline:
             return found
         time.sleep(0.2)
+
+
+def phases_add_up(call: ModelCall) -> None:
+    """The phases of a call cover it from end to end, and each has parts that add up to it."""
+    phases = phases_of(CallFacts(call, None, Unpriced("no price is asked for"), None))
+    at = call.sent_at_ns
+    for phase in phases:
+        assert phase.start_ns == at
+        at = phase.end_ns
+        assert sum(ns for _, ns in phase.parts) == phase.end_ns - phase.start_ns
+    assert at == call.ended_at_ns

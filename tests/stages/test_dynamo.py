@@ -1,7 +1,7 @@
 """NVIDIA Dynamo's real frontend and router: what it says of each request, and what its routing lost.
 
 ``DYNAMO_URL`` is the frontend, with two mock workers behind it; ``DYNAMO_TRACE`` the file in which it writes
-a row of its own for each request.
+a row of its own for each request, and for each tool that it is told of at ``DYNAMO_TOOL_EVENTS``.
 """
 
 import json
@@ -58,15 +58,21 @@ def wait_for_both_workers() -> None:
     pytest.fail("there are not two workers")
 
 
-def rows_of(calls: list[ModelCall]) -> dict[str, dict[str, Any]]:
+Row = dict[str, Any]
+
+
+def rows_of(calls: list[ModelCall]) -> dict[str, Row]:
     """Dynamo's own row of each call, by the id that touchdown sent with it."""
-    wanted = {call.id for call in calls}
+    return rows_by({call.id for call in calls}, "request", "x_request_id")
+
+
+def rows_by(wanted: set[str], part: str, key: str) -> dict[str, Row]:
     deadline = time.monotonic() + SETTLE_S
     while True:
         text = Path(os.environ["DYNAMO_TRACE"]).read_text(encoding="utf-8")
         whole = text[: text.rfind("\n") + 1].splitlines()
         told = [row.get("event", row) for row in map(json.loads, whole)]
-        found = {row["request"]["x_request_id"]: row for row in told if "request" in row}
+        found = {row[part][key]: row for row in told if part in row}
         if wanted <= found.keys() or time.monotonic() > deadline:
             return {name: found[name] for name in wanted}
         time.sleep(0.2)
@@ -174,3 +180,53 @@ def together(steps: list[Callable[[], None]]) -> None:
         thread.start()
     for thread in threads:
         thread.join(300)
+
+
+@touchdown.tool
+def run_tests(call_id: str) -> str:
+    time.sleep(0.02)
+    if call_id == "bad":
+        raise RuntimeError("the tests do not run")
+    return "2 passed"
+
+
+def test_tools_stand_in_its_trace_beside_the_calls_of_their_agent(
+    client: openai.OpenAI,
+) -> None:
+    wait_for_both_workers()
+    host = touchdown.engine(
+        os.environ["DYNAMO_URL"], "dynamo", tool_events=os.environ["DYNAMO_TOOL_EVENTS"]
+    )
+    messages = begin("with tools")
+
+    @touchdown.agent("tester")
+    def test() -> None:
+        ask(client, messages, stream=False)
+        run_tests("good")
+
+    with capture() as seen, touchdown.task("mend the option"):
+        run_tests("early")  # nobody knows yet whom this agent will call
+        ask(client, messages, stream=False)
+        test()
+        with pytest.raises(RuntimeError):
+            run_tests("bad")
+    tools = {tool.id: tool for tool in seen.tools}
+    early, *told = sorted(tools.values(), key=lambda tool: tool.started_at_ns)
+    rows = rows_by({tool.id for tool in told}, "tool", "tool_call_id")
+    HOSTS.forget(host)
+    assert host.events_problem == ""
+    assert early.id not in rows
+    for tool, parent, event, status in zip(
+        told, (seen.calls[0].task_id, None), ("tool_end", "tool_error"), ("succeeded", "error"),
+        strict=True,
+    ):  # fmt: skip
+        row = rows[tool.id]
+        assert (row["event_source"], row["event_type"]) == ("harness", event)
+        session = row["agent_context"]
+        assert session["session_id"] == tool.agent_id
+        assert session.get("parent_session_id") == parent
+        assert (row["tool"]["tool_class"], row["tool"]["status"]) == ("run_tests", status)
+        assert tool.duration_ns is not None
+        assert row["tool"]["duration_ms"] == tool.duration_ns / 1e6 >= 20
+    assert "error_type" not in rows[told[0].id]["tool"]
+    assert rows[told[1].id]["tool"]["error_type"] == "RuntimeError"

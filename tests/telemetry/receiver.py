@@ -20,8 +20,10 @@ class Receiver(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, hangs: bool = False, delay_s: float = 0, status: int = 200) -> None:
-        super().__init__(("127.0.0.1", 0), _Handler)
+    def __init__(
+        self, hangs: bool = False, delay_s: float = 0, status: int = 200, port: int = 0
+    ) -> None:
+        super().__init__(("127.0.0.1", port), _Handler)
         self.hangs, self.delay_s, self.status = hangs, delay_s, status
         self.let_go = threading.Event()
         self.traces: list[ExportTraceServiceRequest] = []
@@ -83,9 +85,11 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def receiving(hangs: bool = False, delay_s: float = 0, status: int = 200) -> Iterator[Receiver]:
+def receiving(
+    hangs: bool = False, delay_s: float = 0, status: int = 200, port: int = 0
+) -> Iterator[Receiver]:
     """A backend for the time of a test."""
-    receiver = Receiver(hangs, delay_s, status)
+    receiver = Receiver(hangs, delay_s, status, port)
     thread = threading.Thread(target=receiver.serve_forever, daemon=True)
     thread.start()
     try:

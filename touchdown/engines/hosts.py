@@ -12,6 +12,7 @@ from touchdown.engines.kv.feed import KvFeed
 from touchdown.engines.looking import Look, look
 from touchdown.engines.named import Named, name_host
 from touchdown.engines.registry import engine_of
+from touchdown.engines.tool_events import ToolEvents
 from touchdown.engines.watching import Watch
 from touchdown.records import AnswerView, CallStart, EngineTiming
 from touchdown.runtime import core
@@ -34,6 +35,7 @@ class EngineHost:
         self._lock = threading.Lock()
         self._prefills = Prefills()
         self._feed = KvFeed(named.kv_events) if named.kv_events else None
+        self.tool_events = ToolEvents(named.tool_events) if named.tool_events else None
         self._problem = NOT_LOOKED
 
     @property
@@ -59,8 +61,9 @@ class EngineHost:
 
     @property
     def events_problem(self) -> str:
-        """What keeps its cache events from being read, in words; empty when they are or are not asked for."""
-        return self._feed.problem if self._feed is not None else ""
+        """What keeps events from being read or pushed, in words; empty when they are or are not asked for."""
+        asked = (self._feed, self.tool_events)
+        return "; ".join(one.problem for one in asked if one is not None and one.problem)
 
     def __str__(self) -> str:
         """Its address, engine and problems on one line."""
@@ -99,6 +102,8 @@ class EngineHost:
     def sent(self, call: Underway) -> None:
         """An attempt of this call goes to the host now."""
         self._prefills.sent(call)
+        if self.tool_events is not None:
+            self.tool_events.knows(call.start.agent_id)
 
     def timing(self, answer: AnswerView, call: Underway) -> EngineTiming:
         """What the engine says of the request that was answered like this, and what others took of it."""
@@ -120,21 +125,23 @@ class EngineHost:
     # -- how long it is named ---------------------------------------------------------------------
 
     def is_named_as(self, named: Named) -> bool:
-        """Whether naming it like this changes nothing; naming it without cache events keeps them."""
-        kept = named.kv_events in ("", self._named.kv_events)
-        return kept and self._named.kind == named.kind
+        """Whether naming it like this changes nothing; naming it without events keeps them."""
+        own = self._named
+        kept = named.kv_events in ("", own.kv_events) and named.tool_events in ("", own.tool_events)
+        return kept and own.kind == named.kind
 
     def let_go(self) -> None:
-        """It is named no more: no event of it is heard from here on."""
-        if self._feed is not None:
-            self._feed.stop()
+        """It is named no more: no event is heard or pushed from here on."""
+        for one in (self._feed, self.tool_events):
+            if one is not None:
+                one.stop()
 
     def after_fork(self) -> None:
-        """In a forked child: locks may be held by the parent's threads, and the feed is the parent's."""
+        """In a forked child: locks may be held by the parent's threads, and sockets are the parent's."""
         self._lock = threading.Lock()
-        self._prefills.after_fork()
-        if self._feed is not None:
-            self._feed.after_fork()
+        for one in (self._prefills, self._feed, self.tool_events):
+            if one is not None:
+                one.after_fork()
 
     # -- its metrics ------------------------------------------------------------------------------
 
@@ -209,6 +216,11 @@ class EngineHosts:
         """In the order they were named."""
         return tuple(self._hosts.values())
 
+    @property
+    def tool_takers(self) -> tuple[ToolEvents, ...]:
+        """Those that take tool events."""
+        return tuple(host.tool_events for host in self.all if host.tool_events is not None)
+
     def after_fork(self) -> None:
         """In a forked child: no thread watches yet, and locks may be held by the parent's."""
         self._watch.after_fork()
@@ -219,17 +231,20 @@ class EngineHosts:
 HOSTS = NAMED.source = EngineHosts()
 
 
-def engine(url: str, kind: str = "auto", *, kv_events: str = "") -> EngineHost:
+def engine(
+    url: str, kind: str = "auto", *, kv_events: str = "", tool_events: str = ""
+) -> EngineHost:
     """Name a host as self-hosted: ``touchdown.engine("http://127.0.0.1:8000")``.
 
     Calls to it, and to no other host, are then sent with headers by which its own records can be found,
     and ask it to say in its answers where its time went; its metrics are read in the background. ``kind``
     is ``vllm``, ``sglang``, ``tensorrt_llm``, ``dynamo`` or ``tokenspeed``; ``auto`` finds it out.
     ``kv_events`` is where vLLM or SGLang publishes its cache events (``tcp://host:port``, behind a comma
-    its replay socket): with them evictions are seen, not inferred; needs the extra ``engines``.
+    its replay socket): with them evictions are seen, not inferred. ``tool_events`` is where Dynamo takes
+    events of tools for its request trace. Both need the extra ``engines``.
     Errors: ``ValueError`` for what is no http address, for another kind, and for no ZeroMQ address.
     """
-    host = HOSTS.name(name_host(url, kind, "touchdown.engine", kv_events))
+    host = HOSTS.name(name_host(url, kind, "touchdown.engine", kv_events, tool_events))
     if core.active() is not None:
         host.wake()
     return host

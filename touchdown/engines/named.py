@@ -11,7 +11,7 @@ from touchdown.prices.location import find_config
 VARIABLE = "TOUCHDOWN_ENGINES"
 PORTS = {"http": 80, "https": 443}
 TRANSPORTS = ("tcp://", "ipc://")
-KEYS = ("url", "kind", "kv_events")
+KEYS = ("url", "kind", "kv_events", "tool_events")
 """Of an ``[[engine]]`` table."""
 
 
@@ -27,6 +27,8 @@ class Named:
     """Where the user said so."""
     kv_events: str = ""
     """Where its cache events are published; empty: they are not read."""
+    tool_events: str = ""
+    """Where it takes tool events; empty: none are pushed."""
 
     @property
     def url(self) -> str:
@@ -35,14 +37,16 @@ class Named:
         return f"{self.scheme}://{host}:{self.port}"
 
 
-def name_host(url: str, kind: str = AUTO, place: str = "", kv_events: str = "") -> Named:
+def name_host(
+    url: str, kind: str = AUTO, place: str = "", kv_events: str = "", tool_events: str = ""
+) -> Named:
     """An address as it is compared; any path in it is ignored.
 
     Errors: ``ValueError`` in one line for what is no http address, no known kind, no ZeroMQ address.
     """
-    for endpoint in filter(None, kv_events.split(",")):
+    for endpoint in filter(None, (*kv_events.split(","), tool_events)):
         if not endpoint.strip().startswith(TRANSPORTS):
-            raise ValueError(f"{endpoint!r} is no address of cache events: write tcp://host:port")
+            raise ValueError(f"{endpoint!r} is no address of events: write tcp://host:port")
     if kind not in KINDS:
         raise ValueError(f"unknown kind of engine {kind!r}; known: {', '.join(KINDS)}")
     try:
@@ -52,7 +56,7 @@ def name_host(url: str, kind: str = AUTO, place: str = "", kv_events: str = "") 
         raise ValueError(f"{url!r} is no address ({error})") from None
     if parts.scheme not in PORTS or not parts.hostname or port is None:
         raise ValueError(f"{url!r} is no address of an engine: write http://host:port")
-    return Named(parts.scheme, parts.hostname, port, kind, place, kv_events)
+    return Named(parts.scheme, parts.hostname, port, kind, place, kv_events, tool_events)
 
 
 def from_variable(value: str) -> Iterator[Named | str]:
@@ -87,8 +91,8 @@ def _of_table(table: object, place: str) -> Named:
     strange = [key for key in table if key not in KEYS]
     if strange:
         raise ValueError(f"unknown key {strange[0]!r}; the keys are {', '.join(KEYS)}")
-    events = str(table.get("kv_events", ""))
-    return name_host(table["url"], str(table.get("kind", AUTO)), place, events)
+    kind, *events = (str(table.get(key, "")) for key in KEYS[1:])
+    return name_host(table["url"], kind or AUTO, place, *events)
 
 
 def configured(environment: Mapping[str, str]) -> tuple[list[Named], list[str]]:

@@ -1,9 +1,9 @@
 """Hosts that the user named as self-hosted, as the capture side knows them: ``touchdown.engine``."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from touchdown.records import AnswerView, CallStart, EngineTiming
+from touchdown.records import AnswerView, CallStart, EngineTiming, ToolCall
 from touchdown.runtime.clocks import CallClocks
 from touchdown.runtime.guard import guarded
 from touchdown.runtime.place import Place
@@ -44,8 +44,38 @@ class ServingHost(Protocol):
         ...
 
 
+class ToolTaker(Protocol):
+    """Takes what is told of tool executions to one engine. ``put`` is quick; none raises."""
+
+    endpoint: str
+    problem: str
+    """Why they do not arrive; empty when they do."""
+
+    @property
+    def undelivered(self) -> int:
+        """Executions that it has not handed over, lost ones included."""
+        ...
+
+    def put(self, tool: ToolCall) -> None:
+        """Tell of this execution, where its agent calls the host."""
+        ...
+
+    def flush(self, timeout_s: float) -> bool:
+        """Hand over what waits; true when all of it went."""
+        ...
+
+    def rest(self, timeout_s: float) -> None:
+        """Hand over what waits, and hold nothing open for more."""
+        ...
+
+
 class ServingHosts(Protocol):
     """All of them."""
+
+    @property
+    def tool_takers(self) -> Sequence[ToolTaker]:
+        """Those that want to know of tool executions."""
+        ...
 
     def of(self, host: str, port: int | None) -> ServingHost | None:
         """The host that was named; ``None`` for every other one, which is left alone."""
@@ -62,6 +92,11 @@ class NamedHosts:
     def of(self, host: str, port: int | None) -> ServingHost | None:
         """The host that was named; ``None`` for every other one."""
         return None if self.source is None else self.source.of(host, port)
+
+    @property
+    def tool_takers(self) -> Sequence[ToolTaker]:
+        """Those that want to know of tool executions."""
+        return () if self.source is None else self.source.tool_takers
 
 
 NAMED = NamedHosts()
