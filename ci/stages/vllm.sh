@@ -39,9 +39,15 @@ printf 'Metadata-Version: 2.1\nName: vllm\nVersion: %s\n' "$version" >"$packages
 dev_env
 "$BUILD/vllm/bin/python" ci/tiny_model.py "$data/tiny"
 
+# All below 2^15: Dynamo reads the port of a worker's metrics as a signed number of 16 bits.
 read -r http otlp events replay front system < <(python3 -c '
-import socket
-held = [socket.create_server(("127.0.0.1", 0)) for _ in range(6)]
+import random, socket
+held = []
+while len(held) < 6:
+    try:
+        held.append(socket.create_server(("127.0.0.1", random.randrange(20000, 32000))))
+    except OSError:
+        pass
 print(*(one.getsockname()[1] for one in held))')
 export VLLM_CPU_KVCACHE_SPACE=1 VLLM_CPU_OMP_THREADS_BIND=nobind OMP_NUM_THREADS=1 VLLM_NO_USAGE_STATS=1 HF_HUB_OFFLINE=1
 export OTEL_EXPORTER_OTLP_TRACES_INSECURE=true OTEL_EXPORTER_OTLP_TRACES_PROTOCOL=http/protobuf
@@ -59,12 +65,14 @@ stop() {
 }
 trap stop EXIT
 
-# ready URL NAME: wait until it answers; what it printed is shown when it does not.
+# ready URL NAME: wait until it answers, as long as the last server runs; what it printed is shown when it ends.
 ready() {
-    if ! python3 ci/wait_for.py "$1" 480; then
-        tail -n 40 "$data/$2.log"
-        exit 1
-    fi
+    local began=$SECONDS
+    while [ $((SECONDS - began)) -lt 480 ] && kill -0 "${servers[-1]}"; do
+        if python3 ci/wait_for.py "$1" 20; then return; fi
+    done
+    tail -n 40 "$data/$2.log"
+    exit 1
 }
 
 echo "starting vLLM"

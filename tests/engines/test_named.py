@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+import touchdown
 from tests.engines.captured import text_of
 from tests.engines.served import serving
 from touchdown.cli.doctor import examine, main
@@ -102,3 +103,22 @@ def test_without_any_the_doctor_has_no_such_part(
     monkeypatch.delenv("TOUCHDOWN_ENGINES", raising=False)
     main([])
     assert "self-hosted engines" not in capsys.readouterr().out
+
+
+def test_naming_a_host_again_keeps_where_its_events_are() -> None:
+    first = touchdown.engine("http://127.0.0.1:9", kv_events="tcp://127.0.0.1:1")
+    try:
+        assert touchdown.engine("http://127.0.0.1:9") is first
+        second = touchdown.engine("http://127.0.0.1:9", "dynamo", tool_events="tcp://127.0.0.1:2")
+        assert second is not first
+        assert touchdown.engine("http://127.0.0.1:9", "dynamo") is second
+        assert second._feed is not None
+        assert second._feed.endpoint == "tcp://127.0.0.1:1"
+    finally:
+        HOSTS.forget(second)
+
+
+@pytest.mark.parametrize("endpoint", ["127.0.0.1:1", "http://127.0.0.1:1", "tcp://a:1,b:2"])
+def test_what_is_no_address_of_events(endpoint: str) -> None:
+    with pytest.raises(ValueError, match="is no address of events"):
+        touchdown.engine("http://127.0.0.1:9", kv_events=endpoint)

@@ -35,7 +35,9 @@ BLOCK = 32
 
 @pytest.fixture
 def host() -> Iterator[EngineHost]:
-    named = touchdown.engine(os.environ["DYNAMO_VLLM_URL"], kv_events=os.environ["VLLM_KV_EVENTS"])
+    named = touchdown.engine(
+        os.environ["DYNAMO_VLLM_URL"], "dynamo", kv_events=os.environ["VLLM_KV_EVENTS"]
+    )
     named.look()
     assert (named.engine, named.problem) == ("dynamo", "")
     yield named
@@ -78,7 +80,7 @@ def test_a_conversation_in_five_turns_through_both_sdks(host: EngineHost) -> Non
 
 
 def test_an_eviction_is_seen_behind_the_router_too(host: EngineHost) -> None:
-    """Dynamo does not hand the session on to vLLM: no other call was under way, so it is this one's."""
+    """Dynamo hands the session of its header on to vLLM, whose events name it."""
     seen = talk_around_a_tool(host, "dynamo", FULL)
     first, second = seen.calls
     told = second.engine
@@ -89,5 +91,5 @@ def test_an_eviction_is_seen_behind_the_router_too(host: EngineHost) -> None:
         first.usage.input_tokens // BLOCK * BLOCK,
     )
     (miss,) = seen.verdicts[1].misses
-    assert (miss.cause, miss.tax, miss.basis) == ("eviction_seen", "cache_expired", "derived")
+    assert (miss.cause, miss.tax, miss.basis) == ("eviction_seen", "cache_expired", "measured")
     assert "while search ran" in miss.detail

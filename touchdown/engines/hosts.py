@@ -3,6 +3,7 @@
 import os
 import threading
 from collections.abc import Mapping
+from dataclasses import replace
 
 from touchdown.engines.beside import Prefills
 from touchdown.engines.engine import Figures, Told
@@ -125,10 +126,17 @@ class EngineHost:
     # -- how long it is named ---------------------------------------------------------------------
 
     def is_named_as(self, named: Named) -> bool:
-        """Whether naming it like this changes nothing; naming it without events keeps them."""
+        """Whether naming it like this changes nothing."""
+        return replace(self._named, place=named.place) == named
+
+    def named_again(self, named: Named) -> Named:
+        """The name with the events of the former one, where it names none of its own."""
         own = self._named
-        kept = named.kv_events in ("", own.kv_events) and named.tool_events in ("", own.tool_events)
-        return kept and own.kind == named.kind
+        return replace(
+            named,
+            kv_events=named.kv_events or own.kv_events,
+            tool_events=named.tool_events or own.tool_events,
+        )
 
     def let_go(self) -> None:
         """It is named no more: no event is heard or pushed from here on."""
@@ -193,6 +201,8 @@ class EngineHosts:
         """Name a host; one that was named before with this kind stays what it is."""
         key = named.host, named.port
         host = self._hosts.get(key)
+        if host is not None:
+            named = host.named_again(named)
         if host is None or not host.is_named_as(named):
             if host is not None:
                 host.let_go()
