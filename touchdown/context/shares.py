@@ -26,14 +26,14 @@ def apportion(total: int, weights: Sequence[int]) -> list[int]:
 
     Errors: ``ValueError`` on a negative total or weight, naming it.
     """
+    if len(weights) == 1 and total >= 0 and weights[0] >= 0:
+        return [total]
     if total < 0 or min(weights, default=0) < 0:
         raise ValueError(f"cannot share out {total} by weights down to {min(weights, default=0)}")
     if not weights:
         if total:
             raise ValueError(f"nothing to share {total} over")
         return []
-    if len(weights) == 1:
-        return [total]
     whole = sum(weights)
     if whole == total:
         return list(weights)

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 from touchdown.records import Segment, ToolCall
 from touchdown.sessions.agents import Agents
@@ -19,20 +18,42 @@ SPAWNING = frozenset({"Agent", "Task"})
 
 
 @dataclass(slots=True)
-class _Returned:
-    """A tool call that is known but for its task. Units: nanoseconds since the epoch."""
-
-    started_ns: int
-    ended_ns: int
-    call: partial[ToolCall]
-
-
-@dataclass(slots=True)
 class _Request:
     name: str
     agent_id: str
     at_ns: int
     arguments: str
+
+
+@dataclass(slots=True)
+class _Returned:
+    """A tool call that is known but for its task. Units: nanoseconds, since the epoch but for its length."""
+
+    asked: _Request
+    result: Segment
+    duration_ns: int | None
+    started_ns: int
+    ended_ns: int
+
+    def call(self, call_id: str, task_id: str) -> ToolCall:
+        failed = self.result.failed
+        return ToolCall(
+            id=call_id,
+            task_id=task_id,
+            agent_id=self.asked.agent_id,
+            name=self.asked.name,
+            started_at_ns=self.started_ns,
+            source="context",
+            duration_ns=self.duration_ns,
+            call_id=call_id,
+            output_chars=self.result.chars,
+            result_digest=self.result.result_digest,
+            argument_digest=self.asked.arguments,
+            failed=failed,
+            failure="protocol" if failed else None,
+            read_only=self.asked.name in READ_ONLY,
+            status="error" if failed else "ok",
+        )
 
 
 class Tools:
@@ -79,29 +100,14 @@ class Tools:
                 continue
             if outcome.agent:
                 agents.spawned(outcome.agent, agent_id, self.spawned_name(part.tool_use_id))
-            failed = part.is_error is True
-            started_ns = min(request.at_ns, at_ns) if request else at_ns
-            call = partial(
-                ToolCall,
-                id=part.tool_use_id,
-                agent_id=request.agent_id if request else agent_id,
-                name=request.name if request else "",
-                started_at_ns=started_ns,
-                source="context",
-                duration_ns=outcome.duration_ns,
-                call_id=part.tool_use_id,
-                output_chars=segment.chars,
-                result_digest=segment.result_digest,
-                argument_digest=request.arguments if request else "",
-                failed=failed,
-                failure="protocol" if failed else None,
-                read_only=request is not None and request.name in READ_ONLY,
-                status="error" if failed else "ok",
-            )
+            asked = request or _Request("", agent_id, at_ns, "")
+            started_ns = min(asked.at_ns, at_ns)
             ended_ns = started_ns + max(outcome.duration_ns or 0, 0)
-            self._calls[part.tool_use_id] = _Returned(started_ns, ended_ns, call)
+            self._calls[part.tool_use_id] = _Returned(
+                asked, segment, outcome.duration_ns, started_ns, ended_ns
+            )
 
     def records(self, turns: Turns) -> Iterator[ToolCall]:
         """The tool calls, each in the turn in which it began."""
-        for returned in self._calls.values():
-            yield returned.call(task_id=turns.use(returned.started_ns, returned.ended_ns))
+        for call_id, returned in self._calls.items():
+            yield returned.call(call_id, turns.use(returned.started_ns, returned.ended_ns))
