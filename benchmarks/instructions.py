@@ -162,9 +162,12 @@ def main() -> None:
     print(f"{'':<44}{'floor':>12}{'touchdown':>12}{'ratio':>8}")
     for name, row in found.items():
         bare = row.get("bare", 0.0)
-        ours, floor = row["touchdown"] - bare, row.get("floor", 0.0) - bare
-        against = f"{floor:>12,.0f}{ours:>12,.0f}{ours / floor:>8.2f}"
-        print(f"{name:<44}{against if 'floor' in row else f'{ours:>24,.0f}'}")
+        ours = row["touchdown"] - bare
+        if "floor" in row:
+            floor = row["floor"] - bare
+            print(f"{name:<44}{floor:>12,.0f}{ours:>12,.0f}{ours / floor:>8.2f}")
+        else:
+            print(f"{name:<44}{ours:>24,.0f}")
 
 
 if __name__ == "__main__":

@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from touchdown.clients.anthropic.reader import MESSAGES
 from touchdown.clients.openai.chat import ChatReader
+from touchdown.live import sizing
 from touchdown.live.sizing import RatesBefore, read_after
 from touchdown.prices.book import PriceBook
-from touchdown.prices.rates import Rates
+from touchdown.prices.rates import Rates, Unpriced
 from touchdown.runtime.admission import Asked
 from touchdown.runtime.reading import CallReader
 
@@ -96,3 +97,29 @@ def test_rates_change_at_the_edge_of_a_long_prompt() -> None:
     found = [rates.of(sonnet, size, None) for size in (150_000, 199_999, 200_001, 150_000)]
     uncached = [one.uncached for one in found if isinstance(one, Rates)]
     assert uncached[0] == uncached[1] == uncached[3] < uncached[2]
+
+
+class Counted:
+    """A book that says how often it was asked, and something else each time."""
+
+    version = "counted"
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def rates_for(self, call: object) -> Unpriced:
+        self.asked += 1
+        return Unpriced(str(self.asked))
+
+
+def test_rates_are_known_again_until_the_minute_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Prices of a time of day change on the minute."""
+    book: Any = Counted()
+    rates, sonnet = RatesBefore(book), asked(MESSAGES, [])
+    second = 1_000_000_000
+    found = []
+    for at_s in (600, 659, 660, 661):
+        monkeypatch.setattr(sizing, "now_ns", lambda at_s=at_s: at_s * second)
+        found.append(rates.of(sonnet, 10, None))
+    assert found[0] is found[1]
+    assert found[1] is not found[2] is found[3]

@@ -14,6 +14,7 @@ from touchdown.context.tracker import block_tokens
 from touchdown.prices.cost import EXACT
 from touchdown.prices.rates import Rates, Unpriced
 from touchdown.records import Usage
+from touchdown.records.quick import quick
 
 OUTPUT_LIMITS = ("max_tokens", "max_completion_tokens", "max_output_tokens")
 
@@ -45,6 +46,7 @@ class Counted:
     output_tokens: int
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Bound:
     """The most that one call takes. ``usd`` is ``None`` where it has no price; ``unpriced`` then says why."""
@@ -107,10 +109,13 @@ def bound_output(view: RequestView, operation: str) -> tuple[int, str]:
         return 0, ""
     choices = view.request.get("n")
     times = choices if isinstance(choices, int) and choices > 0 else 1
-    limits = [view.request.get(name) for name in OUTPUT_LIMITS]
-    known = [limit for limit in limits if isinstance(limit, int) and limit >= 0]
-    if known:
-        return min(known) * times, ""
+    least = None
+    for name in OUTPUT_LIMITS:
+        limit = view.request.get(name)
+        if isinstance(limit, int) and limit >= 0:
+            least = limit if least is None else min(least, limit)
+    if least is not None:
+        return least * times, ""
     taken = OUTPUT_TOKENS * times
     return taken, f"the request sets no limit of its output: {taken:,} tokens are taken"
 

@@ -1,6 +1,5 @@
 """What a budget must know of a request before it is sent, at the price of what is new in it."""
 
-import time
 from dataclasses import dataclass, field, replace
 
 from touchdown.context.blocks import Block, RequestView, copied
@@ -13,8 +12,8 @@ from touchdown.runtime.reading import CallReader
 
 MOST_SELLERS = 1_000
 
-KEEP_S = 1.0
-"""How long rates are taken for granted: some depend on the time of day."""
+KEEP_NS = 60 * 1_000_000_000
+"""Rates are taken for granted within one minute of the clock: some change at a time of day, on the minute."""
 
 
 @dataclass(slots=True)
@@ -77,14 +76,14 @@ class RatesBefore:
 
     def __init__(self, prices: Prices) -> None:
         self._prices = prices
-        self._known: dict[_Seller, tuple[float, int, int, Rates | Unpriced]] = {}
+        self._known: dict[_Seller, tuple[int, int, int, Rates | Unpriced]] = {}
 
     def of(self, asked: Asked, tokens: int, tier: str | None) -> Rates | Unpriced:
         """The rates of a call of so many input tokens. The range between two equal answers has but one."""
         key = (asked.host, asked.port, asked.provider, asked.vendor, asked.model, tier)
-        now_s = time.monotonic()
+        minute = now_ns() // KEEP_NS
         known = self._known.get(key)
-        if known is not None and known[0] > now_s and known[1] <= tokens <= known[2]:
+        if known is not None and known[0] == minute and known[1] <= tokens <= known[2]:
             return known[3]
         rates = self._prices.rates_for(_question(asked, tokens, tier))
         most = 2 * tokens
@@ -92,7 +91,7 @@ class RatesBefore:
             most = tokens
         if len(self._known) >= MOST_SELLERS:
             self._known.clear()
-        self._known[key] = (now_s + KEEP_S, tokens, most, rates)
+        self._known[key] = (minute, tokens, most, rates)
         return rates
 
 
