@@ -39,6 +39,7 @@ def load_report(load: HostLoad | None) -> LoadReport | None:
         cores_per_call=load.cores_per_call,
         tools_peak=load.tools_peak,
         tools_mean=load.tools_mean,
+        client_cpu_s=None if load.client_cpu_ns is None else load.client_cpu_ns / SECOND_NS,
     )
 
 

@@ -205,3 +205,5 @@ class LoadReport(Part):
     cores_per_call: float | None
     tools_peak: int
     tools_mean: float | None
+    client_cpu_s: float | None = None
+    """Of ``cpu_s``: what clients used to make requests and to read answers that were no streams."""

@@ -3,10 +3,12 @@
 import re
 from dataclasses import replace
 
+from tests.accounting.build import SECOND
 from tests.accounting.test_time import TASK, account, model, tool
 from touchdown.accounting.summary import summarize
 from touchdown.accounting.time.load import add_loads
 from touchdown.accounting.time.racks import RACKS
+from touchdown.records import CallClock
 
 
 def test_cpu_and_tools_of_a_task() -> None:
@@ -24,6 +26,19 @@ def test_cpu_and_tools_of_a_task() -> None:
     assert load.cores_per_call == 0.4
     assert (load.tools_peak, load.tools_mean) == (2, 25 / 20)
     assert summarize([found]).load == load
+
+
+def test_cpu_that_clients_used_is_a_part_of_it() -> None:
+    task = replace(TASK, cpu_s=3.0, children_cpu_s=0.0)
+    first = replace(model("c1", 0, 20), clock=CallClock(cpu_before_ns=500, cpu_after_ns=70))
+    stream = replace(model("c2", 30, 5), clock=CallClock(cpu_before_ns=8))
+    load = account(first, stream, model("c3", 40, 5), task=task).time.load
+    assert load is not None
+    assert load.client_cpu_ns == 578
+    assert (add_loads([load, load]) or load).client_cpu_ns == 2 * 578
+    assert account(model("c3", 40, 5), task=task).time.load == replace(
+        load, client_cpu_ns=None, model_ns=5 * SECOND
+    )
 
 
 def test_a_source_without_cpu_tells_no_cores_and_is_in_no_sum() -> None:

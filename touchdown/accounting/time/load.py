@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from touchdown.accounting.time.intervals import Interval, by_kind
-from touchdown.records import TaskRecord
+from touchdown.records import ModelCall, TaskRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +20,8 @@ class HostLoad:
     tools_ns: int = 0
     tools_busy_ns: int = 0
     tools_peak: int = 0
+    client_cpu_ns: int | None = None
+    """Of ``cpu_ns``: what threads used inside model calls, before sending and behind the answer."""
 
     @property
     def cores_per_call(self) -> float | None:
@@ -45,7 +47,19 @@ def load_of(root: Interval, task: TaskRecord) -> HostLoad:
         tools_ns=sum(tool.length_ns for tool in tools),
         tools_busy_ns=busy_ns,
         tools_peak=peak,
+        client_cpu_ns=_sum(_client_cpu_ns(call) for call in found.get("call", [])),
     )
+
+
+def _client_cpu_ns(call: Interval) -> int | None:
+    clock = call.record.clock if isinstance(call.record, ModelCall) else None
+    return _sum((clock.cpu_before_ns, clock.cpu_after_ns)) if clock is not None else None
+
+
+def _sum(figures: Iterable[int | None]) -> int | None:
+    """Of what is known; ``None`` where nothing is."""
+    known = [figure for figure in figures if figure is not None]
+    return sum(known) if known else None
 
 
 def add_loads(loads: Iterable[HostLoad]) -> HostLoad | None:
@@ -59,6 +73,7 @@ def add_loads(loads: Iterable[HostLoad]) -> HostLoad | None:
         tools_ns=sum(load.tools_ns for load in known),
         tools_busy_ns=sum(load.tools_busy_ns for load in known),
         tools_peak=max(load.tools_peak for load in known),
+        client_cpu_ns=_sum(load.client_cpu_ns for load in known),
     )
 
 
