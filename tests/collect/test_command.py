@@ -119,6 +119,9 @@ def test_json_alone_on_stdout_and_a_journal(tmp_path: Path) -> None:
         run_agent(endpoint_in(said))
         report = json.loads(ended(process))
     (task,) = report["tasks"]
+    assert report["collected"]["engine_requests"] == {"parent": 3}
+    assert report["collected"]["received"]["spans"] == 7
+    assert report["collected"]["lost"] == []
     assert report["schema"] == "touchdown.report/1"
     assert (task["name"], task["model_calls"], task["outcome"]) == ("fix issue 7", 3, "useful")
     assert task["time"]["taxes"]["queue"] > 0

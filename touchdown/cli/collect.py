@@ -20,6 +20,7 @@ from touchdown.live.accountant import LiveAccountant
 from touchdown.live.journal import Journal, unwritable
 from touchdown.prices.book import PriceBook
 from touchdown.report import Receipt, SummaryView, show
+from touchdown.report.model import CollectedReport
 from touchdown.runtime.collecting import DEFAULT_PORT
 
 EVERY_S = 1.0
@@ -204,7 +205,11 @@ def _finish(
     counted = {kind: number for kind, number in accountant.lost().items() if number}
     view = SummaryView(accountant.summary(), accounts, counted, lost)
     if options.json:
-        print(view.report().model_dump_json(indent=2))
+        collected = CollectedReport(
+            received=receiver.counts.snapshot(), engine_requests=books.joined, lost=lost
+        )
+        report = view.report().model_copy(update={"collected": collected})
+        print(report.model_dump_json(indent=2))
     else:
         for account in accounts[-MOST_RECEIPTS:]:
             show(Receipt(account))

@@ -169,6 +169,15 @@ class AnalysisReport(Part):
     problems: list[Text]
 
 
+class CollectedReport(Part):
+    """What ``touchdown collect`` received, refused, forwarded and lost. Units: as the names say."""
+
+    received: dict[Text, int]
+    engine_requests: dict[Text, int]
+    """By how they were joined to calls; ``no_call``, ``waiting``: of no call that was seen."""
+    lost: list[Text]
+
+
 class Report(Part):
     """The envelope that every ``report()`` and every ``--json`` gives."""
 
@@ -176,3 +185,5 @@ class Report(Part):
     tasks: list[TaskReport]
     summary: SummaryReport
     analysis: AnalysisReport | None = None
+    collected: CollectedReport | None = None
+    """Of ``touchdown collect`` only."""
