@@ -1,7 +1,7 @@
 """The time ledger of one task: its critical path, every stretch of it in one account."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from touchdown.accounting.facts import CallFacts
@@ -22,7 +22,7 @@ from touchdown.accounting.time.first_token import fits_of
 from touchdown.accounting.time.gaps import gap_parts
 from touchdown.accounting.time.intervals import Interval, by_kind, start_of
 from touchdown.accounting.time.path import Piece, critical_path
-from touchdown.accounting.time.phases import estimated_by_engines, phases_of
+from touchdown.accounting.time.phases import estimated_by_engines, estimated_by_lateness, phases_of
 from touchdown.accounting.time.without import length_without
 from touchdown.records import ToolCall
 from touchdown.records.verdict import Basis
@@ -69,12 +69,14 @@ def account_time(root: Interval, told: Told) -> TimeAccount:
         unexplained_ns=sum(reasons.values()),
         unexplained_reasons=reasons,
         memo=_memos(parts),
-        basis=_basis(
-            taxes, ESTIMATED | estimated_by_engines(told.calls.values()), inferred=bool(beside)
-        ),
+        basis=_basis(taxes, _estimated(told.calls.values()), inferred=bool(beside)),
         off_path=beside,
         without=_without(root, _saved(root, parts, phases, told.claimed), taxes),
     )
+
+
+def _estimated(calls: Collection[CallFacts]) -> frozenset[str]:
+    return ESTIMATED | estimated_by_engines(calls) | estimated_by_lateness(calls)
 
 
 def _phases(facts: CallFacts, claimed_by: str | None, prefill_ns: int) -> Sequence[Phase]:

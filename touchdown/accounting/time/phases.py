@@ -43,6 +43,15 @@ def estimated_by_engines(calls: Iterable[CallFacts]) -> frozenset[str]:
     return frozenset(found)
 
 
+def estimated_by_lateness(calls: Iterable[CallFacts]) -> frozenset[str]:
+    """What rests on how late an event loop was, which a timer only samples."""
+    for facts in calls:
+        clock, ended = facts.call.clock, facts.call.ended
+        if (clock is not None and clock.late_ns) or (ended is not None and ended.late_ns):
+            return frozenset({OVERHEAD.name})
+    return frozenset()
+
+
 def phases_of(facts: CallFacts, claimed_by: str | None = None, prefill_ns: int = 0) -> list[Phase]:
     """The phases in order; they cover the call from end to end.
 
