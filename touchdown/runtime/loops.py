@@ -68,15 +68,19 @@ class Watch:
             _forget(self._thread)
 
 
-@guarded("loops.watch")
 def watch_loop(task: TaskState) -> None:
     """Something of this task begins in the running thread: watch the event loop that runs there, if any."""
     loop = _get_running_loop()
-    if loop is None:
-        if _watches:
-            _forget(threading.get_ident())  # the loop that ran here is at its end
-        return
+    if loop is not None or _watches:
+        _watch(task, loop)
+
+
+@guarded("loops.watch")
+def _watch(task: TaskState, loop: AbstractEventLoop | None) -> None:
     thread = threading.get_ident()
+    if loop is None:
+        _forget(thread)  # the loop that ran here is at its end
+        return
     watch = _watches.get(thread)
     if watch is None or watch.loop() is not loop:
         _forget(thread)
