@@ -8,6 +8,7 @@ import pytest
 import touchdown
 from tests.engines.captured import text_of
 from tests.engines.served import serving
+from touchdown.cli.checkup import serving as doctors
 from touchdown.cli.doctor import examine, main
 from touchdown.engines.hosts import HOSTS
 from touchdown.engines.named import configured, name_host
@@ -95,6 +96,18 @@ def test_the_doctor_names_them_and_asks_only_when_told_to(
     assert "not in its metrics: kv_load_s, transfer_s" in page
     assert told["serving"][0]["engine"] == ""
     assert f"{own.url}: /metrics answers 404" in told["problems"]
+
+
+def test_the_doctor_says_what_events_need(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    config.write_text('[[engine]]\nurl = "http://gpu:1"\nkv_events = "tcp://gpu:2"\n')
+    monkeypatch.delenv("TOUCHDOWN_ENGINES", raising=False)
+    monkeypatch.setattr(doctors, "find_spec", lambda name: None)
+    (host,) = examine().serving
+    assert host.problem == doctors.NO_ZEROMQ
+    assert any(doctors.NO_ZEROMQ in line for line in examine().problems)
+    monkeypatch.setattr(doctors, "find_spec", lambda name: object())
+    (host,) = examine().serving
+    assert host.problem == ""
 
 
 def test_without_any_the_doctor_has_no_such_part(
