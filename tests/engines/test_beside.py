@@ -101,6 +101,13 @@ def test_a_prefill_outside_the_stall_or_its_own_took_nothing(reader: Call) -> No
     assert stalled(prefills) == SILENT
 
 
+@pytest.mark.parametrize("told", [SILENT, replace(SILENT, computed_tokens=0)])
+def test_a_call_that_failed_or_found_all_in_the_cache_was_not_prefilled(told: EngineTiming) -> None:
+    prefills = Prefills()
+    prefills.beside(in_one_piece("reader", 130, 340), told)
+    assert stalled(prefills) == SILENT
+
+
 def test_a_stream_that_still_runs_was_prefilled_before_its_first_chunk() -> None:
     prefills = Prefills()
     running, waiting = call("running", 130, 240, agent="indexer"), call("waiting", 130, None)

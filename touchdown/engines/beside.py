@@ -115,7 +115,12 @@ class Prefills:
 
 
 def _prefill_of(call: Underway, told: EngineTiming) -> Prefill | None:
-    """When a call that has ended was prefilled: as long as its engine says, until its first token."""
+    """When a call that has ended was prefilled: as long as its engine says, until its first token.
+
+    One that failed, or whose prompt was all in the cache, was not.
+    """
+    if not told.computed_tokens and not told.prefill_ns:
+        return None
     sent, answered = call.clocks.last_sent_ns, call.first_ns
     if answered is None and call.clocks.received_ns is not None:
         answered = call.clocks.received_ns - (told.decode_ns or 0)

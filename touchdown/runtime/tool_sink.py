@@ -53,9 +53,9 @@ class ToolEventSink:
 
     def flush(self, timeout_s: float) -> bool:
         """Hand over what waits; a host that takes nothing keeps nobody."""
-        return all(
-            taker.flush(timeout_s) or bool(taker.problem) for taker in self._hosts.tool_takers
-        )
+        takers = self._hosts.tool_takers
+        handed_over = [taker.flush(timeout_s) or bool(taker.problem) for taker in takers]
+        return all(handed_over)
 
     def shutdown(self, timeout_s: float) -> list[str]:
         """Hand over what waits; what was lost."""
