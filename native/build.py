@@ -32,7 +32,7 @@ SETUP = """\
 from mypyc.build import mypycify
 from setuptools import setup
 
-compiled = mypycify({options!r}, opt_level="2", debug_level="0", group_name="touchdown_native")
+compiled = mypycify({options!r}, opt_level="1", debug_level="0", group_name="touchdown_native")
 setup(name="touchdown", packages=[], ext_modules=compiled)
 """
 

@@ -10,8 +10,16 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-IMPORTS = ("from typing import Any as _Any", "_FACTORY: _Any = object()")
+IMPORTS = (
+    "from typing import TYPE_CHECKING as _CHECKING, Any as _Any",
+    "if _CHECKING:",
+    "    from mypy_extensions import mypyc_attr",
+    "_FACTORY: _Any = object()",
+)
 """What the added text refers to, put behind the module's own imports."""
+
+OPEN_TO_NEW = "@mypyc_attr(allow_interpreted_subclasses=True)"
+"""So that ``__new__`` makes an empty object, as msgspec and ``copy`` want it; else it asks for the fields."""
 
 MADE_OF = {"dict": "{}", "list": "[]"}
 
@@ -54,7 +62,7 @@ def _edits(node: ast.ClassDef) -> Iterator[_Edit]:
     options = found.keywords if isinstance(found, ast.Call) else []
     kept = [f"{one.arg}={ast.unparse(one.value)}" for one in options if one.arg != "slots"]
     line = f"{indent}@dataclass({', '.join([*kept, 'init=False'])})"
-    yield _Edit(found.lineno, found.end_lineno or 0, [line])
+    yield _Edit(found.lineno, found.end_lineno or 0, [f"{indent}{OPEN_TO_NEW}", line])
     if (quick := decorators.get("quick")) is not None:
         yield _Edit(quick.lineno, quick.end_lineno or 0)
     end = node.end_lineno or 0

@@ -46,6 +46,7 @@ def rewritten() -> Iterator[ModuleType]:
     """``OPEN`` as it is compiled, run as Python."""
     module = ModuleType("rewritten")
     sys.modules[module.__name__] = module
+    vars(module)["mypyc_attr"] = lambda **_: lambda cls: cls  # the compiler's own
     exec(compile(with_inits(OPEN), "rewritten.py", "exec"), vars(module))
     yield module
     del sys.modules[module.__name__]
@@ -62,7 +63,8 @@ def test_a_rewritten_class_does_what_it_did(rewritten: ModuleType) -> None:
 def test_no_class_is_made_by_quick_and_by_the_compiler() -> None:
     tree = ast.parse(with_inits(OPEN))
     classes = [node for node in tree.body if isinstance(node, ast.ClassDef)]
-    shown = [ast.unparse(decorator) for node in classes for decorator in node.decorator_list]
+    given = [ast.unparse(decorator) for node in classes for decorator in node.decorator_list]
+    shown = [decorator for decorator in given if not decorator.startswith("mypyc_attr")]
     assert shown == ["dataclass(init=False)", "dataclass(frozen=True, init=False)"]
 
 
