@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from touchdown.context.shares import apportion
+from touchdown.records.quick import quick
 
 
 class Account(NamedTuple):
@@ -24,6 +25,7 @@ Part = tuple[Account, int]
 """An account and its nanoseconds."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Phase:
     """A stretch of time; ``parts`` add up to its length, wherever in it each of them lay."""

@@ -4,11 +4,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from touchdown.accounting.time.intervals import Interval
+from touchdown.records.quick import quick
 
 CANCELLED_WITHIN_NS = 50_000_000
 """A call that is cancelled this soon after a sibling's end is taken for the loser of a race with it."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Piece:
     """A stretch of one interval's own time on the path, and what of it ended before and began after."""

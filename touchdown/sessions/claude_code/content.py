@@ -45,11 +45,10 @@ _KINDS: dict[str, SegmentKind] = {
 def read_content(value: str | list[Part] | msgspec.Raw | None) -> Content:
     """The content of a message. What has no known form is kept by its bytes."""
     if isinstance(value, msgspec.Raw):
-        data = bytes(value)
         try:
-            return read_content(_decode(data))
+            return read_content(_decode(value))
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            return Content(raw=data)
+            return Content(raw=bytes(value))
     if value is None:
         return Content()
     return Content(text=value) if isinstance(value, str) else Content(parts=tuple(value))
