@@ -3,7 +3,10 @@
 from types import SimpleNamespace
 from typing import Any
 
-from touchdown.clients.request import body_of
+import pydantic
+import pytest
+
+from touchdown.clients.request import body_of, copy_of
 from touchdown.context.blocks import copied
 
 SAID: list[Any] = [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "yes"}]
@@ -46,3 +49,19 @@ def test_what_cannot_be_compared_is_copied() -> None:
     said = [{"role": "user", "content": Odd()}]
     body: Any = body_of(sent(said), {"messages": [{"role": "user", "content": Odd()}]})
     assert body["messages"][0]["content"] is said[0]["content"]
+
+
+@pytest.mark.parametrize("extra", [None, {"more": [1]}], ids=["declared", "extra"])
+def test_a_copy_of_the_options_is_what_pydantic_makes(extra: Any) -> None:
+    class Options(pydantic.BaseModel):
+        model_config = pydantic.ConfigDict(extra="allow" if extra else "ignore")
+        url: str = "/"
+        json_data: Any = None
+
+    given = Options(json_data={"messages": SAID}, **(extra or {}))
+    made, theirs = copy_of(given), given.model_copy()
+    assert made == theirs
+    assert vars(made) == vars(theirs)
+    assert made.model_fields_set == theirs.model_fields_set == {"json_data", *(extra or ())}
+    made.url = "/elsewhere"
+    assert (given.url, given.model_fields_set) == (theirs.url, theirs.model_fields_set)

@@ -112,24 +112,39 @@ def _given(part: object) -> dict[str, object]:
     return {key: value for key, value in part.items() if type(value).__name__ not in ABSENT}
 
 
+def copy_of(options: Any) -> Any:
+    """A copy of the SDK's options object, as pydantic makes it, at a third of the price."""
+    fields_set = getattr(options, "__pydantic_fields_set__", None)
+    private = getattr(options, "__pydantic_private__", None)
+    if fields_set is None or private is not None:
+        return options.model_copy() if hasattr(options, "model_copy") else options.copy()
+    made, extra = object.__new__(type(options)), options.__pydantic_extra__
+    set_slot = object.__setattr__
+    set_slot(made, "__dict__", options.__dict__.copy())
+    set_slot(made, "__pydantic_fields_set__", fields_set.copy())
+    set_slot(made, "__pydantic_extra__", None if extra is None else extra.copy())
+    set_slot(made, "__pydantic_private__", None)
+    return made
+
+
 def with_field(options: Any, name: str, value: object) -> object:
     """A copy of the options whose body says this too; what the host gave stays as it is."""
-    copied = options.model_copy() if hasattr(options, "model_copy") else options.copy()
+    changed = copy_of(options)
     extra = getattr(options, "extra_json", None)
     if isinstance(extra, Mapping) and name in extra:  # it goes before what the method was given
-        copied.extra_json = {**extra, name: value}
+        changed.extra_json = {**extra, name: value}
     else:
-        copied.json_data = {**(options.json_data or {}), name: value}
-    return copied
+        changed.json_data = {**(options.json_data or {}), name: value}
+    return changed
 
 
 def with_headers(options: Any, added: Mapping[str, str]) -> object:
     """A copy of the options with these headers; those that the host gave hold."""
-    copied = options.model_copy() if hasattr(options, "model_copy") else options.copy()
+    changed = copy_of(options)
     given = options.headers if isinstance(options.headers, Mapping) else {}
     names = {str(name).lower() for name in given}
-    copied.headers = {**{k: v for k, v in added.items() if k not in names}, **given}
-    return copied
+    changed.headers = {**{k: v for k, v in added.items() if k not in names}, **given}
+    return changed
 
 
 def body_of(options: object, otherwise: Mapping[str, object]) -> Mapping[str, object]:

@@ -1,4 +1,4 @@
-"""Spans in the bytes of OTLP: what the SDK's encoder makes of them, at a quarter of its price.
+"""Spans in the bytes of OTLP: what the SDK's encoder makes of them, at less than half of its price.
 
 That one builds an object of protobuf for every attribute and every value. The format is stable (OTLP 1.x) and
 small; what is not met in our own spans is left to the SDK. Field numbers: opentelemetry-proto,
