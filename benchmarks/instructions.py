@@ -19,6 +19,7 @@ import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -26,19 +27,27 @@ FEW = 10
 STATES = ("bare", "floor", "touchdown")
 
 
-def count(arguments: list[str]) -> dict[str, int]:
-    """By label, instructions of the caller's thread. The child says on its output what to do when."""
+@dataclass(frozen=True)
+class Spent:
+    """Instructions of the caller's thread, and of all threads."""
+
+    caller: int
+    process: int
+
+
+def count(command: list[str], environment: dict[str, str] | None = None) -> dict[str, Spent]:
+    """By label, what a program spends. It says on its output what to do when (:func:`section`)."""
     with tempfile.TemporaryDirectory() as folder:
         child = subprocess.Popen(
             [
                 *("valgrind", "-q", "--tool=callgrind", "--instr-atstart=no"),
                 *("--separate-threads=yes", f"--callgrind-out-file={folder}/counts"),
-                *(sys.executable, __file__, "--child", *arguments),
+                *command,
             ],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env={**os.environ, "PYTHONHASHSEED": "0"},
+            env={**os.environ, **(environment or {}), "PYTHONHASHSEED": "0"},
         )
         assert child.stdin is not None
         assert child.stdout is not None
@@ -53,11 +62,13 @@ def count(arguments: list[str]) -> dict[str, int]:
                 print(label, file=sys.stderr)
                 _control(child.pid, "-d", f"part{len(labels)}")
                 _control(child.pid, "-i", "off")
+            else:
+                continue
             child.stdin.write("\n")
             child.stdin.flush()
         if child.wait() != 0:
             raise SystemExit("the measured process failed")
-        return {label: _caller(Path(folder), n) for n, label in enumerate(labels, 1)}
+        return {label: _spent(Path(folder), n) for n, label in enumerate(labels, 1)}
 
 
 def _control(pid: int, *words: str) -> None:
@@ -69,11 +80,14 @@ def _control(pid: int, *words: str) -> None:
     )
 
 
-def _caller(folder: Path, part: int) -> int:
-    """Instructions of the first thread, of one dump."""
-    text = (folder / f"counts.{part}-01").read_text(encoding="utf-8", errors="replace")
-    sums = re.search(r"^totals: (\d+)", text, re.MULTILINE)
-    return int(sums[1]) if sums else 0
+def _spent(folder: Path, part: int) -> Spent:
+    """Instructions of the first thread and of all, of one dump."""
+    sums = []
+    for dump in sorted(folder.glob(f"counts.{part}-*")):
+        text = dump.read_text(encoding="utf-8", errors="replace")
+        total = re.search(r"^totals: (\d+)", text, re.MULTILINE)
+        sums.append(int(total[1]) if total else 0)
+    return Spent(sums[0], sum(sums))
 
 
 def _ask(word: str) -> None:
@@ -81,9 +95,14 @@ def _ask(word: str) -> None:
     sys.stdin.readline()
 
 
-def _section(label: str, step: Callable[[], object]) -> None:
+def section(
+    label: str, step: Callable[[], object], settle: Callable[[], object] | None = None
+) -> None:
+    """Have this step counted, and what it leaves to other threads, which ``settle`` waits for."""
     _ask("begin")
     step()
+    if settle is not None:
+        settle()
     _ask(f"end {label}")
 
 
@@ -106,17 +125,17 @@ def run_child(only: str, everything: bool, calls: int) -> None:
                 for times in (FEW, calls):
                     touchdown.flush()
                     label = f"{case.name}|{state}|{times}"
-                    _section(label, partial(_repeat, case.call, times))
+                    section(label, partial(_repeat, case.call, times))
             for times in (FEW, calls):
                 for stage, step in stages(case.call, times).items():
-                    _section(f"{case.name}: {stage}|touchdown|{times}", step)
+                    section(f"{case.name}: {stage}|touchdown|{times}", step)
     streams = {sdk: stream_events(sdk) for sdk in READERS if only in f"{sdk} chunk"}
     with switch(everything=everything):
         for sdk, events in streams.items():
             for times in (1, 3):
                 for name, steps in chunk_steps(sdk, events * times).items():
                     for state, step in zip(("touchdown", "bare"), steps, strict=True):
-                        _section(f"{sdk} {name} chunk|{state}|{times * len(events)}", step)
+                        section(f"{sdk} {name} chunk|{state}|{times * len(events)}", step)
 
 
 def _repeat(call: Callable[[], object], times: int) -> None:
@@ -153,8 +172,9 @@ def main() -> None:
     if options.child:
         run_child(options.only, not options.defaults, options.calls)
         return
-    counts = count([word for word in sys.argv[1:] if word != "--json"])
-    found = per_unit(counts)
+    given = [word for word in sys.argv[1:] if word != "--json"]
+    counts = count([sys.executable, __file__, "--child", *given])
+    found = per_unit({label: spent.caller for label, spent in counts.items()})
     if options.json:
         print(json.dumps(found, indent=2))
         return

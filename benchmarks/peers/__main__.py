@@ -1,130 +1,166 @@
 """touchdown beside other instrumentations of the same SDKs, as one table.
 
-    python benchmarks/peers [--pairs N] [--only PEER] [--json]
+    python benchmarks/peers [--instructions] [--times] [--memory] [--only PEER] [--json]
 
 Each peer runs in a process of its own, in the pinned environment that has it: ``FOREIGN_PYTHON`` and
 ``OPENLLMETRY_PYTHON`` name their interpreters (``ci/envs/foreign.txt`` and ``foreign-openllmetry.txt``; one
 that is not named is left out, and the table says so). In that process what the peer put on the SDKs' classes
-is taken off and put back in pairs; both SDKs answer from memory; everyone sends to the same collector over
-OTLP. touchdown has everything on.
+is taken off and put back, and it is proven that it makes spans exactly when it is on. Both SDKs answer from
+memory; everyone sends to the same collector over OTLP. touchdown has everything on: spans, journal, a budget.
+
+Without a choice all parts are measured. ``--instructions`` (with valgrind) is what other programs do not
+disturb; ``--times`` needs a quiet machine; ``--memory`` is what is kept while a backend takes nothing, and
+import and switching on.
 """
 
 import argparse
-import datetime
 import json
 import os
-import platform
-import statistics
+import shutil
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
+from instructions import count
+
 from peers.adapters import PEERS
+from peers.table import print_table
 
 ROOT = Path(__file__).resolve().parent.parent
 PYTHONS = {"foreign": "FOREIGN_PYTHON", "foreign-openllmetry": "OPENLLMETRY_PYTHON"}
-STARTS = 3
+STARTS = 5
 WITHOUT_PLUGINS = {"PYDANTIC_DISABLE_PLUGINS": "__all__"}
 """Logfire hangs itself into pydantic wherever it is installed: only its own process is to pay for that."""
 
+Result = dict[str, Any]
 
-def ask(peer: str, collector: str, *what: str) -> dict[str, Any]:
-    """One worker's answer; what went wrong where there is none."""
-    python = os.environ.get(PYTHONS[PEERS[peer][1]])
-    if not python:
-        return {"error": f"{PYTHONS[PEERS[peer][1]]} is not set"}
-    environment = {
-        **os.environ,
-        "PYTHONPATH": str(ROOT.parent),
-        **({} if peer == "Logfire" else WITHOUT_PLUGINS),
-    }
-    done = subprocess.run(
-        [python, str(ROOT / "peers" / "worker.py"), peer, collector, *what],
-        env=environment,
-        capture_output=True,
-        text=True,
+
+class Bench:
+    """Workers of all peers, and what they are given."""
+
+    def __init__(self, collector: str, bytecode: str) -> None:
+        self._collector, self._bytecode = collector, bytecode
+
+    def ask(self, peer: str, *what: str) -> Result:
+        """One worker's answer; what went wrong where there is none."""
+        command, environment, problem = self._command(peer, *what)
+        if problem:
+            return {"error": problem}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True)
+        lines = done.stdout.strip().splitlines()
+        if done.returncode or not lines:
+            return {"error": (done.stderr.strip().splitlines() or ["no answer"])[-1]}
+        answer: Result = json.loads(lines[-1])
+        return answer
+
+    def count(self, peer: str, calls: int) -> Result:
+        """Instructions of each kind of call, in both states."""
+        command, environment, problem = self._command(peer, "count", str(calls))
+        if problem:
+            return {"error": problem}
+        try:
+            spent = count(command, environment)
+        except SystemExit as error:
+            return {"error": str(error)}
+        found: dict[str, Result] = {}
+        for name in {label.split("|")[0] for label in spent}:
+            by_state = {label.split("|")[1]: label for label in spent if label.startswith(name)}
+            units = int(by_state["on"].split("|")[2])
+            on, off = spent[by_state["on"]], spent[by_state["off"]]
+            found[name] = {
+                "caller": (on.caller - off.caller) / units,
+                "process": (on.process - off.process) / units,
+            }
+        return {"instructions": found}
+
+    def start(self, peer: str) -> Result:
+        """The quickest of some starts; the first one writes the bytecode."""
+        answers = [self.ask(peer, "start") for _ in range(1 + STARTS)][1:]
+        for answer in answers:
+            if "error" in answer:
+                return answer
+        starts = [answer["start"] for answer in answers]
+        return answers[0] | {"start": {unit: min(s[unit] for s in starts) for unit in starts[0]}}
+
+    def _command(self, peer: str, *what: str) -> tuple[list[str], dict[str, str], str]:
+        named = PYTHONS[PEERS[peer][1]]
+        python = os.environ.get(named)
+        environment = {
+            **os.environ,
+            "PYTHONPATH": str(ROOT.parent),
+            "PYTHONPYCACHEPREFIX": self._bytecode,
+            **({} if peer == "Logfire" else WITHOUT_PLUGINS),
+        }
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)
+        command = [python or "", str(ROOT / "peers" / "worker.py"), peer, self._collector, *what]
+        return command, environment, "" if python else f"{named} is not set"
+
+
+def measure(bench: Bench, peer: str, options: argparse.Namespace) -> Result:
+    """The parts that were asked for; start comes first, since it writes the bytecode."""
+    found = bench.start(peer)
+    if options.memory:
+        for part in ("queued", "growth"):
+            answer = found if "error" in found else bench.ask(peer, part)
+            found = {**answer, **found, "kept": found.get("kept", {}) | answer.get("kept", {})}
+    if options.instructions and "error" not in found:
+        found |= bench.count(peer, options.calls)
+    if options.times and "error" not in found:
+        found |= bench.ask(peer, "calls", str(options.pairs))
+    print(f"{peer}: done", file=sys.stderr)
+    return found
+
+
+@contextmanager
+def collector() -> Iterator[str]:
+    """A collector in a process of its own; its URL for traces."""
+    sink = subprocess.Popen(
+        [sys.executable, str(ROOT / "sink.py")], stdout=subprocess.PIPE, text=True
     )
-    lines = done.stdout.strip().splitlines()
-    if done.returncode or not lines:
-        return {"error": (done.stderr.strip().splitlines() or ["no answer"])[-1]}
-    answer: dict[str, Any] = json.loads(lines[-1])
-    return answer
+    assert sink.stdout is not None
+    try:
+        yield f"http://127.0.0.1:{sink.stdout.readline().strip()}/v1/traces"
+    finally:
+        sink.terminate()
+        sink.wait()
 
 
-def measure(peer: str, collector: str, pairs: int) -> dict[str, Any]:
-    """All figures of one peer."""
-    found = ask(peer, collector, "calls", str(pairs))
-    if "error" in found:
-        return found
-    starts = [ask(peer, collector, "start") for _ in range(STARTS)]
-    if any("error" in one for one in starts):
-        return {"error": "it could not be switched on again"}
-    found["start"] = {
-        unit: statistics.median(one["start"][unit] for one in starts) for unit in ("s", "mb")
-    }
-    return found | ask(peer, collector, "kept")
-
-
-def rows(results: dict[str, dict[str, Any]]) -> dict[str, dict[str, str]]:
-    """By figure and peer, the cells of the table."""
-    table: dict[str, dict[str, str]] = {}
-    for peer, found in results.items():
-        for who, unit in (("caller", "this thread"), ("process", "whole process")):
-            for name, figures in found.get("calls", {}).items():
-                cell = figures[who]
-                noise = cell["high"] - cell["low"]
-                text = f"{cell['median']:.1f} ± {noise / 2:.1f}"
-                table.setdefault(f"{name}, {unit}, µs", {})[peer] = text
-        for name, value in found.get("kept", {}).items():
-            table.setdefault(f"kept, {name}", {})[peer] = f"{value:.1f}"
-        if "start" in found:
-            table.setdefault("import and switching on, s", {})[peer] = f"{found['start']['s']:.2f}"
-            table.setdefault("the same, MB", {})[peer] = f"{found['start']['mb']:.1f}"
-    return table
-
-
-def print_table(results: dict[str, dict[str, Any]]) -> None:
-    """The result, as a table of Markdown."""
-    print(f"{datetime.date.today()}, Python {platform.python_version()}, {platform.platform()},")
-    print(f"{os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f}\n")
-    peers = [peer for peer, found in results.items() if "error" not in found]
-    print("| added by | " + " | ".join(peers) + " |")
-    print("|---|" + "---:|" * len(peers))
-    for name, cells in rows(results).items():
-        print(f"| {name} | " + " | ".join(cells.get(peer, "–") for peer in peers) + " |")
-    print()
-    for peer, found in results.items():
-        versions = {**found.get("sdks", {}), **found.get("versions", {})}
-        named = ", ".join(f"{name} {version}" for name, version in versions.items())
-        print(f"* {peer}: {found.get('error', named)}")
+def read_options() -> argparse.Namespace:
+    """What is to be measured."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    for part in ("instructions", "times", "memory"):
+        parser.add_argument(f"--{part}", action="store_true")
+    parser.add_argument("--pairs", type=int, default=30)
+    parser.add_argument("--calls", type=int, default=5, help="of each kind, for --instructions")
+    parser.add_argument("--only", default="", help="a part of a peer's name")
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    if not (options.instructions or options.times or options.memory):
+        options.instructions = shutil.which("valgrind") is not None
+        options.times = options.memory = True
+    return options
 
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
-    )
-    parser.add_argument("--pairs", type=int, default=15)
-    parser.add_argument("--only", default="", help="a part of a peer's name")
-    parser.add_argument("--json", action="store_true")
-    options = parser.parse_args()
-    sink = subprocess.Popen(
-        [sys.executable, str(ROOT / "sink.py")], stdout=subprocess.PIPE, text=True
-    )
-    try:
-        assert sink.stdout is not None
-        collector = f"http://127.0.0.1:{sink.stdout.readline().strip()}/v1/traces"
-        results = {}
-        for peer in PEERS:
-            if options.only.lower() in peer.lower():
-                print(f"{peer} ...", file=sys.stderr)
-                results[peer] = measure(peer, collector, options.pairs)
-    finally:
-        sink.terminate()
-        sink.wait()
+    options = read_options()
+    chosen = [peer for peer in PEERS if options.only.lower() in peer.lower()]
+    # Times are taken alone; counts and memory do not mind company.
+    together = 1 if options.times else max(1, (os.cpu_count() or 1))
+    with collector() as url, tempfile.TemporaryDirectory() as bytecode:
+        bench = Bench(url, bytecode)
+        with ThreadPoolExecutor(together) as workers:
+            found = workers.map(lambda peer: measure(bench, peer, options), chosen)
+            results = dict(zip(chosen, found, strict=True))
     if options.json:
         print(json.dumps(results, indent=2))
     else:

@@ -24,6 +24,16 @@ def _instrumented(processor: SpanProcessor, *instrumentors: Any) -> Callable[[],
     return provider.force_flush
 
 
+def floor(processor: SpanProcessor) -> Callable[[], object]:
+    """A hook at the same place that makes one span with 25 attributes, and nothing else."""
+    from states import floor_hooks
+
+    provider = _provider(processor)
+    for (kind, name), hook in floor_hooks(provider).items():
+        setattr(kind, name, hook)
+    return provider.force_flush
+
+
 def touchdown(processor: SpanProcessor) -> Callable[[], object]:
     """Everything on: spans, metrics where the host has them, a journal, one budget."""
     import atexit
@@ -96,6 +106,7 @@ def anthropic_sdk(processor: SpanProcessor) -> Callable[[], object]:
 
 
 PEERS: dict[str, tuple[Setup, str, tuple[str, ...]]] = {
+    "floor": (floor, "foreign", ()),
     "touchdown": (touchdown, "foreign", ()),
     "OTel genai": (
         otel_genai,

@@ -10,6 +10,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import anthropic
+import openai
 import pytest
 from packaging.version import Version
 
@@ -106,3 +108,60 @@ def test_states_are_compared_within_a_round() -> None:
 def test_what_is_no_call_falls_out_of_the_count() -> None:
     counts = {"a|bare|10": 1_010, "a|bare|40": 1_040, "a|floor|10": 1_100, "a|floor|40": 1_400}
     assert instructions.per_unit(counts) == {"a": {"bare": 1.0, "floor": 10.0}}
+
+
+@newest
+def test_a_peer_is_measured_only_when_it_makes_spans_exactly_when_it_is_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+    from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+    from peers.adapters import floor
+    from peers.calls import Counted, Measured, Switch, client, request_of
+    from peers.patches import Patches, attributes
+
+    asks = {state: client("openai", native=False) for state in ("off", "on")}
+    asked = request_of("openai", [{"role": "user", "content": "hi"}], tools=False)
+    bound = {state: made.chat.completions.create for state, made in asks.items()}
+    before = attributes()
+    counted = Counted(SimpleSpanProcessor(InMemorySpanExporter()))
+    flush = floor(counted)
+    patches = Patches(before)
+    try:
+        switch = Switch(patches, counted, flush)
+        calls = {state: lambda c=create: c(**asked) for state, create in bound.items()}
+        switch.prove(Measured("openai tiny", calls))
+        with pytest.raises(SystemExit, match="2 spans of 2 calls while off"):
+            Switch(Stuck(), counted, flush).prove(Measured("openai tiny", calls))
+    finally:
+        patches.to("off")
+    request = "request"
+    for kind in (openai._base_client.SyncAPIClient, anthropic._base_client.SyncAPIClient):
+        assert vars(kind)[request] is before[kind, request]
+
+
+class Stuck:
+    """A peer that cannot be taken off."""
+
+    def to(self, state: str) -> None:
+        """Nothing changes."""
+
+
+def test_the_table_names_every_figure_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    from peers.table import rows
+
+    spread = {"median": 2.0, "low": 1.0, "high": 3.0}
+    found = {
+        "instructions": {"openai tiny": {"caller": 1_500.0, "process": 3_000.0}},
+        "calls": {"openai tiny": {"caller": spread, "process": spread}},
+        "kept": {"KB per queued call": 3.5},
+        "start": {"s": 0.1, "MB": 2.0},
+    }
+    table = rows({"floor": found, "missing": {"error": "is not set"}})
+    assert table["openai tiny, caller's thread, thousand instructions"] == {"floor": "1.5"}
+    assert table["openai tiny, whole process, µs"] == {"floor": "2.0 ± 1.0"}
+    assert table["kept, KB per queued call"] == {"floor": "3.5"}
+    assert table["import and switching on, s of CPU"] == {"floor": "0.10"}
+    assert len(table) == 7
