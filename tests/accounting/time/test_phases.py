@@ -1,6 +1,6 @@
 """The phases of one call by its clocks: pool, unread answer, first content, a late event loop."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.accounting.build import SECOND
@@ -66,6 +66,7 @@ CALLS = st.builds(
 )  # fmt: skip
 
 
+@settings(deadline=None)
 @given(st.lists(CALLS, max_size=4))
 def test_whatever_the_clocks_say_the_seconds_add_up(calls: list[ModelCall]) -> None:
     found = seconds(account(*calls))
