@@ -15,9 +15,9 @@ class Compiled(BuildHookInterface):
     PLUGIN_NAME = "custom"
 
     def dependencies(self) -> list[str]:
-        """What the build needs, beside a C compiler."""
+        """What the build needs, beside a C compiler: the compiler's own, and types of what we depend on."""
         text = Path(self.root, "native", "requirements.txt").read_text(encoding="utf-8")
-        return text.split() if _is_wanted() else []
+        return [*text.split(), *self.metadata.core.dependencies] if _is_wanted() else []
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         """Compile. Errors: whatever the compiler says; who asked for it wants to know."""
