@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.accounting.build import OPUS, SECOND, FixedPrices, call, usage
@@ -202,6 +202,7 @@ BROKEN = st.builds(
 
 
 @pytest.mark.parametrize("length_s", [100, 0, -5])
+@settings(deadline=None)
 @given(st.lists(BROKEN, max_size=6))
 def test_broken_clocks_still_add_up(length_s: int, calls: list[ModelCall]) -> None:
     found = account(*calls, task=replace(TASK, duration_ns=length_s * SECOND))
