@@ -15,7 +15,7 @@ from tests.engines.test_texts import LINE, record, sglang
 from touchdown.accounting.time.phases import ENGINE_TAXES
 from touchdown.engines.beside import LONG_PREFILL_TOKENS, Prefills
 from touchdown.engines.dynamo import Dynamo
-from touchdown.engines.engine import Told
+from touchdown.engines.engine import EngineSpan, Told
 from touchdown.engines.kv.events import read_batch
 from touchdown.engines.kv.evicted import with_evicted
 from touchdown.engines.kv.feed import KvFeed
@@ -76,16 +76,15 @@ def sources() -> dict[str, dict[str, EngineTiming]]:
     return {
         "vllm": {
             "answer": Vllm().read(Told(({"metrics": vllm_metrics},), USAGE)),
-            "span": Vllm().read_span({SPAN + key: value for key, value in latencies.items()}),
+            "span": Vllm().read_request(_span(latencies)),
         },
         "sglang": {
             "answer": sglang(storage_prefetch_wait=0.1, dp_rank=1),
-            "span": Sglang().read_spans(
-                {f"gen_ai.latency.{key}": value for key, value in latencies.items()}, slices
-            ),
+            "span": Sglang().read_request(_span(latencies, slices)),
         },
         "tensorrt_llm": {
             "answer": TensorRtLlm().read(Told((), USAGE)),
+            "span": TensorRtLlm().read_request(_span({**latencies, "time_to_first_token": 0.4})),
             "`/perf_metrics`": TensorRtLlm().read_perf_metrics(
                 {
                     "ctx_perf_metrics": record(2.000, 2.003, 2.008, 2.035, 2.038),
@@ -100,10 +99,18 @@ def sources() -> dict[str, dict[str, EngineTiming]]:
         },
         "dynamo": {
             "answer": Dynamo().read(Told(({"nvext": nvext},), USAGE)),
+            "span": Dynamo().read_request(
+                EngineSpan("http-request", "", {"output_tokens": 20, "ttft_ms": 300.0}, 1.0)
+            ),
             "answer ": Dynamo().read(Told(({"nvext": {**nvext, "timing": queued}},), USAGE)),
         },
         "tokenspeed": {"answer": TokenSpeed().read(Told((), USAGE)), "log": line[1]},
     }
+
+
+def _span(latencies: Mapping[str, float], steps: Mapping[str, float] | None = None) -> EngineSpan:
+    told = {SPAN + key: value for key, value in latencies.items()}
+    return EngineSpan("llm_request", "", told, 1.0, steps or {})
 
 
 STORED: dict[str, Any] = {"block_hashes": [1], "parent_block_hash": None, "token_ids": []}
