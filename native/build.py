@@ -4,8 +4,8 @@
 
 Puts the extension modules beside their sources below FOLDER (default: this repository), where Python imports
 them instead; without them (``find -name '*.so' -delete``) it is plain Python again. Needs a C compiler and,
-beside touchdown's own dependencies, ``native/requirements.txt``. ``TOUCHDOWN_COMPILE=1 pip install .`` does the same
-for a wheel.
+beside touchdown's own dependencies, ``native/requirements.txt``. ``TOUCHDOWN_COMPILE=1 pip install .`` does
+the same for a wheel.
 """
 
 import argparse

@@ -68,14 +68,14 @@ def test_only_what_is_new_is_read() -> None:
     assert after.view.blocks[1].content == "yes"
 
 
-def test_the_request_that_is_kept_says_all_of_it() -> None:
+def test_the_copy_of_the_request_says_all_of_it() -> None:
     """The messages of the call before stand in it as they were copied then; the host's own may change."""
     said: list[Any] = [{"role": "user", "content": "hi"}]
     before = read_after(None, asked(MESSAGES, said))
     said.append({"role": "assistant", "content": "yes"})
     now = asked(MESSAGES, [dict(message) for message in said])
     after = read_after(before, now)
-    sent: Any = now.body["messages"]
+    sent: Any = now.copies["messages"]
     assert sent == said == after.said
     assert sent[0] is before.said[0]
     said[1]["content"] = "no"

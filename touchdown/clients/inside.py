@@ -10,7 +10,7 @@ from typing import Any
 from touchdown.clients.arrival import unread_ns
 from touchdown.clients.body import watch_body, whole_body
 from touchdown.clients.events import AsyncEvents, Follower, events_of
-from touchdown.clients.request import body_of, credential_of, options_of
+from touchdown.clients.request import credential_of, keep_body, options_of
 from touchdown.clients.sending import (
     QUIET,
     Sending,
@@ -45,7 +45,7 @@ class Inside:
                 sending.sent, seen = True, sending.seen
                 seen.open_adopted()
                 seen.clocks.sent()
-                seen.sent.body = body_of(options_of(args, kwargs, first=0), seen.sent.body)
+                keep_body(seen.sent, options_of(args, kwargs, first=0))
                 seen.sent.credential = credential_of(request, seen.vendor)
                 if seen.sent.serving is not None:
                     add_headers(seen.sent.serving, request, seen, seen.ids)

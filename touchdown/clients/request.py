@@ -7,6 +7,7 @@ from typing import Any
 
 from touchdown.context.blocks import copied
 from touchdown.records import Attempt
+from touchdown.runtime.sent import Sent
 
 ABSENT = frozenset({"Omit", "NotGiven"})
 """Types by which both SDKs say that an argument was not given."""
@@ -147,19 +148,21 @@ def with_headers(options: Any, added: Mapping[str, str]) -> object:
     return changed
 
 
-def body_of(options: object, otherwise: Mapping[str, object]) -> Mapping[str, object]:
-    """A shallow copy of the body as it is sent; what a platform client moved into the URL is kept.
+def keep_body(sent: Sent, options: object) -> None:
+    """Keep a shallow copy of the body as it is sent; what a platform client moved into the URL stays.
 
-    Both SDKs build messages and their blocks anew from what the host gave them, so that this is enough.
-    What was copied for a budget, or for an attempt before, and is the same still is not copied again.
+    The lists may be the host's own, which it goes on with. What was copied for a budget, or for an attempt
+    before, and is the same still is not copied again.
     """
-    body = {**otherwise, **parts_of(options)}
+    body = {**sent.body, **parts_of(options)}
+    copies: dict[str, object] = {}
     for name in ("messages", "input", "system", "tools"):
         value = body.get(name)
         if isinstance(value, list):
-            known = otherwise.get(name)
-            body[name] = known if known is not value and _is_same(known, value) else copied(value)
-    return body
+            known = sent.copies.get(name)
+            same = known is not None and _is_same(known, value)
+            body[name] = copies[name] = known if same else copied(value)
+    sent.body, sent.copies = body, copies
 
 
 def _is_same(known: object, value: object) -> bool:

@@ -210,7 +210,7 @@ class Hooks:
             body = self._compare(client, prepared, seen) or body
         seen.hide_usage_chunk = prepared.hide_usage_chunk
         seen.hold = prepared.hold
-        seen.sent.body = body
+        seen.sent.body, seen.sent.copies = body, asked.copies
         seen.sent.base_url = url
         seen.sent.serving = serving
         return seen, prepared

@@ -46,10 +46,10 @@ def read_after(before: Read | None, asked: Asked) -> Read:
             said, view = before.said, before.view
             if new:
                 said, view = said + new, replace(view, blocks=view.blocks + blocks)
-            asked.body = {**asked.body, name: said}
+            asked.copies = {name: said}
             return Read(view, asked.reader, name, said, rest)
     said = copied(given)
-    asked.body = {**asked.body, name: said}
+    asked.copies = {name: said}
     view = asked.reader.read_request(asked.body)
     return Read(view, asked.reader, name if _can_grow(view.blocks) else "", said, rest)
 

@@ -1,7 +1,7 @@
 """Admission: what is asked of budgets before a call is sent, and what was reserved for it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from touchdown.records import CallVerdict, ModelCall
@@ -35,7 +35,8 @@ class Asked:
     host: str
     port: int | None
     body: Mapping[str, object]
-    """What a gate copied of it stands in it from there on: it is not copied again."""
+    copies: Mapping[str, object] = field(default_factory=dict)
+    """What a gate copied of the body, by name: it need not be copied again."""
 
 
 class Gate(Protocol):

@@ -11,6 +11,8 @@ class Sent:
     """What is known of a request from its first attempt on. Kept until the call is read."""
 
     body: Mapping[str, object] = field(default_factory=dict)
+    copies: Mapping[str, object] = field(default_factory=dict)
+    """Those parts of the body, by name, that are copies of ours; the others may be the host's own objects."""
     base_url: str = ""
     credential: str = ""
     http_status: int | None = None
