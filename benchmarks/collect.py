@@ -6,6 +6,7 @@ one span costs this process, whatever else the machine does: a second of it boun
 """
 
 import argparse
+import gc
 import json
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from touchdown.cli.collect import COLLECT_GARBAGE
 from touchdown.collect.bookkeeping import Bookkeeper
 from touchdown.collect.receiver import Receiver
 from touchdown.live.accountant import LiveAccountant
@@ -66,6 +68,7 @@ def main() -> None:
     parser.add_argument("--senders", type=int, default=2)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
+    gc.set_threshold(*COLLECT_GARBAGE)  # as the command does
     runs = {
         "as fast as it goes": measure(options.spans, 0, options.senders),
         f"at {TARGET:,} spans/s": measure(options.spans, TARGET, options.senders),

@@ -165,3 +165,12 @@ def test_the_table_names_every_figure_once(monkeypatch: pytest.MonkeyPatch) -> N
     assert table["kept, KB per queued call"] == {"floor": "3.5"}
     assert table["import and switching on, s of CPU"] == {"floor": "0.10"}
     assert len(table) == 7
+
+
+def test_the_receiver_is_measured_and_loses_nothing() -> None:
+    runs = run("benchmarks/collect.py", "--spans", "3000")
+    assert set(runs) == {"as fast as it goes", "at 10,000 spans/s"}
+    for told in runs.values():
+        assert (told["spans"], told["lost"]) == (3000, 0)
+        assert told["joined"]["parent"] > 600
+        assert told["calls"] > 300

@@ -5,6 +5,7 @@ import http.client
 import json
 import socket
 import struct
+import threading
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -273,3 +274,23 @@ def test_the_exporter_is_content_with_every_answer(collected: Collected) -> None
     exporter = OTLPSpanExporter(f"{collected.endpoint}/v1/traces")
     assert exporter.export([]) is SpanExportResult.SUCCESS
     exporter.shutdown()
+
+
+def test_when_it_is_closed_nobody_reads_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    inside, beside = threading.Event(), []
+
+    def slow(now_s: float) -> None:
+        inside.set()
+        time.sleep(0.3)
+        beside.append(now_s)
+
+    collected = Collected()
+    monkeypatch.setattr(collected.books, "tick", slow)
+    collected.receiver.start()
+    assert inside.wait(10)
+    collected.receiver.close()
+    ticked = len(beside)
+    assert ticked >= 1
+    time.sleep(0.4)
+    assert len(beside) == ticked
+    collected.accountant.close()

@@ -105,4 +105,6 @@ class Intake:
             if self._reading.acquire(timeout=max(0.0, until - time.monotonic())):
                 self._reading.release()
                 self.drain()
+        if self._thread.ident is not None:  # who goes on with the reader must be alone with it
+            self._thread.join(max(0.1, until - time.monotonic()))
         return len(self._exports)

@@ -23,7 +23,7 @@ MOST_LINKS = 200_000
 """Spans of which the place is kept, and the ids that they name."""
 DEEPEST = 32
 
-WAIT_S = 5.0
+WAIT_S = 20.0
 """So long a request and a call wait for something better than a time window."""
 KEEP_S = 600.0
 """A request that no call was found for is kept for so long."""
