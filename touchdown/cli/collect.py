@@ -59,7 +59,7 @@ def main(argv: list[str]) -> int:
     with _ended() as ended:
         receiver.start()
         _greet(options, receiver)
-        _wait(ended, receiver, books, accountant, options.quiet)
+        _wait(ended, receiver, books, options.quiet)
         lost = receiver.close(END_S)
         books.finish()
         accountant.close()
@@ -150,17 +150,11 @@ def _greet(options: argparse.Namespace, receiver: Receiver) -> None:
         _say(f"forwarding to {receiver.forward.url}")
 
 
-def _wait(
-    ended: threading.Event,
-    receiver: Receiver,
-    books: Bookkeeper,
-    accountant: LiveAccountant,
-    quiet: bool,
-) -> None:
+def _wait(ended: threading.Event, receiver: Receiver, books: Bookkeeper, quiet: bool) -> None:
     """Say what arrives, about once a second, until a signal comes."""
     told = ""
     while not ended.wait(EVERY_S):
-        line = ", ".join(_totals(receiver, books, accountant))
+        line = ", ".join(_totals(receiver, books))
         if line != told and not quiet:
             told = line
             _say(f"{time.strftime('%H:%M:%S')} {line}")
@@ -185,14 +179,9 @@ def _ended() -> Iterator[threading.Event]:
             signal.signal(caught, handler)
 
 
-def _totals(receiver: Receiver, books: Bookkeeper, accountant: LiveAccountant) -> list[str]:
-    accounts = accountant.accounts()
-    calls = sum(account.model_calls for account in accounts)
+def _totals(receiver: Receiver, books: Bookkeeper) -> list[str]:
     counted = receiver.counts.snapshot()
-    parts = [
-        f"{counted.pop('spans', 0):,} spans",
-        f"{calls:,} model calls in {len(accounts):,} tasks",
-    ]
+    parts = [f"{counted.pop('spans', 0):,} spans", f"{books.calls:,} model calls"]
     joined = books.joined
     if joined:
         parts.append("engine requests: " + ", ".join(f"{n:,} {how}" for how, n in joined.items()))
@@ -221,7 +210,7 @@ def _finish(
             print()
         if len(accounts) != 1:
             show(view)
-    for line in _totals(receiver, books, accountant):
+    for line in _totals(receiver, books):
         _say(line)
     if receiver.forward is not None and receiver.forward.problem:
         _say(f"not all was forwarded: {receiver.forward.problem}")

@@ -2,10 +2,10 @@
 
 import math
 from collections import OrderedDict
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 from touchdown.live.accountant import LiveAccountant
-from touchdown.records import EngineReport, Gap, ModelCall, Record, Settled, TaskRecord, Told
+from touchdown.records import Gap, ModelCall, Record, Settled, TaskRecord, Told
 from touchdown.telemetry.reading import SpanRecords, is_ours
 from touchdown.telemetry.span import SpanView
 
@@ -14,17 +14,15 @@ QUIET_S = 10.0
 MOST_TRACES = 20_000
 MOST_TASKS = 10_000
 
-Happened = Callable[[Record | EngineReport], None]
-"""Told of what reached a ledger."""
-
 
 class Bookkeeper:
     """Reads spans as they come, from one thread; an accountant folds and keeps the journal."""
 
-    def __init__(self, accountant: LiveAccountant, happened: Happened | None = None) -> None:
+    def __init__(self, accountant: LiveAccountant) -> None:
+        self.calls = 0
+        """Model calls that were folded so far."""
         self._accountant = accountant
         self._spans = SpanRecords()
-        self._happened = happened
         self._latest: OrderedDict[str, float] = OrderedDict()
         """Traces with spans of others: when the latest came, longest ago first."""
 
@@ -68,14 +66,11 @@ class Bookkeeper:
 
     def _fold(self, record: Record) -> None:
         self._accountant.fold(record)
-        if self._happened is not None and isinstance(record, ModelCall | TaskRecord):
-            self._happened(record)
+        self.calls += isinstance(record, ModelCall)
 
     def _join(self, now_s: float) -> None:
         for report in self._spans.engines.joined(now_s):
             self._accountant.note(report)
-            if self._happened is not None:
-                self._happened(report)
 
     def _tell(self, told: Iterable[Told]) -> None:
         for one in told:
