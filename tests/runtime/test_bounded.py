@@ -13,6 +13,7 @@ from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 from opentelemetry.sdk.trace import TracerProvider
 
 import touchdown
+from touchdown.accounting import summary
 from touchdown.clients.openai.chat import ChatReader
 from touchdown.integration import Seam
 from touchdown.live import budgets, ledgers
@@ -28,6 +29,7 @@ SMALL: tuple[tuple[Any, str, int], ...] = (
     (ledgers, "MAX_ACCOUNTS", 20),
     (ledgers, "MAX_LEDGERS", 20),
     (ledgers, "MAX_CALLS", 60),
+    (summary, "MOST_NAMES", 20),
     (trackers, "MOST_AGENTS", 20),
     (budgets, "MOST_AGENTS", 20),
     (implicit, "MAX_CALLS", 5),

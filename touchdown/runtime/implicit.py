@@ -15,7 +15,7 @@ IDLE_NS = 60 * 1_000_000_000
 LEFT_NS = 60 * IDLE_NS
 """And this long after it when a call of it never ended."""
 
-MAX_CALLS = 10_000
+MAX_CALLS = 2_000
 """After so many calls and steps it closes too and another goes on: a busy server never is quiet."""
 
 MAX_OPEN = 10_000
