@@ -10,12 +10,14 @@ dev_env
 data=$BUILD/dynamo-data
 rm -rf "$data" && mkdir -p "$data/kv"
 "$BUILD/dynamo/bin/python" ci/tiny_model.py "$data/tiny"
-read -r http tools < <(python3 -c '
+read -r http tools otlp < <(python3 -c '
 import socket
-held = [socket.create_server(("127.0.0.1", 0)) for _ in range(2)]
+held = [socket.create_server(("127.0.0.1", 0)) for _ in range(3)]
 print(*(one.getsockname()[1] for one in held))')
 export DYN_DISCOVERY_BACKEND=file DYN_FILE_KV=$data/kv DYN_REQUEST_PLANE=tcp DYN_EVENT_PLANE=zmq
 export DYN_TCP_RPC_HOST=127.0.0.1 DYN_SYSTEM_HOST=127.0.0.1 HF_HUB_OFFLINE=1
+export OTEL_EXPORT_ENABLED=true DYN_LOGGING_JSONL=true
+export OTEL_EXPORTER_OTLP_ENDPOINT=http://127.0.0.1:$otlp OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=http://127.0.0.1:$otlp
 
 servers=()
 trap 'kill "${servers[@]}" 2>/dev/null; wait "${servers[@]}" 2>/dev/null || true' EXIT
@@ -35,4 +37,5 @@ if ! python3 ci/wait_for.py "http://127.0.0.1:$http/v1/models/tiny" 120; then
     exit 1
 fi
 DYNAMO_URL=http://127.0.0.1:$http DYNAMO_TRACE=$data/trace.jsonl DYNAMO_TOOL_EVENTS=tcp://127.0.0.1:$tools \
+    DYNAMO_OTLP_PORT=$otlp env -u OTEL_EXPORTER_OTLP_ENDPOINT -u OTEL_EXPORTER_OTLP_TRACES_ENDPOINT \
     "$PYTHON" -m pytest -m stage_dynamo tests/stages
