@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from touchdown.sessions.claude_code.twins import Outcome, read_outcome
+from touchdown.sessions.claude_code.twins import Outcome
 from touchdown.sessions.times import ns_of
 
 NOTHING = msgspec.Raw(b"null")
@@ -40,11 +40,6 @@ class Message(msgspec.Struct, gc=False):
     content: str | list[Part] | None = None
     usage: msgspec.Raw = NOTHING
     stop_reason: str | msgspec.UnsetType | None = msgspec.UNSET
-
-    @property
-    def body(self) -> str | list[Part] | msgspec.Raw | None:
-        """Its content; undecoded where it has no known form."""
-        return self.content
 
 
 class Line(msgspec.Struct, gc=False):
@@ -85,11 +80,6 @@ class Line(msgspec.Struct, gc=False):
     def at_ns(self) -> int | None:
         """When it was written: nanoseconds since the epoch."""
         return None if self.timestamp is None else ns_of(self.timestamp)
-
-    @property
-    def outcome(self) -> Outcome:
-        """What its result's structured twin says."""
-        return read_outcome(self.result)
 
 
 class _OpenMessage(Message, gc=False):

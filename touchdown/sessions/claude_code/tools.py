@@ -7,7 +7,7 @@ from touchdown.records import Segment, ToolCall
 from touchdown.sessions.agents import Agents
 from touchdown.sessions.claude_code.content import Content
 from touchdown.sessions.claude_code.line import Line, Part
-from touchdown.sessions.claude_code.twins import NO_OUTCOME, agent_name
+from touchdown.sessions.claude_code.twins import NO_OUTCOME, agent_name, read_outcome
 from touchdown.sessions.history import digest
 from touchdown.sessions.turns import Turns
 
@@ -93,7 +93,7 @@ class Tools:
         agents: Agents,
     ) -> None:
         """Results came back. The structured twin is taken only where the line holds one result."""
-        outcome = line.outcome if len(results) == 1 else NO_OUTCOME
+        outcome = read_outcome(line.result) if len(results) == 1 else NO_OUTCOME
         for part, segment in results:
             request = self._requests.get(part.tool_use_id)
             if not part.tool_use_id or part.tool_use_id in self._calls:

@@ -107,7 +107,7 @@ class Transcript:
         message = line.message
         if message is None:
             return
-        content = read_content(message.body)
+        content = read_content(message.content)
         thread = speaker.thread
         thread.place(node)
         if line.api_error or message.model == SYNTHETIC:
@@ -146,7 +146,7 @@ class Transcript:
         self._answers.setdefault(failed.id, failed)
 
     def _user(self, line: Line, speaker: _Speaker, node: Node) -> None:
-        content = read_content(line.message.body) if line.message else Content()
+        content = read_content(line.message.content) if line.message else Content()
         said = content.said
         answers = any(part.type == "tool_result" for part in content.parts)
         typed = not answers and not line.meta and not line.summary_of_history
