@@ -114,7 +114,7 @@ def _repeat(call: Call, times: int) -> None:
 
 
 def _elsewhere(flush: Callable[[], object]) -> None:
-    """Send all in another thread: whoever asks for it does the work that waits, and it is not the caller's."""
+    """Send all in another thread: who asks for it does the work that waits, and that is not the caller."""
     thread = threading.Thread(target=flush)
     thread.start()
     thread.join()
