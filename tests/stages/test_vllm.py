@@ -23,9 +23,11 @@ from tests.stages.talk import (
     phases_add_up,
 )
 from tests.telemetry.receiver import Receiver, plain_attributes, receiving
+from touchdown.engines.engine import EngineSpan
 from touchdown.engines.hosts import HOSTS, EngineHost
 from touchdown.engines.vllm import Vllm
 from touchdown.records import ModelCall
+from touchdown.runtime import core
 from touchdown.testing import Capture, capture
 
 pytestmark = pytest.mark.stage_vllm
@@ -115,7 +117,8 @@ def check_span(call: ModelCall, span: Any) -> None:
     assert span.trace_id.hex() == call.trace_id
     attributes = plain_attributes(span)
     assert call.id in attributes["gen_ai.request.id"]
-    told = Vllm().read_span(attributes)
+    lasted_s = (span.end_time_unix_nano - span.start_time_unix_nano) / 1e9
+    told = Vllm().read_request(EngineSpan(span.name, "", attributes, lasted_s))
     assert call.engine is not None
     assert told.prompt_tokens == call.usage.input_tokens
     assert attributes["gen_ai.usage.completion_tokens"] == call.usage.output
@@ -123,3 +126,27 @@ def check_span(call: ModelCall, span: Any) -> None:
     if call.engine.prefill_ns is not None:
         for name in ("queue_ns", "prefill_ns", "decode_ns"):
             assert getattr(told, name) == pytest.approx(getattr(call.engine, name), abs=1000)
+
+
+def test_its_spans_tell_what_its_answers_do_not() -> None:
+    """Collected inside the process: an answer in Anthropic's form tells no times, the span of it does."""
+    host = touchdown.engine(os.environ["VLLM_URL"])
+    host.look()
+    with capture(stream_usage=True, collect=int(os.environ["VLLM_OTLP_PORT"])) as seen:
+        calls = converse(seen, host)
+        runtime = core.active()
+        assert runtime is not None
+        collector: Any = runtime.collector
+        assert collector.problem == ""
+        deadline = time.monotonic() + SETTLE_S
+        while collector.counts.get("parent", 0) < len(calls) and time.monotonic() < deadline:
+            time.sleep(0.2)
+            seen.account  # noqa: B018  takes in what has come
+        assert collector.counts["parent"] == len(calls)
+        (account,) = seen.accounts
+    HOSTS.forget(host)
+    told = sum(call.engine.queue_ns or 0 for call in calls[:TURNS] if call.engine)
+    assert account.time.taxes["queue"] > told
+    assert "queue" not in account.not_observable
+    whole = account.time
+    assert whole.work_ns + sum(whole.taxes.values()) + whole.unexplained_ns == whole.total_ns
