@@ -187,7 +187,7 @@ def _updates(fault: Fault) -> Callable[[], object]:
 
 STAGES = (
     method("parts_of", stainless, title="hook: before sending"),
-    method("body_of", inside, title="hook: each attempt"),
+    method("keep_body", inside, title="hook: each attempt"),
     method("watch_body", inside, title="hook: body"),
     method("follow", inside, title="hook: stream"),
     method("open_step", tasks, kinds=OWN, title="hook: tool or agent"),

@@ -126,6 +126,9 @@ def test_rows_are_pushed_in_order_and_numbered(pull: Any, events: Any) -> None:
     assert pushed._thread is None
     pushed.put(RAN)  # and begins again
     assert int.from_bytes(pull.recv_multipart()[1], "big") == 4
+    assert pushed.flush(
+        PATIENCE_S
+    )  # what was received a moment ago may still be counted as waiting
     assert (pushed.undelivered, pushed.problem) == (0, "")
 
 

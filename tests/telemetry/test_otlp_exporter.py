@@ -42,6 +42,7 @@ def test_our_encoder_sends(backend: Receiver, monkeypatch: pytest.MonkeyPatch) -
     assert told_in(backend)["a"].int_value == 1
 
 
+@pytest.mark.skipif(not KNOWN, reason="the SDK of that version drops such values")
 @pytest.mark.parametrize("told", [{"a": b"bytes"}, {"a": {"b": 1}}], ids=["bytes", "map"])
 def test_the_sdk_sends_what_is_unusual(backend: Receiver, told: dict[str, Any]) -> None:
     send(backend, told)

@@ -16,6 +16,7 @@ import msgspec
 
 from touchdown.records import ToolCall
 from touchdown.runtime.guard import failed
+from touchdown.runtime.loading import loading
 
 TOPIC = b"agent-tool-events"
 SCHEMA = "dynamo.request.trace.v1"
@@ -138,7 +139,8 @@ class ToolEvents:
 
     def _push(self) -> None:
         try:
-            zmq = importlib.import_module("zmq")
+            with loading():
+                zmq = importlib.import_module("zmq")
         except ImportError:
             self.problem = NOT_INSTALLED
             return

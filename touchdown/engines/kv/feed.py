@@ -13,10 +13,15 @@ from typing import Any
 from touchdown.engines.kv.events import read_batch
 from touchdown.engines.kv.log import CacheLog
 from touchdown.runtime import core
+from touchdown.runtime.ending import at_end, never_mind
 from touchdown.runtime.guard import failed
 from touchdown.runtime.identity import clock
+from touchdown.runtime.loading import loading
 
-WAIT_MS = 500
+WAIT_MS = 100
+END_S = 0.5
+"""How long the process's end waits for the thread to close its sockets."""
+
 REPLAY_S = 2.0
 MOST_WAITING = 100_000
 """Messages that ZeroMQ keeps for us; more are lost, which the sequence shows."""
@@ -71,6 +76,7 @@ class KvFeed:
             except RuntimeError:
                 return  # no more threads, e.g. at the interpreter's end
             self._thread = thread
+        at_end(self.rest)
 
     def _is_done(self) -> bool:
         return self._thread is not None or self._ended
@@ -78,12 +84,21 @@ class KvFeed:
     def stop(self) -> None:
         """Listen no more."""
         self._ended = True
+        never_mind(self.rest)
+
+    def rest(self) -> None:
+        """Listen no more, and be done before the interpreter takes the thread's modules away."""
+        self._ended = True
+        thread = self._thread
+        if thread is not None:
+            thread.join(END_S)
 
     # -- its thread -------------------------------------------------------------------------------
 
     def _listen(self) -> None:
         try:
-            zmq = importlib.import_module("zmq")
+            with loading():
+                zmq = importlib.import_module("zmq")
         except ImportError:
             self.problem, self._ended = NOT_INSTALLED, True
             return
