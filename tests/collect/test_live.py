@@ -296,3 +296,24 @@ def test_doctor_tells_of_it() -> None:
         assert any(port in problem for problem in busy["problems"])
     assert collect(doctor(TOUCHDOWN_COLLECT=port))["problem"] == ""
     assert "port" in collect(doctor(TOUCHDOWN_COLLECT="maybe"))["problem"]
+
+
+def test_the_end_is_not_held_longer_for_the_collector(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it takes is taken from the others' time: together they have what was given."""
+    with capture(collect=0):
+        runtime = core.active()
+        assert runtime is not None
+        given: list[float] = []
+
+        def slow(timeout_s: float) -> list[str]:
+            given.append(timeout_s)
+            time.sleep(0.3)
+            return []
+
+        monkeypatch.setattr(runtime.collector, "close", slow)
+        close = runtime.delivery.close
+        monkeypatch.setattr(runtime.delivery, "close", lambda t: given.append(t) or close(t))
+        runtime.close(1.0)
+        monkeypatch.undo()
+    assert given[0] <= 1.0
+    assert given[1] <= 0.7

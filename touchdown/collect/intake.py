@@ -68,6 +68,7 @@ class Intake:
             if now - ticked >= TICK_S:
                 ticked = now
                 self.tick(now)
+        self.drain()
 
     def drain(self) -> None:
         """Read all that waits; in whatever thread asks."""
@@ -96,15 +97,14 @@ class Intake:
                 failed("collect.tick")
 
     def close(self, timeout_s: float) -> int:
-        """Read what waits and end; how many requests there was no time for."""
+        """Let what waits be read, and end; how many requests there was no time for.
+
+        Read by the thread alone: one request may take longer than there is time. When nothing is left, who
+        goes on with the reader is alone with it.
+        """
         with self._changed:
             self._closed = True
             self._changed.notify_all()
-        until = time.monotonic() + timeout_s
-        while self._exports and time.monotonic() < until:
-            if self._reading.acquire(timeout=max(0.0, until - time.monotonic())):
-                self._reading.release()
-                self.drain()
-        if self._thread.ident is not None:  # who goes on with the reader must be alone with it
-            self._thread.join(max(0.1, until - time.monotonic()))
+        if self._thread.ident is not None:
+            self._thread.join(timeout_s)
         return len(self._exports)

@@ -101,8 +101,10 @@ class Collector:
         receiver, self._receiver = self._receiver, None
         if receiver is None:
             return []
-        receiver.drain(math.inf)
-        return receiver.close(timeout_s)
+        lost = receiver.close(timeout_s)
+        if not lost:
+            self.tick(math.inf)
+        return lost
 
     def after_fork(self) -> None:
         """In a forked child: the parent goes on listening, this process does not."""

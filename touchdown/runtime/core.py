@@ -14,6 +14,7 @@ from touchdown.runtime.capturing import Chosen
 from touchdown.runtime.carried import NOTHING, Carried, carried_trace
 from touchdown.runtime.collecting import Collecting
 from touchdown.runtime.delivery import Delivery
+from touchdown.runtime.ending import left_until
 from touchdown.runtime.guard import Guard, failed, warn
 from touchdown.runtime.handing import Family
 from touchdown.runtime.implicit import ImplicitTasks
@@ -249,15 +250,15 @@ class Runtime:
             self.family.close()
         unheard: list[str] = []
         if self.collector is not None:
-            self.delivery.drain(timeout_s)
+            self.delivery.drain(left_until(deadline))
             with HEARING:
-                unheard = self.collector.close(timeout_s)
-        late, full = self.delivery.close(timeout_s), self.delivery.dropped
+                unheard = self.collector.close(left_until(deadline))
+        late, full = self.delivery.close(left_until(deadline)), self.delivery.dropped
         lost = [f"{late:,} records (not read within {timeout_s:g} s)"] if late else []
         lost += [f"{full:,} records (the queue was full)"] if full else []
         for sink in self.sinks:
             try:
-                lost += sink.shutdown(max(0.1, deadline - time.monotonic()))
+                lost += sink.shutdown(left_until(deadline))
             except Exception:
                 failed("sink.shutdown")
         self._tell_lost([*lost, *unheard, *self.accountant.unwritten()])

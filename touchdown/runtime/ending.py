@@ -4,6 +4,7 @@ import atexit
 import contextlib
 import os
 import sys
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -19,6 +20,11 @@ LAST = -100
 """The finalizers' order of leaving: behind the host's own, and behind the wait for children."""
 
 _actions: list[Callable[[], None]] = []
+
+
+def left_until(deadline: float) -> float:
+    """Seconds until then, and a moment where it is over: everyone has a last look."""
+    return max(0.1, deadline - time.monotonic())
 
 
 def at_end(action: Callable[[], None]) -> None:

@@ -1,10 +1,12 @@
 """The sink that hands tool executions on to the named hosts that take tool events."""
 
+import time
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
 
 from touchdown.records import CallVerdict, Record, Start, StepStart, ToolCall
 from touchdown.runtime.content import Content
+from touchdown.runtime.ending import left_until
 from touchdown.runtime.serving import NamedHosts, ToolTaker
 
 
@@ -53,14 +55,16 @@ class ToolEventSink:
 
     def flush(self, timeout_s: float) -> bool:
         """Hand over what waits; a host that takes nothing keeps nobody."""
+        deadline = time.monotonic() + timeout_s
         takers = self._hosts.tool_takers
-        handed_over = [taker.flush(timeout_s) or bool(taker.problem) for taker in takers]
+        handed_over = [t.flush(deadline - time.monotonic()) or bool(t.problem) for t in takers]
         return all(handed_over)
 
     def shutdown(self, timeout_s: float) -> list[str]:
         """Hand over what waits; what was lost."""
+        deadline = time.monotonic() + timeout_s
         takers = self._hosts.tool_takers
         for taker in takers:
-            taker.rest(timeout_s)
+            taker.rest(left_until(deadline))
         lost = [(taker.undelivered, taker.endpoint) for taker in takers]
         return [f"{number:,} tool events ({endpoint})" for number, endpoint in lost if number]

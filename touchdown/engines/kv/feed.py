@@ -149,8 +149,8 @@ class KvFeed:
     def _replayed(self, socket: Any) -> Iterator[Frames]:
         ends = time.monotonic() + REPLAY_S
         while not self._ended and (left := ends - time.monotonic()) > 0:
-            if not socket.poll(int(left * 1000)):
-                return
+            if not socket.poll(min(int(left * 1000), WAIT_MS)):
+                continue
             frames = socket.recv_multipart()
             if len(frames) < 2 or frames[-2] == REPLAY_ENDS:
                 return
