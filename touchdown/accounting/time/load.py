@@ -21,7 +21,8 @@ class HostLoad:
     tools_busy_ns: int = 0
     tools_peak: int = 0
     client_cpu_ns: int | None = None
-    """Of ``cpu_ns``: what threads used inside model calls, before sending and behind the answer."""
+    """Of ``cpu_ns``: what threads used inside model calls, before sending and behind the answer; of those
+    calls that tell it, so at least this much."""
 
     @property
     def cores_per_call(self) -> float | None:
