@@ -5,11 +5,12 @@ import os
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
-from dataclasses import astuple
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
+
+import msgspec
 
 from touchdown.clients.registry import CLIENTS
 from touchdown.integration import Seam
@@ -177,7 +178,7 @@ class Entry:
         self._ticket = ticket
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _enter, astuple(self._ticket)
+        return _enter, msgspec.structs.astuple(self._ticket)
 
 
 def _enter(*fields: str) -> Ticket:

@@ -1,9 +1,11 @@
 """Records as tests write them: short words for calls, contexts and tools, and fixed prices."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
+
+from msgspec.structs import replace
 
 from touchdown.prices.cost import price_usage
 from touchdown.prices.rates import Rates, Unpriced

@@ -1,6 +1,6 @@
 """Pairs of calls: what is said of the last one, as the tests of cache causes ask it."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from tests.accounting.build import (
     SYSTEM,

@@ -1,9 +1,10 @@
 """Made-up sessions for property tests: agents that append, edit, fail, retry, spawn and switch models."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from decimal import Decimal
 
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tests.accounting.build import GPT, HAIKU, OPUS, SECOND, SYSTEM, TOOLS, asks, result, seg
 from touchdown.records import (

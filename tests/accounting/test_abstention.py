@@ -1,8 +1,7 @@
 """Where no miss is claimed: nothing could be cached, nothing is known, or no rule says."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from tests.accounting.build import (
     GPT,

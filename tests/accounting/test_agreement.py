@@ -1,8 +1,7 @@
 """A provider's verdicts beside ours: who names which cause, and what decides nothing."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from tests.accounting.build import FixedPrices, call, seg, usage
 from tests.accounting.pairs import FIRST, MORE, START, then

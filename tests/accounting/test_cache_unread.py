@@ -1,8 +1,7 @@
 """``cache_unread``: the premium of writes that died unread, not before that is certain, and nothing else."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from tests.accounting.build import (
     GPT,

@@ -1,8 +1,7 @@
 """Every cause of a cache miss: where it begins, how many tokens, which account, how much money."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from tests.accounting.build import (
     GPT,

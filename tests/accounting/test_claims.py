@@ -1,9 +1,9 @@
 """The content layer: failed tools, retries and fan-out take their parts, to the last digit and once each."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from tests.accounting.build import (
     MILLION,

@@ -1,9 +1,9 @@
 """``compaction``: the summary's making, its first reading and the rebuilt tail, each once; what it saved."""
 
-from dataclasses import replace
 from decimal import Decimal
 
 import pytest
+from msgspec.structs import replace
 
 from tests.accounting.build import (
     HAIKU,

@@ -1,11 +1,11 @@
 """Whatever happens in a session, the bill adds up, tokens are kept, and arrival does not matter."""
 
-from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 from hypothesis import HealthCheck, Phase, find, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tests.accounting.build import FixedPrices
 from tests.accounting.sessions import sessions

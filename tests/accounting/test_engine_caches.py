@@ -1,9 +1,9 @@
 """The cache of a named serving engine: whole blocks, no life, and one for each worker."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from tests.accounting.build import (
     GPT,

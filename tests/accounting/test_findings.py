@@ -1,6 +1,6 @@
 """Findings: why in one sentence with figures, where, the mend, and what it saves net; dearest first."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from tests.accounting.build import (
     MILLION,

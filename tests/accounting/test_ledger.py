@@ -1,7 +1,8 @@
 """The ledger: records in any order, each once; contexts rebuilt; the whole account of a small task."""
 
 import decimal
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from tests.accounting.build import (
     OPUS,

@@ -1,11 +1,11 @@
 """Looks at an open task: an account that only time has changed is the one that would be made anew."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tests.accounting.build import SYSTEM, FixedPrices, call, seg, usage
 from touchdown.accounting import ledger as ledgers

@@ -1,11 +1,11 @@
 """The time ledger: each second in one account, by the records of calls, tools and agents."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tests.accounting.build import OPUS, SECOND, FixedPrices, call, usage
 from touchdown.accounting.account import TaskAccount

@@ -1,8 +1,9 @@
 """``tool_output``: claimed once carrying cost more than dropping would have, from what was known then."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from decimal import Decimal
+
+from msgspec.structs import replace
 
 from tests.accounting.build import (
     MILLION,

@@ -1,8 +1,7 @@
 """``unneeded_work``: the same again with nothing changed in between, and never what only looks like it."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from tests.accounting.build import (
     MILLION,

@@ -1,9 +1,9 @@
 """What a run came to, from the files that its processes left behind."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from touchdown.cli.running.outcome import how_it_ended, settle_run
 from touchdown.live.journal import Journal

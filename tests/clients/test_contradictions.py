@@ -1,10 +1,10 @@
 """Usage that cannot be right, through the SDKs and the whole ledger: said, unpriced, never clipped."""
 
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 import touchdown
 from tests.clients import shapes

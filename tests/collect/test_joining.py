@@ -3,10 +3,10 @@
 import itertools
 import math
 import random
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from tests.collect.exported import TRACE, Row, call_of, parent_number, rows, view
 from touchdown.records import Attempt, EngineReport, ModelCall, Usage

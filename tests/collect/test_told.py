@@ -1,10 +1,10 @@
 """What engines told later joins a ledger: in any order, exactly, and abstaining where two contradict."""
 
 import itertools
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from tests.accounting.build import FixedPrices
 from tests.collect.exported import call_of, parent_number, rows, view

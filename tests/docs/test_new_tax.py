@@ -1,9 +1,9 @@
 """A tax is whole: ``docs/new-tax.md`` names the files, this says which one was forgotten."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from tests.docs.forgotten import forgotten_of_tax, unregistered_taxes
 from touchdown.accounting.taxes.registry import TAXES

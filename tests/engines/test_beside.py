@@ -1,9 +1,10 @@
 """What others' prefills take of a stream: waits and stretches laid out by hand."""
 
 from array import array
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import pytest
+from msgspec.structs import replace
 
 from touchdown.engines.beside import LONG_PREFILL_TOKENS, MOST_KEPT, Prefills
 from touchdown.records import CallStart, EngineTiming

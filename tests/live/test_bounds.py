@@ -1,11 +1,11 @@
 """What a long-lived process keeps is bounded, and what is let go of is said."""
 
 import time
-from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 import touchdown
 from tests.accounting.build import GPT, FixedPrices

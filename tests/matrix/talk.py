@@ -1,11 +1,12 @@
 """A conversation of many calls through the real SDKs, with faults put into it at chosen calls."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import anthropic
 import openai
+from msgspec.structs import replace
 
 from tests.clients.conftest import make_client
 from touchdown.records import ModelCall, Record

@@ -1,7 +1,8 @@
 """Literal accounts: a long coding task, an unpriced one, an empty one, and what hostile users name things."""
 
-from dataclasses import replace
 from decimal import Decimal
+
+from msgspec.structs import replace
 
 from touchdown.accounting.account import (
     AgentTotals,

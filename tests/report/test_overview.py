@@ -1,11 +1,11 @@
 """The summary: cost per useful task first, then its bounds, where it went, and by name."""
 
 import re
-from dataclasses import replace
 from decimal import Decimal
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tests.report.accounts import LONG, SUMMARY, named
 from touchdown.accounting.account import NameTotals, Summary

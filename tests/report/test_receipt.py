@@ -3,12 +3,12 @@
 import re
 import subprocess
 import sys
-from dataclasses import replace
 from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tests.report.accounts import LONG, MONEY, NOTHING, UNPRICED, named
 from touchdown.accounting.account import AgentTotals, Money, TaskAccount

@@ -1,13 +1,13 @@
 """The JSON of a report: its fields, its nulls, its exact money, and its published schema."""
 
 import json
-from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tests.report.accounts import LONG, MONEY, NOTHING, SUMMARY, UNPRICED, named
 from touchdown.report import Receipt

@@ -1,8 +1,9 @@
 """Small records to show as spans, each with as little said as possible."""
 
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any
+
+from msgspec.structs import replace
 
 from touchdown.records import (
     AgentRun,

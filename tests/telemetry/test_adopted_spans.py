@@ -1,10 +1,10 @@
 """One CLIENT span per model call: where somebody else makes it, it is enriched."""
 
 import sys
-from dataclasses import replace
 from types import ModuleType
 
 import pytest
+from msgspec.structs import replace
 from opentelemetry import context as otel_context
 from opentelemetry.trace import SpanKind, use_span
 

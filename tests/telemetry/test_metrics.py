@@ -1,9 +1,9 @@
 """Measurements as plain values: the conventions' metrics, and the cost of tasks."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.metrics.export import InMemoryMetricReader
 

@@ -1,8 +1,7 @@
 """A model call as a CLIENT span: what is known, and nothing for what is not."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from tests.telemetry.conftest import Seen, memory_provider
 from tests.telemetry.samples import BARE_CALL, BEGAN_NS, CALL, CALL_START, TOOK_NS, VERDICT

@@ -2,13 +2,13 @@
 
 import ast
 import re
-from dataclasses import fields, replace
 from decimal import Decimal
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
+from msgspec.structs import fields, replace
 
 from tests.telemetry.conftest import Seen
 from tests.telemetry.samples import (

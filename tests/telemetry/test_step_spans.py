@@ -1,9 +1,9 @@
 """Tool calls, agent runs and tasks as INTERNAL spans."""
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from tests.telemetry.conftest import Seen, memory_provider
 from tests.telemetry.samples import (

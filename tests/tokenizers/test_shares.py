@@ -2,9 +2,9 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 
 from tests.accounting.build import OPUS, FixedPrices
 from tests.tokenizers.counting import NAMES, Count, counter

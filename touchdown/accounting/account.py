@@ -1,8 +1,9 @@
 """The account of one task: what the ledger says, as frozen facts for reports and programs."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from decimal import Decimal
+
+from msgspec import Struct, field
 
 from touchdown.accounting.time.account import TimeAccount
 from touchdown.accounting.time.load import HostLoad
@@ -11,8 +12,7 @@ from touchdown.records import Miss, TaskRecord
 from touchdown.records.verdict import Basis
 
 
-@dataclass(frozen=True, slots=True)
-class Money:
+class Money(Struct, frozen=True):
     """The bill, split once: ``work_usd`` + all ``taxes`` + ``unexplained_usd`` is ``total_usd`` exactly.
 
     Units: US dollars. ``complete`` is false when something that may have cost money is not in the total.
@@ -34,8 +34,7 @@ class Money:
     reported_usd: Decimal | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class UsageTotals:
+class UsageTotals(Struct, frozen=True):
     """Sums of usage over calls; a class is ``None`` when no call reported it. Units: tokens."""
 
     uncached_input: int | None = None
@@ -45,8 +44,7 @@ class UsageTotals:
     reasoning: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class CallMiss:
+class CallMiss(Struct, frozen=True):
     """One cache miss and the call that paid for it."""
 
     call_id: str
@@ -54,8 +52,7 @@ class CallMiss:
     miss: Miss
 
 
-@dataclass(frozen=True, slots=True)
-class CauseAgreement:
+class CauseAgreement(Struct, frozen=True):
     """Calls with one cause, by who named it; the provider's are put into our words."""
 
     agree: int = 0
@@ -64,8 +61,7 @@ class CauseAgreement:
     ours_only: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Agreement:
+class Agreement(Struct, frozen=True):
     """How a provider's verdicts on the cache compare with ours. Counts are calls."""
 
     asked: int = 0
@@ -76,8 +72,7 @@ class Agreement:
     """Reason to calls of which the provider could say nothing that can be compared."""
 
 
-@dataclass(frozen=True, slots=True)
-class CacheTotals:
+class CacheTotals(Struct, frozen=True):
     """Tokens that could have been read from the prefix cache, that were, and that were missed."""
 
     reusable: int = 0
@@ -88,16 +83,14 @@ class CacheTotals:
     """Where a provider was asked for its own verdicts (``cache_diagnostics``)."""
 
 
-@dataclass(frozen=True, slots=True)
-class ContextTotals:
+class ContextTotals(Struct, frozen=True):
     """The largest context of the task in tokens and its make-up by segment kind; ``None`` when unknown."""
 
     peak_tokens: int | None = None
     by_kind: Mapping[str, int] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class ModelTotals:
+class ModelTotals(Struct, frozen=True):
     """What one model of one provider was used for."""
 
     provider: str
@@ -107,8 +100,7 @@ class ModelTotals:
     total_usd: Decimal | None
 
 
-@dataclass(frozen=True, slots=True)
-class AgentTotals:
+class AgentTotals(Struct, frozen=True):
     """One agent run: its own cost and the cost with its children, and what went down to it and back.
 
     Units: tokens, and ``result_chars`` characters. ``None``: not known.
@@ -137,8 +129,7 @@ class AgentTotals:
         return self.total_usd - self.own_usd
 
 
-@dataclass(frozen=True, slots=True)
-class ToolTotals:
+class ToolTotals(Struct, frozen=True):
     """One tool by name.
 
     Units: ``output_chars`` characters; ``output_tokens`` the share of the input its results took when
@@ -155,8 +146,7 @@ class ToolTotals:
     rent_usd: Decimal | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Struct, frozen=True):
     """Where a tax was paid, why, and what would mend it. ``saves_usd`` is net of the mend's own cost."""
 
     tax: str
@@ -170,8 +160,7 @@ class Finding:
     saves_usd: Decimal | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class TaskAccount:
+class TaskAccount(Struct, frozen=True):
     """Everything the accountant knows of one task, its child tasks counted in.
 
     Units: ``wall_s`` seconds, so far for an open task; ``retry_backoff_s`` seconds slept by SDKs.
@@ -203,8 +192,7 @@ class TaskAccount:
     dropped_records: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
+class Comparison(Struct, frozen=True):
     """A source's own total beside ours. Units: US dollars; ``residual_usd`` is theirs less ours."""
 
     task_id: str
@@ -221,8 +209,7 @@ class Comparison:
         return self.reported_usd - self.total_usd
 
 
-@dataclass(frozen=True, slots=True)
-class NameTotals:
+class NameTotals(Struct, frozen=True):
     """Root tasks of one name (or one tag's value)."""
 
     tasks: int
@@ -232,8 +219,7 @@ class NameTotals:
     spent_on_useless_usd: Decimal = Decimal(0)
 
 
-@dataclass(frozen=True, slots=True)
-class Summary:
+class Summary(Struct, frozen=True):
     """All root tasks so far. ``cost_per_useful_task_usd`` is null when none is known to be useful.
 
     ``low_usd`` and ``high_usd`` bound it with the unknown outcomes counted as all useful and all useless.

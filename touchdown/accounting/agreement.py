@@ -6,7 +6,8 @@ nothing, so that causes of that kind are ours only.
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from touchdown.accounting.account import Agreement, CauseAgreement
 from touchdown.accounting.facts import CallFacts
@@ -19,8 +20,7 @@ VERSION = "2026-11-23"
 """Date of the newest row, printed where a provider was asked."""
 
 
-@dataclass(frozen=True, slots=True)
-class Meaning:
+class Meaning(Struct, frozen=True):
     """What one reason of a provider is in our words.
 
     ``causes`` are those it covers, the usual one first. ``parameter`` narrows ``parameters_changed`` to

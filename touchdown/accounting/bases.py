@@ -3,9 +3,11 @@
 from bisect import insort
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from touchdown.accounting.cache_rules import Life
 from touchdown.accounting.changes import usable_prefix
@@ -13,7 +15,6 @@ from touchdown.accounting.contexts import Context
 from touchdown.accounting.facts import CallFacts
 from touchdown.accounting.holders import Holders
 from touchdown.context.shares import Shares
-from touchdown.records.quick import quick
 
 MOST_CALLS_BACK = 64
 """How many earlier calls of an agent on one route are asked for an entry that this call could read."""
@@ -24,9 +25,7 @@ MOST_SIDE_CALLS = 8
 Alive = Literal["alive", "expired", "unsure", "unknown"]
 
 
-@quick
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """A cache entry that may be read: how far it reaches into a call's context."""
 
     tokens: int

@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Literal
+
+from msgspec import Struct, field
 
 VERSION = "2026-11-23"
 """Date of the newest row, printed in every report."""
@@ -15,16 +16,14 @@ SMALLEST_MISS_TOKENS = 64
 """A miss of fewer tokens counts as none, whatever the provider's block."""
 
 
-@dataclass(frozen=True, slots=True)
-class Life:
+class Life(Struct, frozen=True):
     """How long an entry lives after its last use. Units: seconds; ``max_s`` ``None``: not stated."""
 
     min_s: int
     max_s: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class CacheRule:
+class CacheRule(Struct, frozen=True):
     """The cache rules of some models at some providers.
 
     Units: tokens. ``model`` is a pattern that the whole model id matches. Below ``minimum_low`` tokens

@@ -9,15 +9,15 @@ they may be: a call costs what is new in it, and what it claims.
 import heapq
 from collections import OrderedDict, defaultdict, deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from decimal import ROUND_DOWN, Decimal
 from decimal import Context as DecimalContext
+
+from msgspec import Struct, field
 
 from touchdown.accounting.contexts import Context
 from touchdown.accounting.facts import CallFacts
 from touchdown.accounting.pricing import NOTHING, Bill
 from touchdown.accounting.toolbook import ToolBook
-from touchdown.records.quick import quick
 
 STALE_CALLS = 10
 """A result is stale when more than so many later calls have carried it.
@@ -33,8 +33,7 @@ MOST_CHAINS = 2
 """Lists of token positions followed per agent: its conversation, and a side call in between."""
 
 
-@dataclass(slots=True)
-class _Age:
+class _Age(Struct):
     """Since when an agent carries a result: its first call, and the agent's rent when it became stale."""
 
     first_call: int
@@ -43,8 +42,7 @@ class _Age:
     """Whether it ever was."""
 
 
-@dataclass(slots=True, eq=False)
-class _Carried:
+class _Carried(Struct, eq=False):
     """One result along one list of token positions."""
 
     number: int
@@ -54,8 +52,7 @@ class _Carried:
     tokens: int
 
 
-@dataclass(slots=True)
-class _Chain:
+class _Chain(Struct):
     """The results along one list of token positions; ``waiting`` for their age, then for their price."""
 
     ends: Sequence[int]
@@ -68,8 +65,7 @@ class _Chain:
     claimed: list[_Carried] = field(default_factory=list)
 
 
-@dataclass(slots=True)
-class _Agent:
+class _Agent(Struct):
     """One agent's calls that carry results, and the sum of what each charged for a carried token."""
 
     calls: int = 0
@@ -143,9 +139,7 @@ def _age(agent: _Agent, chain: _Chain, rent_before: Decimal) -> None:
         chain.due.append(found)
 
 
-@quick
-@dataclass(frozen=True, slots=True)
-class _Rewrite:
+class _Rewrite(Struct, frozen=True):
     """What dropping a result would cost at one call: everything behind it is written again."""
 
     rent: Decimal

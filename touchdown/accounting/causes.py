@@ -1,7 +1,8 @@
 """Causes of cache misses: which repeated tokens were not read, and why, by where they lie."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from touchdown.accounting.bases import Entry, is_alive, life_of
 from touchdown.accounting.changes import Change
@@ -11,7 +12,6 @@ from touchdown.accounting.facts import CallFacts, Diagnosis, Missed
 from touchdown.accounting.ranges import Range, clip, count, joined, overlap
 from touchdown.context.shares import Shares
 from touchdown.prices.rates import Unpriced
-from touchdown.records.quick import quick
 from touchdown.records.verdict import Basis, CacheState
 
 FREE_CAUSES = frozenset({"below_minimum", "not_offered"})
@@ -24,9 +24,7 @@ Cause = tuple[str, str]
 """A cause and a detail in words."""
 
 
-@quick
-@dataclass(frozen=True, slots=True)
-class _Question:
+class _Question(Struct, frozen=True):
     """Everything the rules ask about one call."""
 
     facts: CallFacts

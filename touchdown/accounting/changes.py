@@ -2,7 +2,8 @@
 
 from bisect import bisect_left
 from collections import defaultdict
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from touchdown.accounting.cache_rules import CacheRule
 from touchdown.accounting.compactions import find_summary
@@ -11,12 +12,9 @@ from touchdown.accounting.facts import CallFacts
 from touchdown.accounting.ranges import Range, joined
 from touchdown.context.shares import Shares
 from touchdown.records import Segment
-from touchdown.records.quick import quick
 
 
-@quick
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True):
     """``at`` is the number of first segments that are equal and not invalidated.
 
     ``cause`` is ``None`` where the call only appends to its base. ``repeats`` are the tokens of segments

@@ -1,8 +1,9 @@
 """Completeness: an account says which of its records are missing, and where another ledger differs."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from decimal import Decimal
+
+from msgspec.structs import replace
 
 from touchdown.accounting.account import TaskAccount
 from touchdown.accounting.settled import figures_of, is_money

@@ -1,9 +1,10 @@
 """The content layer of one call, split among the claims on it: no token twice, the first claim first."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from itertools import pairwise
+
+from msgspec import Struct
 
 from touchdown.accounting.facts import CallFacts
 from touchdown.accounting.outputs import share_output
@@ -11,12 +12,9 @@ from touchdown.accounting.pricing import NOTHING, Bill
 from touchdown.accounting.ranges import Range
 from touchdown.accounting.taxes.registry import tax_of
 from touchdown.accounting.taxes.tax import Claim
-from touchdown.records.quick import quick
 
 
-@quick
-@dataclass(frozen=True, slots=True)
-class _Stretch:
+class _Stretch(Struct, frozen=True):
     """Neighbouring tokens billed alike and claimed alike. Units: US dollars per token."""
 
     start: int

@@ -3,15 +3,14 @@
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from touchdown.records import ModelCall, Segment
 from touchdown.records.context import SegmentKind
-from touchdown.records.quick import quick
 
 
-@dataclass(slots=True, eq=False)
-class Trunk:
+class Trunk(Struct, eq=False):
     """A segment list that calls appending to each other share, so that a long history is held once.
 
     ``prefixes`` numbers the prefix ending at each segment: equal numbers mean equal prefixes.
@@ -47,9 +46,7 @@ class Trunk:
         return trunk
 
 
-@quick
-@dataclass(frozen=True, slots=True, eq=False)
-class Context:
+class Context(Struct, frozen=True, eq=False):
     """The segments of one call: the first ``length`` of ``trunk``; ``breakpoints`` are indices in them."""
 
     trunk: Trunk

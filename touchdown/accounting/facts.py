@@ -4,6 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+import msgspec
+from msgspec import Struct
+
 from touchdown.accounting.cache_rules import CacheRule
 from touchdown.accounting.contexts import Context
 from touchdown.accounting.pricing import Bill
@@ -12,13 +15,10 @@ from touchdown.accounting.time.accounts import Phase
 from touchdown.context.shares import Shares
 from touchdown.prices.rates import Unpriced
 from touchdown.records import Miss, ModelCall, Usage
-from touchdown.records.quick import quick
 from touchdown.records.verdict import Basis, CacheState
 
 
-@quick
-@dataclass(frozen=True, slots=True)
-class Missed:
+class Missed(Struct, frozen=True):
     """Tokens that were missed, by one cause, before their price is known."""
 
     cause: str
@@ -30,9 +30,7 @@ class Missed:
     basis: Basis = "estimated"
 
 
-@quick
-@dataclass(frozen=True, slots=True)
-class Diagnosis:
+class Diagnosis(Struct, frozen=True):
     """What became of the prefix cache at one call; ``missed`` is ``None`` when it cannot be known."""
 
     state: CacheState
@@ -42,23 +40,19 @@ class Diagnosis:
     misses: tuple[Missed, ...] = ()
 
 
-@quick
-@dataclass(frozen=True, slots=True)
-class Posting:
+class Posting(Struct, frozen=True):
     """One call's money in accounts. ``total`` is their sum; all is empty for an unpriced call."""
 
     total: Decimal | None = None
     work: Decimal = Decimal(0)
-    taxes: Mapping[str, Decimal] = field(default_factory=dict)
-    unexplained: Mapping[str, Decimal] = field(default_factory=dict)
+    taxes: Mapping[str, Decimal] = msgspec.field(default_factory=dict)
+    unexplained: Mapping[str, Decimal] = msgspec.field(default_factory=dict)
     """By reason."""
-    within_work: Mapping[str, Decimal] = field(default_factory=dict)
+    within_work: Mapping[str, Decimal] = msgspec.field(default_factory=dict)
     """Parts of ``work`` by account: they are in it, not beside it."""
 
 
-@quick
-@dataclass(frozen=True, slots=True)
-class PriceLayer:
+class PriceLayer(Struct, frozen=True):
     """What one call was charged, split before any claim: the misses' price layer and the content."""
 
     total: Decimal
@@ -72,9 +66,7 @@ class PriceLayer:
     """The total is what the provider's own answer says."""
 
 
-@quick
-@dataclass(frozen=True, slots=True)
-class Compaction:
+class Compaction(Struct, frozen=True):
     """A summary in the place of a history, at the first call that reads it.
 
     Units: tokens. ``summary`` is where it stands; ``source`` is the call whose answer it is, empty when
@@ -86,9 +78,7 @@ class Compaction:
     removed: int
 
 
-@quick
-@dataclass(frozen=True, slots=True)
-class WrittenPart:
+class WrittenPart(Struct, frozen=True):
     """Tokens that one call wrote with one life. Units: seconds; ``max_s`` ``None``: its end is not stated."""
 
     start: int
@@ -142,6 +132,9 @@ class CacheWrite:
         ]
 
 
+_UNKNOWN = Diagnosis("unknown")
+
+
 @dataclass(slots=True, eq=False)
 class CallFacts:
     """One model call with everything that folding made of it."""
@@ -157,7 +150,7 @@ class CallFacts:
     by_kind: Mapping[str, int] = field(default_factory=dict)
     life: str | None = None
     """The life of the cache entry that this call wrote or read."""
-    diagnosis: Diagnosis = Diagnosis("unknown")
+    diagnosis: Diagnosis = _UNKNOWN
     changed: tuple[str, str] | None = None
     """How the context differs from the base's: cause and detail, also where nothing was lost by it."""
     layer: PriceLayer | None = None

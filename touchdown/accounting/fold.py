@@ -1,8 +1,9 @@
 """Folding: model calls in the order they were sent, each into its facts and its verdict."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from decimal import Decimal
+
+from msgspec.structs import replace
 
 from touchdown.accounting.bases import Earlier
 from touchdown.accounting.cache_rules import CacheRule, engine_rule, rule_for

@@ -1,14 +1,14 @@
 """Holders: the latest call that carries a prefix, found without asking every call."""
 
 from collections import defaultdict
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from touchdown.accounting.contexts import Context
 from touchdown.accounting.facts import CallFacts
 
 
-@dataclass(slots=True, eq=False)
-class _Strand:
+class _Strand(Struct, eq=False):
     """Calls of one agent in a row, each with all segments of the one before."""
 
     latest: CallFacts

@@ -1,8 +1,9 @@
 """Judging: a task with the outcomes that were told of it by its id."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from touchdown.records import TaskOutcome, TaskRecord
 

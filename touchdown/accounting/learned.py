@@ -1,7 +1,8 @@
 """What a ledger learns of a model's tokens: how far estimates are off, for each kind of segment."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from touchdown.records import Segment
 
@@ -36,8 +37,7 @@ def could_be(tokens: int, weights: Sequence[int]) -> bool:
     return plausible(tokens, sum(weights) // UNIT, len(weights))
 
 
-@dataclass(slots=True)
-class _Counted:
+class _Counted(Struct):
     """Tokens that providers counted, and the sizes that had been estimated for them."""
 
     tokens: int = 0
@@ -51,8 +51,7 @@ class _Counted:
             self.estimated //= 2
 
 
-@dataclass(slots=True)
-class Learned:
+class Learned(Struct):
     """Of one model: tokens counted for what was estimated, in all and by kind. Whole numbers only."""
 
     whole: _Counted = field(default_factory=_Counted)

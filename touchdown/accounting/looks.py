@@ -1,6 +1,7 @@
 """Looks at an open task: where only time has passed since the last one, its account is not made anew."""
 
-from dataclasses import dataclass, replace
+from msgspec import Struct
+from msgspec.structs import replace
 
 from touchdown.accounting.account import TaskAccount
 from touchdown.accounting.time.account import TimeAccount
@@ -10,8 +11,7 @@ WORTH_KEEPING = 100
 """Records of a ledger from which on the last account is kept: smaller ones are quickly made."""
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(Struct, frozen=True):
     """An account, when it was looked at, and the latest end of anything in its ledger.
 
     Units: nanoseconds since the epoch; ``None``: looked at without a time.

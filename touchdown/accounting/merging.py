@@ -2,9 +2,10 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from decimal import Context, Decimal, localcontext
 from typing import TypeVar
+
+from msgspec.structs import replace
 
 from touchdown.accounting.account import (
     CacheTotals,

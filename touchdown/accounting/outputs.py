@@ -1,15 +1,12 @@
 """The answer's tokens: over reasoning, text and each tool request."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from touchdown.context.shares import apportion
 from touchdown.records import ModelCall
-from touchdown.records.quick import quick
 
 
-@quick
-@dataclass(frozen=True, slots=True)
-class OutputShares:
+class OutputShares(Struct, frozen=True):
     """Output tokens by what they said; they add up to the output billed. Basis: estimated."""
 
     reasoning: int

@@ -2,12 +2,12 @@
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from itertools import accumulate
 
+from msgspec import Struct, field
 
-@dataclass(slots=True)
-class Places:
+
+class Places(Struct):
     """Where some segments stand along shared ends. Counting up to a position takes a bisection."""
 
     starts: list[int] = field(default_factory=list)

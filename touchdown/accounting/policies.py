@@ -2,14 +2,15 @@
 
 import difflib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+
+from msgspec import Struct
+from msgspec.structs import fields
 
 from touchdown.prices.config import load_config
 from touchdown.prices.location import find_config
 
 
-@dataclass(frozen=True, slots=True)
-class OversizedModel:
+class OversizedModel(Struct, frozen=True):
     """The user's word that ``cheaper`` would do for the easy calls of ``model``; both are exact model ids.
 
     Units: tokens. A call is easy when its answer has at most ``max_output_tokens``; without that, every
@@ -29,8 +30,7 @@ class OversizedModel:
         return f"{self.cheaper} would do for {self.model}{size}"
 
 
-@dataclass(frozen=True, slots=True)
-class Policies:
+class Policies(Struct, frozen=True):
     """Everything the user stated."""
 
     oversized_model: tuple[OversizedModel, ...] = ()

@@ -1,15 +1,16 @@
 """The bill of one call: its cost by class, and the rate that each token position was billed at."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
 from decimal import Decimal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from touchdown.accounting.ranges import Range, overlap
 from touchdown.context.shares import apportion
 from touchdown.prices.cost import price_exactly
 from touchdown.prices.rates import Prices, Rates, Unpriced
 from touchdown.records import CostByClass, ModelCall, ServerStep, Usage
-from touchdown.records.quick import quick
 from touchdown.records.verdict import Basis
 
 LIVES = ("12h", "1h", "30m", "5m")
@@ -27,9 +28,7 @@ FINEST = Decimal(1).scaleb(-12)
 """A pico-dollar: the smallest part into which an amount is divided, unless it came in finer."""
 
 
-@quick
-@dataclass(frozen=True, slots=True)
-class Band:
+class Band(Struct, frozen=True):
     """Token positions billed at one rate. Units: US dollars per token."""
 
     start: int
@@ -37,9 +36,7 @@ class Band:
     rate: Decimal
 
 
-@quick
-@dataclass(frozen=True, slots=True)
-class Bill:
+class Bill(Struct, frozen=True):
     """What one call cost by the table, and how its input was billed along the context."""
 
     cost: CostByClass

@@ -1,8 +1,9 @@
 """Rents: what tool results cost when they are first read, and what carrying them costs later."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from decimal import Decimal
+
+from msgspec import Struct, field
 
 from touchdown.accounting.contexts import Context, Trunk
 from touchdown.accounting.facts import CallFacts
@@ -12,8 +13,7 @@ from touchdown.accounting.toolbook import Result, ToolBook
 from touchdown.context.shares import Shares
 
 
-@dataclass(slots=True)
-class _Map:
+class _Map(Struct):
     """The results of all tools in contexts that append to each other, and where they stand.
 
     How many segments were looked at is ``seen``.

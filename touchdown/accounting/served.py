@@ -1,8 +1,9 @@
 """What engines say of a call, in its answer and elsewhere, put together into one timing of it."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from touchdown.records import EngineReport, EngineTiming, ModelCall
 from touchdown.records.engine import FIGURES, told_by_engine

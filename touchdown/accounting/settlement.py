@@ -2,7 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from touchdown.accounting.facts import CallFacts, Posting
 from touchdown.accounting.fold import Fold

@@ -1,7 +1,9 @@
 """The statement: a task's account, made of what was folded and settled."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from touchdown.accounting.account import Finding, Money, TaskAccount
 from touchdown.accounting.agents import total_agents
@@ -34,8 +36,7 @@ CLASH = "two records with one id"
 TOTAL = "total"
 
 
-@dataclass(frozen=True, slots=True)
-class Folded:
+class Folded(Struct, frozen=True):
     """Everything that an account is made of."""
 
     seen: Evidence

@@ -1,8 +1,9 @@
 """The summary: cost per useful task, over root tasks."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
 from decimal import Context, Decimal, localcontext
+
+from msgspec import Struct, field
 
 from touchdown.accounting.account import Agreement, NameTotals, Summary, TaskAccount
 from touchdown.accounting.agreement import add_agreements
@@ -19,8 +20,7 @@ OTHER = "other"
 OUTCOMES = ("useful", "useless", "unknown")
 
 
-@dataclass(slots=True)
-class Tally:
+class Tally(Struct):
     """Sums over root tasks by group and outcome; what is added needs not be kept. Units: US dollars."""
 
     _groups: dict[str, dict[str, tuple[int, Decimal]]] = field(default_factory=dict)

@@ -2,20 +2,19 @@
 
 from collections import defaultdict, deque
 from collections.abc import Callable, Hashable, Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from touchdown.accounting.contexts import Context
 from touchdown.accounting.facts import CallFacts
 from touchdown.accounting.ranges import Range
 from touchdown.records import Segment, ToolCall
-from touchdown.records.quick import quick
 
 UNNAMED = "unknown"
 """The name of a tool whose request was never seen."""
 
 
-@dataclass(slots=True, eq=False)
-class Result:
+class Result(Struct, eq=False):
     """One tool result seen in contexts. ``asked`` is the call that asked for it, and which request."""
 
     number: int
@@ -34,9 +33,7 @@ class Result:
         return self.segment.failed
 
 
-@quick
-@dataclass(frozen=True, slots=True, eq=False)
-class Execution:
+class Execution(Struct, frozen=True, eq=False):
     """One tool call: seen by a decorator or integration, in a context, or both."""
 
     tool: ToolCall | None

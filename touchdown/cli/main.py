@@ -6,16 +6,16 @@ import importlib
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import cast
+
+from msgspec import Struct
 
 INTERRUPTED = 130
 PIPE_CLOSED = 141
 MISUSED = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(Struct, frozen=True):
     """One subcommand: its module has ``main(argv: list[str]) -> int`` and is imported only to run it."""
 
     module: str

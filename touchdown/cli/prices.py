@@ -5,9 +5,11 @@ import difflib
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from decimal import Decimal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from touchdown.prices.book import PriceBook
 from touchdown.prices.cost import EXACT
@@ -35,8 +37,7 @@ is stored, and running agents keep the prices they have. To keep newer prices, u
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Quote:
+class Quote(Struct, frozen=True):
     """One line of the answer: a set of terms, a size of prompt, and the rates there."""
 
     terms: str
@@ -128,7 +129,7 @@ def _maker(book: PriceBook, model: str) -> str:
 
 def _quotes(book: PriceBook, call: ModelCall) -> Iterator[Quote]:
     for terms, given in _TERMS.items():
-        cell = book.cell_for(replace(call, **given))  # type: ignore[arg-type]  # names of fields
+        cell = book.cell_for(replace(call, **given))
         if isinstance(cell, Unpriced):
             continue
         own_price = "own price" in cell.bands[0].rates.source

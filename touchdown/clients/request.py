@@ -2,8 +2,9 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from touchdown.context.blocks import copied
 from touchdown.records import Attempt
@@ -55,8 +56,7 @@ def method_of(options: object) -> str:
     return str(getattr(options, "method", "")).lower()
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(Struct, frozen=True):
     """Where a client sends its requests, as the parts that are asked for."""
 
     url: object

@@ -1,12 +1,11 @@
 """How much a receiver takes in, and for how long it waits."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 MIB = 1 << 20
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """Units: bytes and seconds."""
 
     request_bytes: int = 32 * MIB

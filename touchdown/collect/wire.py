@@ -2,7 +2,6 @@
 
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import msgspec
@@ -10,6 +9,7 @@ from google.protobuf.json_format import MessageToDict, MessageToJson  # type: ig
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]
 from google.rpc.code_pb2 import INVALID_ARGUMENT, RESOURCE_EXHAUSTED, UNAVAILABLE  # type: ignore[import-untyped]
 from google.rpc.status_pb2 import Status  # type: ignore[import-untyped]
+from msgspec import Struct
 from opentelemetry.proto.collector.logs.v1 import logs_service_pb2 as logs
 from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2 as metrics
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2 as traces
@@ -61,8 +61,7 @@ def too_busy() -> Refused:
     return Refused(503, "too many requests wait to be read; come again", UNAVAILABLE)
 
 
-@dataclass(frozen=True, slots=True)
-class Export:
+class Export(Struct, frozen=True):
     """One request. ``body`` and ``headers`` are as they came, to be handed on unchanged."""
 
     signal: Signal

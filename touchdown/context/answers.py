@@ -2,7 +2,8 @@
 
 from collections import deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from touchdown.context.blocks import Block
 
@@ -17,8 +18,7 @@ PROBE_CHARS = 60
 """Hosts wrap a summary or keep a part of it: two of so many pieces, evenly spread, must be found."""
 
 
-@dataclass(slots=True)
-class Answers:
+class Answers(Struct):
     """The last answers of one task, as the host's own strings. Used behind the queue only."""
 
     _kept: deque[tuple[str, tuple[str, ...]]] = field(

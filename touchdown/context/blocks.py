@@ -1,7 +1,9 @@
 """Blocks: the pieces of a request in the provider's cache order, with their content, inside the process."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from touchdown.records.answer import AnswerView
 from touchdown.records.context import SegmentKind
@@ -13,8 +15,7 @@ MEDIA_CHARS = 5_000
 MEDIA_KEYS = frozenset({"data", "file_data", "image_url", "url"})
 
 
-@dataclass(slots=True)
-class Block:
+class Block(Struct):
     """One piece of a request. ``content`` is never changed, kept only until the agent's next call."""
 
     kind: SegmentKind
@@ -36,8 +37,7 @@ class Block:
         )
 
 
-@dataclass(slots=True)
-class RequestView:
+class RequestView(Struct):
     """What a reader makes of a request body: its blocks and what else decides about caches."""
 
     blocks: list[Block]

@@ -2,8 +2,9 @@
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from itertools import accumulate
+
+from msgspec import Struct, field
 
 from touchdown.records.verdict import Basis
 
@@ -50,8 +51,7 @@ def apportion(total: int, weights: Sequence[int]) -> list[int]:
     return parts
 
 
-@dataclass(slots=True)
-class Shares:
+class Shares(Struct):
     """The token positions at which the segments of one context end.
 
     ``ends`` may be longer than ``length``: calls that append to each other share one list.

@@ -2,9 +2,10 @@
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
 
 import msgspec
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from touchdown.context.answers import Answers
 from touchdown.context.blocks import Block, RequestView, count_chars, result_text
@@ -46,8 +47,7 @@ def _encoded(content: object) -> bytes:
         return _identity(content).encode("utf-8", "surrogatepass")
 
 
-@dataclass(slots=True)
-class ContextTracker:
+class ContextTracker(Struct):
     """Follows the context of one agent from call to call. Not thread-safe: used behind the queue only.
 
     Keeps the last call's blocks (their strings are the host's own) until the next call or the task's end.

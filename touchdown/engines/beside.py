@@ -5,9 +5,11 @@ import weakref
 from array import array
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from statistics import median
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from touchdown.records import EngineTiming
 from touchdown.runtime.serving import Underway
@@ -25,8 +27,7 @@ MOST_KEPT = 512
 """Prefills that ended, and calls under way, are remembered up to this many for each host."""
 
 
-@dataclass(frozen=True, slots=True)
-class Prefill:
+class Prefill(Struct, frozen=True):
     """A stretch in which one call was prefilled. Units: nanoseconds of the steady clock, tokens."""
 
     call_id: str

@@ -1,7 +1,8 @@
 """NVIDIA Dynamo's frontend and router. Read at 1.6.1 (metric names, recorded answers and metrics)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from touchdown.engines.engine import (
     EngineSpan,
@@ -31,8 +32,7 @@ FEW_TOKENS = 4
 _ROUTER = "dynamo_component_router_"
 
 
-@dataclass(frozen=True, slots=True)
-class Dynamo:
+class Dynamo(Struct, frozen=True):
     """Its times are the frontend's: the prefill holds the worker's own queue, and all of them are estimates.
 
     Cached tokens are the worker's usage. The router's ``kv_hit_rate`` is a forecast and is not read.

@@ -2,8 +2,9 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Protocol
+
+from msgspec import Struct, field
 
 from touchdown.engines.exposition import Counter, Exposition
 from touchdown.records import EngineTiming, Usage
@@ -13,8 +14,7 @@ from touchdown.records.verdict import Basis
 NO_EVENTS = "only the engine's cache events tell it (docs/engines.md)"
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(Struct, frozen=True):
     """What one answer tells: the parts in which an engine may speak of itself, and the usage."""
 
     parts: tuple[object, ...] = ()
@@ -23,8 +23,7 @@ class Told:
     """From the engine's metrics, where they were read."""
 
 
-@dataclass(frozen=True, slots=True)
-class EngineSpan:
+class EngineSpan(Struct, frozen=True):
     """A span that an engine may have made of one request, with the steps of it that were asked for."""
 
     name: str
@@ -93,8 +92,7 @@ class Engine(Protocol):
         ...
 
 
-@dataclass(slots=True)
-class Figures:
+class Figures(Struct):
     """The figures of one request as a reader finds them, each with its basis or the reason it lacks."""
 
     engine: str

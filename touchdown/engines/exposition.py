@@ -3,7 +3,8 @@
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 SAMPLE = re.compile(r"^([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})?\s+(\S+)")
 LABEL = re.compile(r'([a-zA-Z_][a-zA-Z0-9_]*)="((?:[^"\\]|\\.)*)"')
@@ -20,8 +21,7 @@ class NotAnExposition(ValueError):  # noqa: N818 - it says what the page is, not
     """The page is not Prometheus' text: an error page, JSON, nothing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Exposition:
+class Exposition(Struct, frozen=True):
     """One scrape: metric names, colons made underscores, to their series.
 
     Relays make that change to names on their way; buckets and ``_created`` are left out.
@@ -89,8 +89,7 @@ def _number(text: str) -> float | None:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class Counter:
+class Counter(Struct, frozen=True):
     """A figure of ours and the metrics that count it: its names over the versions, newest first.
 
     ``only`` picks series by a label; a rank of tensor parallelism counts what rank 0 counts too.
@@ -101,8 +100,7 @@ class Counter:
     only: tuple[str, str] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Counted:
+class Counted(Struct, frozen=True):
     """What an engine's counters say of the time between two scrapes, of all its requests together.
 
     Units: tokens, requests, and seconds where the name ends in ``_s``.

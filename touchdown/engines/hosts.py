@@ -3,7 +3,8 @@
 import os
 import threading
 from collections.abc import Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from touchdown.engines.beside import Prefills
 from touchdown.engines.engine import Figures, Told

@@ -1,6 +1,6 @@
 """Looking at a host once: which engine answers there, and what its metrics show."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from touchdown.engines.engine import Engine
 from touchdown.engines.exposition import Exposition, NotAnExposition, read_exposition
@@ -9,8 +9,7 @@ from touchdown.engines.named import Named
 from touchdown.engines.registry import ENGINES, engine_of, recognise
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(Struct, frozen=True):
     """What one look found. ``problem``: why there is no engine or no page, in words."""
 
     engine: Engine | None

@@ -1,8 +1,9 @@
 """The hosts that a user names as self-hosted: in code, in ``TOUCHDOWN_ENGINES``, in ``touchdown.toml``."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from urllib.parse import urlsplit
+
+from msgspec import Struct
 
 from touchdown.engines.registry import AUTO, KINDS
 from touchdown.prices.config import load_config
@@ -15,8 +16,7 @@ KEYS = ("url", "kind", "kv_events", "tool_events")
 """Of an ``[[engine]]`` table."""
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
+class Named(Struct, frozen=True):
     """One address and the kind of engine behind it."""
 
     scheme: str

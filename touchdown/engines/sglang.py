@@ -1,7 +1,8 @@
 """SGLang. Read at 0.5.23 (source; recorded answers, metrics and spans)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from touchdown.engines.engine import (
     EngineSpan,
@@ -24,8 +25,7 @@ WAITING = "prefill_waiting"
 TRANSFERS = ("prefill_transfer_kv_cache", "decode_transferred")
 
 
-@dataclass(frozen=True, slots=True)
-class Sglang:
+class Sglang(Struct, frozen=True):
     """Its queue time is every stay in the wait queue, loads from storage and stays after a retraction too."""
 
     id: str = "sglang"

@@ -1,7 +1,8 @@
 """TensorRT-LLM's ``trtllm-serve``. Read at its main branch of 2026 and at 1.2.1; it needs a GPU to run."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from touchdown.engines.engine import EngineSpan, Figures, Told, as_number, field_of
 from touchdown.engines.exposition import Counter, Exposition
@@ -15,8 +16,7 @@ SPAN = "gen_ai.latency."
 _OLD = ("e2e_request_latency_seconds_count", "request_queue_time_seconds_count")
 
 
-@dataclass(frozen=True, slots=True)
-class TensorRtLlm:
+class TensorRtLlm(Struct, frozen=True):
     """``/metrics`` is a queue that reading empties, so it is not read; nor is ``/perf_metrics``.
 
     Its metrics had no prefix in 1.0 and 1.1, and ``trtllm_`` since.

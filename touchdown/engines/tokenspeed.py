@@ -3,7 +3,8 @@
 import ast
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from touchdown.engines.engine import EngineSpan, Figures, Told, as_number, whole_of
 from touchdown.engines.exposition import Counter, Exposition
@@ -15,8 +16,7 @@ LINE = re.compile(r"Req: (\S+) Finish! RequestStats\((.*)\)\s*$")
 PAIR = re.compile(r"(\w+)=('(?:[^'\\]|\\.)*'|[^,]+)")
 
 
-@dataclass(frozen=True, slots=True)
-class TokenSpeed:
+class TokenSpeed(Struct, frozen=True):
     """The one engine that says for each request how long the prefill of others held up its decode."""
 
     id: str = "tokenspeed"

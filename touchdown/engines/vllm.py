@@ -1,7 +1,8 @@
 """vLLM. Read at 0.33.0 (source) and 0.32.0 (recorded answers, metrics and spans)."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from touchdown.engines.engine import (
     EngineSpan,
@@ -23,8 +24,7 @@ SPAN_ONLY = "only vLLM's own span tells it"
 SPAN = "gen_ai.latency."
 
 
-@dataclass(frozen=True, slots=True)
-class Vllm:
+class Vllm(Struct, frozen=True):
     """Its ``metrics`` block starts the clock of the first token at scheduling, so it holds no queue.
 
     A request that is preempted waits again inside the decode: vLLM does not tell this per request.

@@ -1,6 +1,6 @@
 """What is kept of the account of a task so long ago."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from touchdown.accounting.account import TaskAccount
 

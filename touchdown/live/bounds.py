@@ -5,8 +5,9 @@ what is new; the output by the limit that the request sets. What a bound had to 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from decimal import Decimal
+
+from msgspec import Struct
 
 from touchdown.context.blocks import Block, RequestView, count_chars
 from touchdown.context.sizes import estimate_tokens
@@ -14,7 +15,6 @@ from touchdown.context.tracker import block_tokens
 from touchdown.prices.cost import EXACT
 from touchdown.prices.rates import Rates, Unpriced
 from touchdown.records import Usage
-from touchdown.records.quick import quick
 
 OUTPUT_LIMITS = ("max_tokens", "max_completion_tokens", "max_output_tokens")
 
@@ -37,8 +37,7 @@ WITH_TOOLS_TOKENS = 804
 (the largest figure of its table, 2026-11)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Counted:
+class Counted(Struct, frozen=True):
     """A call whose input the provider has counted. Units: tokens."""
 
     blocks: Sequence[Block]
@@ -46,9 +45,7 @@ class Counted:
     output_tokens: int
 
 
-@quick
-@dataclass(frozen=True, slots=True)
-class Bound:
+class Bound(Struct, frozen=True):
     """The most that one call takes. ``usd`` is ``None`` where it has no price; ``unpriced`` then says why."""
 
     input_tokens: int

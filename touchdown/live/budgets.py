@@ -3,8 +3,9 @@
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from decimal import Decimal
+
+from msgspec import Struct, field
 
 from touchdown.context.blocks import RequestView
 from touchdown.live.bounds import (
@@ -32,8 +33,7 @@ MOST_AGENTS = 1_000
 """Agents whose latest call is remembered; for others the whole input is estimated again."""
 
 
-@dataclass(slots=True)
-class _Agent:
+class _Agent(Struct):
     """What is remembered of one agent: its latest call, and the latest one that was counted."""
 
     read: Read | None = None

@@ -4,9 +4,10 @@ import os
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import replace
 
 from touchdown.live.accountant import LiveAccountant
 from touchdown.live.handed import OUTSIDE, Handed, hand, handed_at, keep_options

@@ -2,11 +2,11 @@
 
 import contextlib
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from touchdown.records import TaskRecord
 from touchdown.runtime.budget import Budget
@@ -18,8 +18,7 @@ OUTSIDE = "outside"
 """The name of the file for processes that are started outside any task."""
 
 
-@dataclass(frozen=True, slots=True)
-class Handed:
+class Handed(Struct, frozen=True):
     """A task, its key, and the budgets that its calls count in. ``task`` is ``None`` outside any task."""
 
     task: TaskRecord | None = None

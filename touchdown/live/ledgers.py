@@ -2,7 +2,8 @@
 
 import threading
 from collections import Counter, OrderedDict, defaultdict
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from touchdown.accounting.account import Summary, TaskAccount
 from touchdown.accounting.completeness import with_dropped

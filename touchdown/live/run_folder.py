@@ -1,6 +1,6 @@
 """The folder that the processes of one ``touchdown run`` share while it lasts: its task, their records.
 
-It is read and written with the standard library, for the command that starts a program has no time to lose.
+Little is loaded to read and write it, for the command that starts a program has no time to lose.
 """
 
 import contextlib
@@ -8,9 +8,10 @@ import json
 import os
 import secrets
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from touchdown.records import TaskRecord
 
@@ -21,8 +22,7 @@ VARIABLE = "TOUCHDOWN_RUN"
 """Names the folder to every process below; a folder that is gone means that the run is over."""
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(msgspec.Struct, frozen=True):
     """What a process must know to join. ``journal`` is the user's own file, beside those in the folder."""
 
     task_id: str
@@ -42,8 +42,7 @@ class Run:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
+class Note(msgspec.Struct, frozen=True):
     """What one Python process told when it started, or when it was to be instrumented.
 
     ``state`` is ``entered``, ``armed``, ``off`` (``TOUCHDOWN_DISABLED``) or ``failed``, with the reason.
@@ -54,8 +53,7 @@ class Note:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class RunFolder:
+class RunFolder(msgspec.Struct, frozen=True):
     """A private folder; every file in it is written by one process or in whole lines."""
 
     path: Path
@@ -73,7 +71,7 @@ class RunFolder:
 
     def write(self, run: Run, watched: Iterable[str]) -> None:
         """Begin: what to join, and the modules whose import is the moment to do so."""
-        self._run_file.write_text(json.dumps(asdict(run)), encoding="utf-8")
+        self._run_file.write_text(json.dumps(msgspec.structs.asdict(run)), encoding="utf-8")
         (self.path / "watched").write_text("\n".join(watched), encoding="utf-8")
 
     def read(self) -> Run | None:
@@ -115,8 +113,6 @@ class RunFolder:
 
     def keep_prices(self, prices: Iterable["Override"]) -> None:
         """Hand the prices that a program gave in code to whoever folds its records again."""
-        import msgspec
-
         with contextlib.suppress(OSError, msgspec.MsgspecError, TypeError):
             target = self.path / f"{os.getpid()}-{secrets.token_hex(4)}.prices"
             target.write_bytes(msgspec.json.encode(list(prices)))

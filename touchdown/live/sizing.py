@@ -1,6 +1,7 @@
 """What a budget must know of a request before it is sent, at the price of what is new in it."""
 
-from dataclasses import dataclass, field, replace
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from touchdown.context.blocks import Block, RequestView, copied
 from touchdown.live.bounds import priced_usage
@@ -16,8 +17,7 @@ KEEP_NS = 60 * 1_000_000_000
 """Rates are taken for granted within one minute of the clock: some change at a time of day, on the minute."""
 
 
-@dataclass(slots=True)
-class Read:
+class Read(Struct):
     """An agent's request, as it was sent and as it was read."""
 
     view: RequestView

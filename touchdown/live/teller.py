@@ -2,10 +2,10 @@
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
+from msgspec import Struct
 
 from touchdown.live.journal import FORMAT, KINDS
 from touchdown.live.started import unfinished
@@ -14,8 +14,7 @@ from touchdown.runtime.guard import warn_once
 from touchdown.runtime.identity import now_ns
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(Struct, frozen=True):
     """A record of a process below, or calls that a budget refused. ``written``: journals that hold it."""
 
     record: Kept | None

@@ -3,9 +3,10 @@
 import difflib
 import sys
 from collections.abc import Iterable, Mapping
-from dataclasses import fields
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
+
+from msgspec.structs import fields
 
 from touchdown.prices.location import CONFIG_VARIABLE
 from touchdown.prices.override import Override, PriceConfigError, Rule, make_rule

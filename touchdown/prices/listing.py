@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from touchdown.prices.cost import EXACT
 from touchdown.prices.rates import Rates, Unpriced
@@ -40,8 +42,7 @@ _VERSION = re.compile(r"gpt-(\d+)(?:\.(\d+))?(?!\d)")
 _LIVES = ("5m", "30m", "1h", "12h", "unknown")
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
+class Listing(Struct, frozen=True):
     """One model at one seller, under the conditions of one call.
 
     ``seller`` is the provider that bills, ``owner`` the provider of the book whose entry it is; they
@@ -185,15 +186,13 @@ def _writes_are_free(owner: str, model: str) -> bool:
     return version is not None and (int(version[1]), int(version[2] or 0)) < (5, 6)
 
 
-@dataclass(frozen=True, slots=True)
-class _Since:
+class _Since(Struct, frozen=True):
     """A change of price on a day, in the shape of the book's own constraint."""
 
     start_date: object
 
 
-@dataclass(frozen=True, slots=True)
-class _Card:
+class _Card(Struct, frozen=True):
     """The book's prices as they stand for one size of prompt."""
 
     prices: "ModelPrice"

@@ -1,8 +1,9 @@
 """The user's own prices."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
+
+from msgspec import Struct
 
 from touchdown.prices.cost import EXACT
 from touchdown.prices.listing import with_assumed_life
@@ -28,8 +29,7 @@ class PriceConfigError(ValueError):
         self.mend = mend
 
 
-@dataclass(frozen=True, slots=True)
-class Override:
+class Override(Struct, frozen=True):
     """The user's own price of a model, in every tier and for prompts of any size.
 
     Units: US dollars per million tokens; ``server_tools`` US dollars per 1,000 requests. ``model`` is an
@@ -50,8 +50,7 @@ class Override:
     """Where it is written, for messages: ``touchdown.toml, [[price]] table 2``."""
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Struct, frozen=True):
     """An override that was found sound."""
 
     model: str

@@ -1,16 +1,16 @@
 """Rates: what one call's tokens cost, resolved once per model, date and tier."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Protocol
+
+from msgspec import Struct, field
 
 from touchdown.records import CostByClass, ModelCall
 from touchdown.records.verdict import Basis
 
 
-@dataclass(frozen=True, slots=True)
-class Rates:
+class Rates(Struct, frozen=True):
     """What each class of token costs for one call. Units: US dollars per token, exact decimals.
 
     ``cache_write`` maps a life (``5m`` ``1h`` ``30m`` ``12h`` ``unknown``) to its rate. A rate the book
@@ -30,8 +30,7 @@ class Rates:
     """Book and date, or the user's own rule."""
 
 
-@dataclass(frozen=True, slots=True)
-class Unpriced:
+class Unpriced(Struct, frozen=True):
     """No price for a call, and why, in a few words (``unknown model``, ``no price for this host``)."""
 
     reason: str

@@ -2,8 +2,9 @@
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, timezone
+
+from msgspec import Struct
 
 from touchdown.prices.rates import Rates, Unpriced
 
@@ -12,8 +13,7 @@ DAY_NS = 86_400 * 10**9
 _US = timedelta(microseconds=1)
 
 
-@dataclass(frozen=True, slots=True)
-class Band:
+class Band(Struct, frozen=True):
     """The rates of prompts up to the next band's edge.
 
     ``assumed`` are the same rates for a call whose cache writes have no stated life: the default life's
@@ -24,8 +24,7 @@ class Band:
     assumed: Rates
 
 
-@dataclass(frozen=True, slots=True)
-class Ladder:
+class Ladder(Struct, frozen=True):
     """The bands of one moment. Units: ``edges`` tokens of whole input; a prompt of exactly an edge stays
     in the band below it, one token more puts the whole prompt in the band above."""
 
@@ -40,8 +39,7 @@ class Ladder:
 Cell = Ladder | Unpriced
 
 
-@dataclass(frozen=True, slots=True)
-class Schedule:
+class Schedule(Struct, frozen=True):
     """Prices by date and, where a provider has peak hours, by time of day.
 
     Units: ``dates`` nanoseconds since the epoch at which a price begins; ``times`` nanoseconds of the

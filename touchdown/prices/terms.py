@@ -1,15 +1,15 @@
 """Terms of sale that the price book does not hold: dated rows, each with its source."""
 
-from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
+
+from msgspec import Struct
 
 Condition = tuple[str, str]
 """What a call was sold under beside the standard terms: ``("speed", "fast")``."""
 
 
-@dataclass(frozen=True, slots=True)
-class Multiplier:
+class Multiplier(Struct, frozen=True):
     """One published factor on every token rate. Server tools keep their price.
 
     ``provider`` and ``models`` are ids of the price book; no models means all of the provider's.
@@ -23,8 +23,7 @@ class Multiplier:
     source: str
 
 
-@dataclass(frozen=True, slots=True)
-class FreeTool:
+class FreeTool(Struct, frozen=True):
     """A server tool that a provider says is charged by its tokens only."""
 
     provider: str
@@ -33,8 +32,7 @@ class FreeTool:
     source: str
 
 
-@dataclass(frozen=True, slots=True)
-class Disputed:
+class Disputed(Struct, frozen=True):
     """A premium on long prompts that one source has and another does not.
 
     ``provider`` and ``models`` are ids of the price book; prompts above ``above_tokens`` are estimates.

@@ -3,10 +3,11 @@
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from touchdown.prices.matching import listed_ids
 
@@ -16,8 +17,7 @@ if TYPE_CHECKING:
 _DATED = re.compile(r"-(20\d\d)-?([01]\d)-?([0-3]\d)(?=$|[-:@])")
 
 
-@dataclass(frozen=True, slots=True)
-class Volume:
+class Volume(Struct, frozen=True):
     """The providers of one edition of the book, and its name."""
 
     providers: Sequence["Provider"]

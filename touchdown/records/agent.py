@@ -1,15 +1,13 @@
 """One run of an agent or sub-agent inside a task."""
 
-from dataclasses import dataclass
 from typing import Literal
 
+from msgspec import Struct
+
 from touchdown.records.clock import Mark
-from touchdown.records.quick import quick
 
 
-@quick
-@dataclass(frozen=True, slots=True)
-class AgentRun:
+class AgentRun(Struct, frozen=True):
     """One run of an agent. Units: times in nanoseconds, ``result_chars`` characters handed back."""
 
     id: str

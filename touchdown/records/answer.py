@@ -1,17 +1,15 @@
 """What a reader makes of one answer, before it is joined with its request into a model call."""
 
-from dataclasses import dataclass
 from decimal import Decimal
+
+from msgspec import Struct
 
 from touchdown.records.call import Output
 from touchdown.records.provider import ProviderVerdict
-from touchdown.records.quick import quick
 from touchdown.records.usage import Usage
 
 
-@quick
-@dataclass(frozen=True, slots=True)
-class AnswerView:
+class AnswerView(Struct, frozen=True):
     """The facts of one answer. ``terminal`` is false for a background response that still runs."""
 
     usage: Usage = Usage()

@@ -1,15 +1,15 @@
 """One request to a model, its attempts and its answer."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal
+
+from msgspec import Struct, field
 
 from touchdown.records.clock import CallClock, Mark
 from touchdown.records.context import ContextShape
 from touchdown.records.engine import EngineTiming
 from touchdown.records.provider import ProviderVerdict
-from touchdown.records.quick import quick
 from touchdown.records.usage import Usage
 
 CallStatus = Literal["ok", "error", "cancelled", "closed_early", "not_read", "not_started"]
@@ -23,9 +23,7 @@ Scalar = str | int | float | bool
 """A request parameter small enough to be an attribute."""
 
 
-@quick
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(Struct, frozen=True):
     """One HTTP request that failed inside a model call and was sent again by the SDK.
 
     Units: ``backoff_s`` seconds the SDK slept before the next attempt; ``retry_after_s`` what the
@@ -40,9 +38,7 @@ class Attempt:
     """Seconds from its sending to its failure."""
 
 
-@quick
-@dataclass(frozen=True, slots=True)
-class ToolRequest:
+class ToolRequest(Struct, frozen=True):
     """One tool call that the model asked for. Units: ``argument_chars`` characters."""
 
     call_id: str
@@ -50,9 +46,7 @@ class ToolRequest:
     argument_chars: int
 
 
-@quick
-@dataclass(frozen=True, slots=True)
-class Output:
+class Output(Struct, frozen=True):
     """The size of an answer by kind. Units: characters."""
 
     text_chars: int = 0
@@ -77,9 +71,7 @@ class Output:
         return self.summary_chars > 0 and not self.text_chars and not self.tool_requests
 
 
-@quick
-@dataclass(frozen=True, slots=True)
-class CallStart:
+class CallStart(Struct, frozen=True):
     """The fact that a model call was sent. Units: ``sent_at_ns`` nanoseconds since the epoch."""
 
     id: str
@@ -97,9 +89,7 @@ class CallStart:
     """The SDK makes a span of its own that the host configured: it is enriched, none is made beside it."""
 
 
-@quick
-@dataclass(frozen=True, slots=True)
-class ModelCall:
+class ModelCall(Struct, frozen=True):
     """One request to a model with everything that is known of it once it ended.
 
     Units: ``sent_at_ns`` nanoseconds since the epoch on this process's own steady clock;

@@ -1,13 +1,9 @@
 """Clocks inside the records: where a thread stood, what happened inside one model call, and when."""
 
-from dataclasses import dataclass
-
-from touchdown.records.quick import quick
+from msgspec import Struct
 
 
-@quick
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(Struct, frozen=True):
     """Where the thread stood that began or ended something. Two marks of one thread are compared.
 
     Units: nanoseconds: ``cpu_ns`` CPU of this thread so far, collecting garbage left out, and on an event
@@ -23,9 +19,7 @@ class Mark:
     """How late its event loop was so far, while others than this task ran on it."""
 
 
-@quick
-@dataclass(frozen=True, slots=True)
-class GapBucket:
+class GapBucket(Struct, frozen=True):
     """Waits between the chunks of one stream that are of about one length.
 
     Units: nanoseconds. The waits are below ``2 ** power`` and, but for power 0, at least half of it.
@@ -36,9 +30,7 @@ class GapBucket:
     total_ns: int
 
 
-@quick
-@dataclass(frozen=True, slots=True)
-class CallClock:
+class CallClock(Struct, frozen=True):
     """What happened inside one model call, on the caller's own clock.
 
     Units: nanoseconds, instants after ``sent_at_ns`` of the call. ``None``: not seen.

@@ -1,10 +1,9 @@
 """The context of one model call: what the model was made to read, as shapes and digests, never as content."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Literal
 
-from touchdown.records.quick import quick
+from msgspec import Struct, field
 
 SegmentKind = Literal[
     "tools",
@@ -22,9 +21,7 @@ SegmentKind = Literal[
 """What a segment holds. ``opaque``: input the client cannot see (server-side state)."""
 
 
-@quick
-@dataclass(frozen=True, slots=True)
-class Segment:
+class Segment(Struct, frozen=True):
     """One piece of the context: a tool definition, a system block or one block of one message.
 
     Units: ``chars`` characters of the content as sent. ``digest`` is keyed per root task and covers the
@@ -49,9 +46,7 @@ class Segment:
     """About how many tokens it is, estimated from its content; 0: not estimated, ``chars`` stand for it."""
 
 
-@quick
-@dataclass(frozen=True, slots=True)
-class ContextShape:
+class ContextShape(Struct, frozen=True):
     """The context of one call, told as what is new since a named predecessor of the same agent.
 
     The segments of the call, in the provider's cache order, are the first ``shared`` segments of

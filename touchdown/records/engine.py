@@ -1,8 +1,10 @@
 """What a serving engine says of one request: where its time went and what its cache held."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from typing import Literal
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from touchdown.records.usage import Usage
 from touchdown.records.verdict import Basis
@@ -12,8 +14,7 @@ JoinedBy = Literal["parent", "trace", "request_id", "window"]
 that fits in the call's trace; one id names both; or, inferred, time and token counts fit this call alone."""
 
 
-@dataclass(frozen=True, slots=True)
-class EngineTiming:
+class EngineTiming(Struct, frozen=True):
     """One model call as the engine that served it saw it: durations and counts, never moments.
 
     The phases are disjoint; what an engine merges stands in the one that holds most of it, and
@@ -89,8 +90,7 @@ FIGURES = (*COUNTS, *PHASES, *WITHIN_DECODE, "total_ns")
 """Fields that have a basis where they are known, and a reason where they are not."""
 
 
-@dataclass(frozen=True, slots=True)
-class EngineReport:
+class EngineReport(Struct, frozen=True):
     """What an engine said of one call elsewhere than in its answer: in spans of its own.
 
     ``routed``: it handed the request on to another engine, whose times lie within its own.

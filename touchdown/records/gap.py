@@ -1,13 +1,13 @@
 """What is known of records that are not there: gaps, and what a ledger came to where it was whole."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 Figure = int | float | bool | str
 
 
-@dataclass(frozen=True, slots=True)
-class Gap:
+class Gap(Struct, frozen=True):
     """Records of a task that are known to be missing or cut: its account is incomplete."""
 
     task_id: str
@@ -17,8 +17,7 @@ class Gap:
     """How many, where the reason does not name them one by one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Settled:
+class Settled(Struct, frozen=True):
     """What a task's ledger came to when it closed, told by whoever folded it live.
 
     A ledger that is rebuilt from other records than those says so.

@@ -1,6 +1,6 @@
 """What a provider itself says of its prefix cache at one call, where it was asked."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 FIRST_CALL = "first_call"
 """Asked, but there was no earlier answer to compare with."""
@@ -12,8 +12,7 @@ NOT_TOLD = "not_told"
 """Asked, and the answer says nothing of it."""
 
 
-@dataclass(frozen=True, slots=True)
-class ProviderVerdict:
+class ProviderVerdict(Struct, frozen=True):
     """Why a provider says its cache did not match an earlier request of the same agent.
 
     Units: tokens, as the provider estimates them. ``reason`` is the provider's own word, or one of the

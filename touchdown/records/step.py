@@ -1,14 +1,11 @@
 """The fact that a tool call or an agent run began."""
 
-from dataclasses import dataclass
 from typing import Literal
 
-from touchdown.records.quick import quick
+from msgspec import Struct
 
 
-@quick
-@dataclass(frozen=True, slots=True)
-class StepStart:
+class StepStart(Struct, frozen=True):
     """A tool call or agent run that began. Units: ``started_at_ns`` nanoseconds since the epoch."""
 
     kind: Literal["tool", "agent"]

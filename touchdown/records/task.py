@@ -1,18 +1,16 @@
 """One task: the user's goal, of which a cost is a cost."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Literal
 
+from msgspec import Struct, field
+
 from touchdown.records.clock import Mark
-from touchdown.records.quick import quick
 
 Outcome = Literal["useful", "useless", "unknown"]
 
 
-@quick
-@dataclass(frozen=True, slots=True)
-class TaskOutcome:
+class TaskOutcome(Struct, frozen=True):
     """How a task turned out, told by its id, when it was known; it holds over what the task said itself.
 
     ``None`` says nothing of that field. Of several the one told last holds, field by field.
@@ -26,9 +24,7 @@ class TaskOutcome:
     score: float | None = None
 
 
-@quick
-@dataclass(frozen=True, slots=True)
-class TaskRecord:
+class TaskRecord(Struct, frozen=True):
     """One task, written when it opens (``duration_ns`` is ``None``) and again when it changes or closes.
 
     Units: times in nanoseconds. ``implicit`` marks the task of calls made outside any ``task()``.

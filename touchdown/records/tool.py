@@ -1,18 +1,16 @@
 """One execution of a tool."""
 
-from dataclasses import dataclass
 from typing import Literal
 
+from msgspec import Struct
+
 from touchdown.records.clock import Mark
-from touchdown.records.quick import quick
 
 ToolSource = Literal["decorator", "context", "integration"]
 Failure = Literal["raised", "protocol", "rule"]
 
 
-@quick
-@dataclass(frozen=True, slots=True)
-class ToolCall:
+class ToolCall(Struct, frozen=True):
     """One tool execution, seen by a decorator, an integration, or as a result in a context.
 
     Units: ``output_chars`` characters of the result as text, ``None`` when it could not be measured;

@@ -1,10 +1,9 @@
 """Usage: the token counts of one model call, in one normal form."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal
 
-from touchdown.records.quick import quick
+from msgspec import Struct
 
 Completeness = Literal["full", "input_only", "lower_bound", "none"]
 """How much of the bill the counts cover.
@@ -14,9 +13,7 @@ input known and output at least what is given (a stream cut short). ``none``: no
 """
 
 
-@quick
-@dataclass(frozen=True, slots=True)
-class ServerStep:
+class ServerStep(Struct, frozen=True):
     """Something the provider did inside one call that it bills beside the call's own counts.
 
     ``kind`` is the provider's word: ``compaction`` (it summarised the history), ``advisor_message``, ...
@@ -28,9 +25,7 @@ class ServerStep:
     model: str = ""
 
 
-@quick
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(Struct, frozen=True):
     """Token counts of one model call in disjoint classes; a class the provider did not report is ``None``.
 
     The provider's counting convention (cached tokens inside or beside the input) is converted once, by

@@ -1,11 +1,10 @@
 """What the accountant says of one model call when it is folded: provisional until the task closes."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal
 
-from touchdown.records.quick import quick
+from msgspec import Struct, field
 
 CacheState = Literal["cold", "warm", "partial", "missed", "off", "unknown"]
 """``cold``: no predecessor; ``warm``: all that could be read was; ``partial``/``missed``: some or none of
@@ -14,9 +13,7 @@ it was; ``off``: no caching offered or asked for; ``unknown``: the provider repo
 Basis = Literal["measured", "derived", "estimated"]
 
 
-@quick
-@dataclass(frozen=True, slots=True)
-class CostByClass:
+class CostByClass(Struct, frozen=True):
     """The cost of one call by what was billed. Units: US dollars, exact decimals."""
 
     uncached: Decimal = Decimal(0)
@@ -31,9 +28,7 @@ class CostByClass:
         return self.uncached + self.cache_read + self.cache_write + self.output + self.server_tools
 
 
-@quick
-@dataclass(frozen=True, slots=True)
-class Miss:
+class Miss(Struct, frozen=True):
     """Tokens that stood in the base and were paid above the cache-read rate, with one cause.
 
     Units: ``tokens`` tokens; ``usd`` what was paid above the read rate, ``None`` when unpriced.
@@ -51,9 +46,7 @@ class Miss:
     basis: Basis = "estimated"
 
 
-@quick
-@dataclass(frozen=True, slots=True)
-class CallVerdict:
+class CallVerdict(Struct, frozen=True):
     """Cost, cache state and make-up of one model call.
 
     Units: tokens and US dollars. ``cost`` is ``None`` when the call is unpriced; ``unpriced`` then says why.

@@ -1,8 +1,10 @@
 """The analysis of recorded sessions: where the money went, what to mend, and the view that was asked for."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from touchdown.accounting.account import Comparison, Summary, TaskAccount
 from touchdown.accounting.merging import add_models, add_money
@@ -27,8 +29,7 @@ LIST_PRICES = "amounts are API list prices; what a subscription bills is not kno
 MOST_NOTES = 6
 
 
-@dataclass(frozen=True, slots=True)
-class Analysis:
+class Analysis(Struct, frozen=True):
     """What was found in recorded sessions.
 
     ``accounts`` are the sessions' (or turns'); ``groups`` the rows of a view that is not made of them, each

@@ -1,8 +1,9 @@
 """The account statement: work, every tax that was paid, unexplained, and the total they add up to."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal, localcontext
+
+from msgspec import Struct
 
 from touchdown.accounting.account import Money
 from touchdown.records.verdict import Basis
@@ -27,8 +28,7 @@ EIGHTHS = " ▏▎▍▌▋▊▉"
 ESTIMATED = "~"
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """One line of the statement. Units: US dollars."""
 
     label: str

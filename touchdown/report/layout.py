@@ -1,8 +1,9 @@
 """Lines of styled text: what the receipt is made of before it becomes plain text, rich or HTML."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from touchdown.report.text import cells, cut, pad, wrap
 
@@ -15,8 +16,7 @@ NARROWEST_NAME = 14
 Style = Literal["plain", "strong", "faint", "work", "tax", "unexplained", "good", "bad"]
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(Struct, frozen=True):
     """A piece of a line in one style. The text is clean: no control characters."""
 
     text: str

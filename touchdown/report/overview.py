@@ -1,8 +1,9 @@
 """The summary: what a useful task costs, over all tasks so far and by name."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
 
 from touchdown.accounting.account import Summary, TaskAccount
 from touchdown.accounting.merging import add_money

@@ -1,8 +1,9 @@
 """The time statement: where the wall time of a task went along its critical path."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
+
+from msgspec import Struct
 
 from touchdown.accounting.time.account import TimeAccount
 from touchdown.accounting.time.load import HostLoad
@@ -30,8 +31,7 @@ WIDEST_BAR = 28
 MOST_WITHOUT = 3
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(Struct, frozen=True):
     """One line of the statement. Units: nanoseconds."""
 
     label: str

@@ -2,8 +2,9 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import replace
 from decimal import Decimal, localcontext
+
+from msgspec.structs import replace
 
 from touchdown.accounting.account import Finding, TaskAccount
 from touchdown.report.format import EXACT, count

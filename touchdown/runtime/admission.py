@@ -1,8 +1,9 @@
 """Admission: what is asked of budgets before a call is sent, and what was reserved for it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Protocol
+
+from msgspec import Struct, field
 
 from touchdown.records import CallVerdict, ModelCall
 from touchdown.runtime.budget import Budget
@@ -24,8 +25,7 @@ class Admission(Protocol):
         ...
 
 
-@dataclass(slots=True)
-class Asked:
+class Asked(Struct):
     """A call that is about to be sent, as far as budgets must know it. Not frozen: see ``CallStart``."""
 
     reader: CallReader

@@ -6,11 +6,11 @@ import importlib.metadata
 import re
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Protocol, TypeVar
 
 import wrapt
+from msgspec import Struct, field
 
 from touchdown.runtime.guard import failed, logger, warn_once
 from touchdown.runtime.loading import loading
@@ -33,8 +33,7 @@ class Patcher(Protocol[S]):
     def patch(self, module: ModuleType, seam: S) -> Undo: ...
 
 
-@dataclass(slots=True)
-class Armed:
+class Armed(Struct):
     """What became of one integration: shown by ``touchdown doctor``."""
 
     name: str
@@ -58,8 +57,7 @@ class Armed:
             warn_once(f"arm:{self.name}", message, self.name, problem)
 
 
-@dataclass(slots=True)
-class Arms:
+class Arms(Struct):
     """The integrations of this process, by the host's import name. Each host is patched once at most."""
 
     seam: object

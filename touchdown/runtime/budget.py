@@ -7,12 +7,12 @@ import threading
 import time
 import weakref
 from collections.abc import Iterable, MutableSequence
-from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 from typing import Literal
 
+from msgspec import Struct
+
 from touchdown.prices.cost import EXACT
-from touchdown.records.quick import quick
 from touchdown.runtime.guard import failed, warn, warn_once
 from touchdown.runtime.limits import Amount, BudgetExceeded, Limits, OnBudget, Unit
 from touchdown.runtime.shared_cells import SharedBudget, SharedCells
@@ -29,9 +29,7 @@ WAIT_S = 1.0
 _SPENT_USD, _HELD_USD, _SPENT_TOKENS, _HELD_TOKENS, _HELD_CALLS, _CALLS = range(6)
 
 
-@quick
-@dataclass(frozen=True, slots=True)
-class Amounts:
+class Amounts(Struct, frozen=True):
     """What one call takes of a budget. Units: pico-dollars and tokens."""
 
     pico_usd: int = 0
@@ -48,9 +46,7 @@ def dollars(pico_usd: int) -> Decimal:
     return Decimal(pico_usd).scaleb(-PICO, EXACT)
 
 
-@quick
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(Struct, frozen=True):
     """What a call wants at most, before it is sent. ``unpriced`` says why its price is not known."""
 
     amounts: Amounts = Amounts()

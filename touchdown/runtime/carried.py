@@ -2,8 +2,9 @@
 
 import threading
 from contextvars import Context, ContextVar, Token
-from dataclasses import dataclass
 from types import TracebackType
+
+from msgspec import Struct
 
 from touchdown.runtime.place import Place, reset_place, set_place
 
@@ -12,8 +13,7 @@ carried_trace = _trace.get
 """The local trace of who started this thread; an empty string where there was none."""
 
 
-@dataclass(frozen=True, slots=True)
-class Carried:
+class Carried(Struct, frozen=True):
     """A place, or the local trace of a caller that stands in no task."""
 
     place: Place | None = None
@@ -33,8 +33,7 @@ class Carried:
         return Elsewhere(self)
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
+class Standing(Struct, frozen=True):
     """What stood before, to be put back."""
 
     place: Token[Place | None]

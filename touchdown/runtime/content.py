@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+import msgspec
+
 from touchdown.context.blocks import Block, count_chars
 from touchdown.runtime.guard import failed, warn_once
 
@@ -19,8 +21,7 @@ LIMIT_CHARS = 10_000
 Redact = Callable[[str], str]
 
 
-@dataclass(slots=True)
-class Failures:
+class Failures(msgspec.Struct):
     """How often the user's function failed. Counted behind the queue, by one at a time."""
 
     count: int = 0
@@ -36,12 +37,11 @@ class ContentOptions:
     failures: Failures = field(default_factory=Failures, compare=False)
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
+class Content(msgspec.Struct, frozen=True):
     """What was said in one call or step, ready to be shown: JSON texts by what they are."""
 
     where: Where
-    texts: Mapping[str, str] = field(default_factory=dict)
+    texts: Mapping[str, str] = msgspec.field(default_factory=dict)
     cut_chars: int = 0
     """Characters that there was no room for."""
     dropped: str = ""

@@ -7,12 +7,12 @@ gets is of the same kind as without us: a coroutine, a generator, the very futur
 import inspect
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator
-from dataclasses import dataclass
 from functools import partial
 from types import AsyncGeneratorType, CoroutineType, GeneratorType, TracebackType
 from typing import TYPE_CHECKING, Any, Protocol
 
 import wrapt
+from msgspec import Struct
 
 from touchdown.runtime.guard import guarded
 
@@ -61,8 +61,7 @@ def drive(call: Callable[[], Any], seen: Observed) -> Any:
     return answer
 
 
-@dataclass(slots=True)
-class _Driven:
+class _Driven(Struct):
     """What is driven, who is told of it, and whether it began."""
 
     inner: Any

@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from touchdown.runtime.carried import Carried
 from touchdown.runtime.place import Place
@@ -14,8 +15,7 @@ PARENT, PLACE, TRACEPARENT = "TOUCHDOWN_PARENT", "TOUCHDOWN_PLACE", "TRACEPARENT
 _ID = re.compile(r"[a-z]{1,16}-[0-9A-Za-z_-]{1,64}")
 
 
-@dataclass(frozen=True, slots=True)
-class Ticket:
+class Ticket(Struct, frozen=True):
     """Where another process goes on. Without a ``task_id`` it stands in no task of the one above."""
 
     parent: str
@@ -81,8 +81,7 @@ class Family(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Above:
+class Above(Struct, frozen=True):
     """What the sinks of another process hold for a place: the ids of its span."""
 
     trace_id: str

@@ -5,8 +5,9 @@ import itertools
 import os
 import secrets
 import time
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 _counter = itertools.count(1)
 _prefix = secrets.token_hex(6)
@@ -35,8 +36,7 @@ _anchor_ns = time.time_ns() - time.monotonic_ns()
 """Added to ``time.monotonic_ns()`` it gives nanoseconds since the epoch."""
 
 
-@dataclass(frozen=True, slots=True)
-class Clock:
+class Clock(Struct, frozen=True):
     """How a process tells the time since the epoch: by a steady clock, and by what is added to it.
 
     Units: nanoseconds. ``read_ns`` is what the steady clock showed when this was told; ``of`` says which

@@ -3,9 +3,10 @@
 import inspect
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Literal, TypeAlias
+
+from msgspec import Struct
 
 Unit = Literal["usd", "tokens", "seconds", "calls", "repeats"]
 Amount: TypeAlias = Decimal | float | int
@@ -75,8 +76,7 @@ called with the exception: what it raises reaches the caller and the call is not
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """What may be spent; ``None`` is no limit, 0 is nothing. Units are in the names."""
 
     usd: Decimal | None = None

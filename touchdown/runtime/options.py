@@ -1,7 +1,8 @@
 """What the capture side must know of what ``instrument()`` was asked for."""
 
 import os
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from touchdown.runtime.content import LIMIT_CHARS, PLACES, ContentOptions, Redact, Where
 from touchdown.runtime.guard import warn_once
@@ -10,8 +11,7 @@ CONTENT_VARIABLE = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
 """The conventions' own switch."""
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(Struct, frozen=True):
     """What ``instrument()`` was asked for and the capture side must know."""
 
     stream_usage: bool = False

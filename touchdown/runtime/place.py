@@ -4,16 +4,17 @@ import secrets
 import threading
 from collections.abc import Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass, field, replace
 from typing import Any
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from touchdown.records import TaskRecord
 from touchdown.runtime.budget import Budget
 from touchdown.runtime.identity import new_id, now_ns
 
 
-@dataclass(slots=True, eq=False)
-class TaskState:
+class TaskState(Struct, eq=False):
     """One open task. ``digest_key`` is drawn per root task and inherited by its children."""
 
     record: TaskRecord
@@ -50,8 +51,7 @@ class TaskState:
         return self.record.id
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """A task, and the agent inside it whose code runs now. The task's own id is its first agent's id."""
 
     task: TaskState

@@ -3,9 +3,9 @@
 import time
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 import msgspec
+from msgspec import Struct, field
 
 from touchdown.records import AnswerView
 from touchdown.runtime.reading import CallReader
@@ -14,8 +14,7 @@ KEEP_BYTES = 8 << 20
 """A raw body longer than this is not kept: its usage is then unknown."""
 
 
-@dataclass(slots=True)
-class RawBody:
+class RawBody(Struct):
     """The bytes of one answer as they came over the wire, up to ``KEEP_BYTES``."""
 
     content_type: str = ""

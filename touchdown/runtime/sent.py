@@ -1,13 +1,13 @@
 """What is known of a request while its call runs."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from touchdown.runtime.serving import ServingHost
 
 
-@dataclass(slots=True)
-class Sent:
+class Sent(Struct):
     """What is known of a request from its first attempt on. Kept until the call is read."""
 
     body: Mapping[str, object] = field(default_factory=dict)

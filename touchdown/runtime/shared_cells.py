@@ -6,9 +6,10 @@ import mmap
 import os
 import shutil
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 SLOT_BYTES = 64
 """Room for eight counters of 8 bytes: one budget that children count in. No slot is used twice."""
@@ -16,8 +17,7 @@ SLOT_BYTES = 64
 _NEXT = 0
 
 
-@dataclass(frozen=True, slots=True)
-class SharedBudget:
+class SharedBudget(Struct, frozen=True):
     """A budget as another process is told of it. A function for ``on_budget`` stays with its process."""
 
     name: str

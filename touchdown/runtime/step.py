@@ -2,10 +2,11 @@
 
 import json
 import threading
-from dataclasses import replace
 from functools import partial
 from types import TracebackType
 from typing import Literal
+
+from msgspec.structs import replace
 
 from touchdown.context.tracker import digest
 from touchdown.records import AgentRun, StepStart, ToolCall

@@ -1,9 +1,10 @@
 """One run of a task: opened, current while its code runs, closed once."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from types import TracebackType
 from typing import Any
+
+from msgspec.structs import replace
 
 from touchdown.runtime import core
 from touchdown.runtime.budget import Budget

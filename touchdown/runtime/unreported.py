@@ -1,6 +1,6 @@
 """Usage that was not reported, and why."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from touchdown.context.blocks import RequestView
 from touchdown.records import AnswerView, Usage

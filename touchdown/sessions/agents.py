@@ -1,7 +1,8 @@
 """The agents of a session: the one that the user speaks to, and those it began."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from touchdown.records import AgentRun
 from touchdown.sessions.turns import Turns
@@ -9,8 +10,7 @@ from touchdown.sessions.turns import Turns
 UNNAMED = "sub-agent"
 
 
-@dataclass(slots=True)
-class _Agent:
+class _Agent(Struct):
     name: str = ""
     parent: str = ""
     first_ns: int | None = None

@@ -1,8 +1,9 @@
 """The analysis of one source: read, folded, and stated as it was asked for."""
 
 from collections.abc import Iterator, Set
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from touchdown.accounting.account import CacheTotals, Comparison, TaskAccount
 from touchdown.accounting.ledger import Ledger, refold

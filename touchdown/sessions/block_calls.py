@@ -2,7 +2,9 @@
 
 from bisect import bisect_left
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from touchdown.records import ContextShape, ModelCall, Segment
 from touchdown.records.context import SegmentKind
@@ -13,8 +15,7 @@ PROVIDERS = {"claude": "anthropic", "gpt": "openai", "gemini": "gcp.gemini"}
 """How the names of models begin that one provider's list prices are meant for."""
 
 
-@dataclass(frozen=True, slots=True)
-class BlockPrompt:
+class BlockPrompt(Struct, frozen=True):
     """One request of a trace. Units: nanoseconds since the epoch; tokens.
 
     ``tools`` and ``system`` say how many first tokens the tools and the system prompt take.
@@ -37,8 +38,7 @@ class BlockPrompt:
     """Whether it brings results of tools."""
 
 
-@dataclass(slots=True)
-class _Agent:
+class _Agent(Struct):
     history: History = field(default_factory=History)
     prefixes: list[int] = field(default_factory=list)
 

@@ -5,8 +5,9 @@ everything that follows from it is ``estimated``.
 """
 
 from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Literal, get_args
+
+from msgspec import Struct, field
 
 from touchdown.accounting.cache_rules import rule_for
 from touchdown.records import Usage
@@ -51,8 +52,7 @@ class Prefixes:
         return numbers
 
 
-@dataclass(slots=True)
-class PrefixCache:
+class PrefixCache(Struct):
     """The prefix caches of one session, one per model, under a policy.
 
     A block counts as sent from the moment its call was sent; its life is counted from the end of the call
@@ -60,11 +60,7 @@ class PrefixCache:
     """
 
     policy: CachePolicy
-    _used_ns: dict[str, dict[int, int]]
-
-    def __init__(self, policy: CachePolicy) -> None:
-        self.policy = policy
-        self._used_ns = {}
+    _used_ns: dict[str, dict[int, int]] = field(default_factory=dict)
 
     def read(self, model: str, prefixes: Sequence[int], sent_ns: int, ended_ns: int) -> int:
         """How many first blocks the call reads. All of its blocks are in the cache from then on."""

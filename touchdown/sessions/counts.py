@@ -1,7 +1,8 @@
 """Token counts in the one form that most writers of trajectories use: cached tokens inside the input."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from touchdown.clients.fields import count
 from touchdown.clients.openai.usage import read_usage

@@ -2,7 +2,9 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from touchdown.accounting.account import Comparison, TaskAccount
 from touchdown.accounting.merging import add_accounts
@@ -15,8 +17,7 @@ from touchdown.sessions.views import windows
 NO_PROJECT = "(no project)"
 
 
-@dataclass(slots=True)
-class Gathered:
+class Gathered(Struct):
     """What all sources answered together. ``sizes`` says how many sessions lie in each group."""
 
     question: Question

@@ -6,10 +6,10 @@ writes, which add ``session_id``, ``delay`` and other names, as of 2026-11. Time
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
+from msgspec import Struct, field
 
 from touchdown.records import Record, TaskRecord
 from touchdown.sessions.block_calls import BlockCalls, BlockPrompt
@@ -125,8 +125,7 @@ def _session(row: _Row, path: str) -> str:
     return Path(path).stem if row.session is None else f"{row.session}"
 
 
-@dataclass(slots=True)
-class _Trace:
+class _Trace(Struct):
     """The requests of one session."""
 
     id: str

@@ -2,11 +2,11 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 
 import msgspec
+from msgspec import Struct
 
 from touchdown.accounting.account import Money, TaskAccount
 from touchdown.clients.fields import dollars
@@ -22,8 +22,7 @@ class OutcomeError(ValueError):
     """A file of outcomes that cannot be used, in one line."""
 
 
-@dataclass(frozen=True, slots=True)
-class OutcomeRow:
+class OutcomeRow(Struct, frozen=True):
     """One task in the file. Units: US dollars; ``usd`` is ``None`` with ``gap`` saying why."""
 
     id: str

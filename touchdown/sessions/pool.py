@@ -9,7 +9,8 @@ from collections.abc import Iterator, Sequence, Set
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from touchdown.prices.book import PriceBook
 from touchdown.sessions.analysis import analyse

@@ -1,8 +1,9 @@
 """What is asked of recorded sessions, and what one session answers."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from datetime import tzinfo
+
+from msgspec import Struct, field
 
 from touchdown.accounting.account import Comparison, TaskAccount
 from touchdown.records import ModelCall
@@ -15,8 +16,7 @@ NOT_GROUPED = frozenset({"session", "turn", "project"})
 """Views whose rows are made of whole accounts."""
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(Struct, frozen=True):
     """One analysis. Units: nanoseconds since the epoch; ``until_ns`` is not part of the time asked for.
 
     ``zone`` is ``None`` for the machine's own. ``details`` keeps what only a full report shows.
@@ -50,8 +50,7 @@ class Question:
         return lambda call: of(call) if self.wants(call) else None
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """What one session answers. ``accounts`` holds the session's, or one of each turn."""
 
     session: str
@@ -68,8 +67,7 @@ class Answer:
     """Fingerprints of its model calls."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
+class Answered(Struct, frozen=True):
     """What one source answers. Units: ``size`` bytes that were read."""
 
     answers: tuple[Answer, ...]

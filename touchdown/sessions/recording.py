@@ -1,8 +1,10 @@
 """A session as a reader gathers it: what each agent reads, its model calls and its tools."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
 from decimal import Decimal
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from touchdown.records import (
     ContextShape,
@@ -20,8 +22,7 @@ from touchdown.sessions.history import History, digest, unseen_chars, with_unsee
 from touchdown.sessions.turns import Turns, reads_results
 
 
-@dataclass(slots=True, eq=False)
-class Call:
+class Call(Struct, eq=False):
     """A model call as it is gathered. Units: nanoseconds since the epoch."""
 
     id: str
@@ -70,8 +71,7 @@ class Call:
         )
 
 
-@dataclass(slots=True)
-class _Request:
+class _Request(Struct):
     agent_id: str
     name: str
     at_ns: int

@@ -2,12 +2,12 @@
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import cached_property
 from typing import Protocol
 
 import msgspec
+from msgspec import Struct, field
 
 from touchdown.records import Told
 from touchdown.sessions.cache_policy import DEFAULT_POLICY, CachePolicy
@@ -63,8 +63,7 @@ def _decoded(data: bytes) -> object:
         return None
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """A reader knows a file.
 
     Files with one ``group`` are read together (a session and its sub-agents); without one a file stands
@@ -81,8 +80,7 @@ class Found:
     """The group that this file's group is part of (its parent's): they are read together."""
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(Struct, frozen=True):
     """One unit of reading: the files of one session, or one file with any number of sessions."""
 
     reader: str
@@ -95,8 +93,7 @@ class Source:
     """What supplies the cache figures where the files have none."""
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(Struct, frozen=True):
     """What could not be read, in one line: the file, the line, what is wrong, what to do."""
 
     path: str
@@ -135,8 +132,7 @@ class Problems:
             yield Problem(path, f"and {count} more lines with problems")
 
 
-@dataclass(frozen=True, slots=True)
-class Reported:
+class Reported(Struct, frozen=True):
     """What a source itself says a session came to: a harness's estimate, for comparison only.
 
     Units: US dollars; tokens by model in the source's own words.
@@ -150,8 +146,7 @@ class Reported:
     """The field it stands in, e.g. ``total_cost_usd``."""
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
+class Session(Struct, frozen=True):
     """One recorded session: records as live capture would have made them, one root task for all, and what
     is known to be missing of them.
 

@@ -2,14 +2,14 @@
 
 from bisect import bisect_right
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from touchdown.records import ContextShape, TaskRecord
 from touchdown.records.call import Awaited
 
 
-@dataclass(slots=True)
-class Turn:
+class Turn(Struct):
     """One turn. Units: nanoseconds since the epoch."""
 
     id: str

@@ -7,10 +7,12 @@ since those begun together then start at one moment, ``duration_ms`` before.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import msgspec
+from msgspec import Struct
+from msgspec.structs import replace
 
 from touchdown.records import AgentRun, Record, TaskRecord
 from touchdown.sessions.block_calls import BlockCalls, BlockPrompt
@@ -105,8 +107,7 @@ def _traces(path: str, problems: Problems) -> Iterator[_Trace]:
             problems.add(path, f"no whole trace ({error})", "it is left out", number)
 
 
-@dataclass(frozen=True, slots=True)
-class _Speaker:
+class _Speaker(Struct, frozen=True):
     """Whose requests these are. Units: tokens of what stands first in its prompts."""
 
     id: str

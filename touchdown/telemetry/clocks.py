@@ -1,8 +1,9 @@
 """The clocks inside records as attributes, and again. One attribute for each: a span has room for 128."""
 
 import json
-from dataclasses import fields
 from typing import Any
+
+from msgspec.structs import fields
 
 from touchdown.records import CallClock, EngineTiming, GapBucket, Mark
 from touchdown.telemetry import time_names as names

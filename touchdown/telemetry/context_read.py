@@ -1,9 +1,9 @@
 """The context of a model call as span attributes, and the shape again: its size, and what is new in it."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
+from msgspec.structs import replace
 from opentelemetry.util.types import AttributeValue
 
 from touchdown.records import CallVerdict, ContextShape, Segment

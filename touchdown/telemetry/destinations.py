@@ -3,8 +3,9 @@
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
+
+from msgspec import Struct
 
 from touchdown.telemetry.environment import Signal, otlp_protocol, wanted_exporters
 from touchdown.telemetry.exporters import ExporterError, make_exporter
@@ -14,8 +15,7 @@ _PORTS = {"http": 80, "https": 443}
 _PLAIN_PART = re.compile(r"[a-z_.-]{1,20}|v\d{1,2}|[a-z]{1,8}\d?", re.IGNORECASE)
 
 
-@dataclass(frozen=True, slots=True)
-class Destination:
+class Destination(Struct, frozen=True):
     """One exporter that the variables ask for; ``problem`` says why it would not work."""
 
     signal: Signal

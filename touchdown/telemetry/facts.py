@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
 from operator import attrgetter
 from typing import Any
 
+from msgspec import Struct
 from opentelemetry.util.types import AttributeValue
 
 Attributes = Mapping[str, AttributeValue]
@@ -17,8 +17,7 @@ class CutError(ValueError):
     """The attributes are not those that were written: a limit or a processor has cut them."""
 
 
-@dataclass(frozen=True, slots=True)
-class Form:
+class Form(Struct, frozen=True):
     """How a value stands in an attribute.
 
     ``read`` takes whatever a source makes of a number or a text (OTLP's JSON has whole numbers as strings)
@@ -58,8 +57,7 @@ MONEY = Form(lambda text: Decimal(str(text)), str, zero=True)
 TEXTS = Form(_texts, tuple)
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
+class Fact(Struct, frozen=True):
     """One field of a record and its attribute."""
 
     field: str
@@ -105,8 +103,7 @@ def read_facts(facts: Iterable[Fact], attributes: Attributes) -> dict[str, Any]:
     }
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
+class Column(Struct, frozen=True):
     """One field of each of several items, as one attribute that is a list.
 
     ``nothing`` stands for ``None``, which a list cannot hold. A column that is not ``needed`` is left

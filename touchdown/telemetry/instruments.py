@@ -1,7 +1,6 @@
 """The instruments of one meter: the conventions' metrics with their buckets, and ours."""
 
-from dataclasses import dataclass
-
+from msgspec import Struct
 from opentelemetry.metrics import Counter, Histogram, Meter
 
 from touchdown.telemetry import metric_names
@@ -16,8 +15,7 @@ COUNTED = ("input", "output", "cache_read.input", "cache_write.input", "reasonin
 """Usage that is counted, by the middle of its metric's name."""
 
 
-@dataclass(frozen=True, slots=True)
-class Instruments:
+class Instruments(Struct, frozen=True):
     """Made once per meter."""
 
     meter: Meter

@@ -2,8 +2,9 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from touchdown.records import Figure, Gap, ModelCall, Record, Settled, TaskRecord, Told, ToolCall
 from touchdown.telemetry import attributes as names
@@ -23,8 +24,7 @@ MOST_NAMED = 20
 """Gaps of one kind that a task's account names one by one; the rest is counted."""
 
 
-@dataclass(slots=True)
-class _Task:
+class _Task(Struct):
     """What was seen of one task."""
 
     id: str

@@ -4,12 +4,12 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
 from types import ModuleType
 from typing import Generic, Protocol, TypeVar, cast
 
+from msgspec import Struct
 from opentelemetry import metrics, trace
 from opentelemetry.metrics import Meter, MeterProvider
 from opentelemetry.trace import Tracer, TracerProvider
@@ -37,8 +37,7 @@ class Private(Protocol):
     def serves_children(self) -> bool: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Api(Generic[Provider, Handle]):
+class Api(Struct, Generic[Provider, Handle], frozen=True):
     """How one signal finds its global provider, builds its own and gets its handle."""
 
     signal: Signal

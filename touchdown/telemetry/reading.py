@@ -3,9 +3,10 @@
 import math
 import os
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any
+
+from msgspec.structs import replace
 
 from touchdown.records import ModelCall, Record, Told
 from touchdown.telemetry import attributes as names

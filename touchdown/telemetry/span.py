@@ -1,17 +1,16 @@
 """A span as any source tells it: the one form that reading starts from."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from msgspec import Struct, field
 from opentelemetry.util.types import AttributeValue
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan
 
 
-@dataclass(frozen=True, slots=True)
-class SpanEvent:
+class SpanEvent(Struct, frozen=True):
     """Something that happened inside a span. Units: nanoseconds since the epoch."""
 
     name: str
@@ -19,8 +18,7 @@ class SpanEvent:
     attributes: Mapping[str, AttributeValue] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class SpanView:
+class SpanView(Struct, frozen=True):
     """One ended span. Units: nanoseconds since the epoch. Ids are hex digits, empty where there is none."""
 
     name: str

@@ -1,9 +1,8 @@
 """Other processes: what their clocks say is moved where it can have been, and never makes time."""
 
-from dataclasses import replace
-
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tests.accounting.build import SECOND, SYSTEM, FixedPrices, call, seg, usage
 from touchdown.accounting.ledger import refold

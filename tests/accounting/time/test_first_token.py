@@ -1,10 +1,10 @@
 """The wait for the first token: split only by a line that fits, and then in proportion to the tokens."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tests.accounting.build import OPUS, SECOND, SYSTEM, TOOLS, FixedPrices, call, seg, usage
 from touchdown.accounting.ledger import refold

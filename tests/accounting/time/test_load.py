@@ -1,7 +1,8 @@
 """What a task asks of its host, and the racks that it is held beside."""
 
 import re
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from tests.accounting.build import SECOND
 from tests.accounting.test_time import TASK, account, model, tool

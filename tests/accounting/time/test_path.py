@@ -1,9 +1,8 @@
 """The critical path: it covers the wall time exactly, and agrees with a slow, obvious second look."""
 
-from dataclasses import replace
-
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from touchdown.accounting.time.intervals import Interval
 from touchdown.accounting.time.path import CANCELLED_WITHIN_NS, Piece, critical_path

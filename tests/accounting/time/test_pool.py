@@ -1,11 +1,11 @@
 """A pool's bill: tasks and idling add up to it, and what is in flight shares each instant."""
 
-from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tests.accounting.build import SYSTEM, call, usage
 from touchdown.accounting.time.phases import engine_phases

@@ -1,15 +1,15 @@
 """``abandoned``: everything spent on a task whose outcome was useless."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
+
+from msgspec import Struct
 
 from touchdown.accounting.account import Finding
 from touchdown.accounting.taxes.tax import Claim, Evidence, Kind
 
 
-@dataclass(frozen=True, slots=True)
-class Abandoned:
+class Abandoned(Struct, frozen=True):
     """The whole bill of a useless task, beside its split."""
 
     id: str = "abandoned"

@@ -1,8 +1,9 @@
 """``cache_expired``: the entry died while the agent was elsewhere."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
+
+from msgspec import Struct
 
 from touchdown.accounting.account import Finding
 from touchdown.accounting.facts import CallFacts
@@ -27,8 +28,7 @@ MENDS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class CacheExpired:
+class CacheExpired(Struct, frozen=True):
     """The price layer of tokens whose entry outlived its stated life, or was seen to be evicted."""
 
     id: str = "cache_expired"

@@ -1,8 +1,9 @@
 """``cache_miss``: the prefix was there or could have been, and the shape of the context lost it."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
+
+from msgspec import Struct
 
 from touchdown.accounting.account import Finding
 from touchdown.accounting.facts import CallFacts
@@ -37,8 +38,7 @@ MENDS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class CacheMiss:
+class CacheMiss(Struct, frozen=True):
     """The price layer of tokens lost to a change, a missing request or a breakpoint too far away."""
 
     id: str = "cache_miss"

@@ -1,8 +1,9 @@
 """``cache_unread``: the premium of cache writes that nothing read before they died."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
+
+from msgspec import Struct
 
 from touchdown.accounting.account import Finding
 from touchdown.accounting.causes import FREE_CAUSES
@@ -15,8 +16,7 @@ from touchdown.accounting.taxes.tax import Claim, Evidence, Kind, many, spans_of
 MEND = "ask for caching only where another call repeats the same beginning before it runs out"
 
 
-@dataclass(frozen=True, slots=True)
-class CacheUnread:
+class CacheUnread(Struct, frozen=True):
     """What writing to the cache cost above the uncached price, where the entry is certain to be dead.
 
     The last call of a conversation of two or more is exempt: that it was the last, nobody knew.

@@ -1,8 +1,9 @@
 """``compaction``: summarising a history, and rebuilding the cache behind it."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
+
+from msgspec import Struct
 
 from touchdown.accounting.account import Finding
 from touchdown.accounting.facts import CallFacts
@@ -17,8 +18,7 @@ POLICY = "the summary's making and first reading, and the tail behind it"
 """What counts as the cost of a compaction; printed in every report."""
 
 
-@dataclass(frozen=True, slots=True)
-class CompactionTax:
+class CompactionTax(Struct, frozen=True):
     """The call that wrote a summary, the summary's first reading, and the kept tail paid again."""
 
     id: str = "compaction"

@@ -1,15 +1,12 @@
 """``cpu_waits_on_gpu``: the agent's side idle while a model call runs."""
 
-from dataclasses import dataclass
-
 from touchdown.accounting.taxes.tax import Evidence, Kind
 from touchdown.accounting.taxes.timed import Timed
 
 UNSEEN = "no model call took any time"
 
 
-@dataclass(frozen=True, slots=True)
-class CpuWaitsOnGpu(Timed):
+class CpuWaitsOnGpu(Timed, frozen=True):
     """Seconds of the critical path in which a model was waited for; they are part of other accounts."""
 
     id: str = "cpu_waits_on_gpu"

@@ -1,12 +1,9 @@
 """``decode_starved``: the same, its long-context owner named, as an engine tells it or waits show it."""
 
-from dataclasses import dataclass
-
 from touchdown.accounting.taxes.timed import StretchedDecode
 
 
-@dataclass(frozen=True, slots=True)
-class DecodeStarved(StretchedDecode):
+class DecodeStarved(StretchedDecode, frozen=True):
     """What one named long prefill took of a call's decoding."""
 
     id: str = "decode_starved"

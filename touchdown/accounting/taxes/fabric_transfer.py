@@ -1,12 +1,9 @@
 """``fabric_transfer``: KV moved between workers, as an engine tells it."""
 
-from dataclasses import dataclass
-
 from touchdown.accounting.taxes.timed import EngineTold
 
 
-@dataclass(frozen=True, slots=True)
-class FabricTransfer(EngineTold):
+class FabricTransfer(EngineTold, frozen=True):
     """What moving KV between workers took before a call's first token."""
 
     id: str = "fabric_transfer"

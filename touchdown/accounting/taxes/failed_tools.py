@@ -2,8 +2,9 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
+
+from msgspec import Struct
 
 from touchdown.accounting.account import Finding
 from touchdown.accounting.taxes.carried import claim_executions
@@ -15,8 +16,7 @@ MEND = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class FailedTools:
+class FailedTools(Struct, frozen=True):
     """The output that asked for a failed tool call, and its result in every call carrying it."""
 
     id: str = "failed_tools"

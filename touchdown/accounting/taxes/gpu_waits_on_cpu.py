@@ -1,7 +1,5 @@
 """``gpu_waits_on_cpu``: the model's side idle while tools and the agent's own code run."""
 
-from dataclasses import dataclass
-
 from touchdown.accounting.taxes.tax import Evidence, Kind
 from touchdown.accounting.taxes.timed import Timed
 
@@ -9,8 +7,7 @@ UNSEEN = "fewer than two model calls: nothing was held between them"
 FEWEST_CALLS = 2
 
 
-@dataclass(frozen=True, slots=True)
-class GpuWaitsOnCpu(Timed):
+class GpuWaitsOnCpu(Timed, frozen=True):
     """Seconds of the critical path between the first and the last model call in which none ran."""
 
     id: str = "gpu_waits_on_cpu"

@@ -1,7 +1,6 @@
 """``jitter``: chunks of a stream that came later than its chunks usually do, for no cause that is known."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from touchdown.accounting.taxes.tax import Evidence
 from touchdown.accounting.taxes.timed import Timed
@@ -16,8 +15,7 @@ FEWEST_GAPS = 4
 UNSEEN = "no streamed answer came in enough chunks to know their usual pace"
 
 
-@dataclass(frozen=True, slots=True)
-class Jitter(Timed):
+class Jitter(Timed, frozen=True):
     """Waits between chunks above the median wait of the same call."""
 
     id: str = "jitter"

@@ -1,12 +1,9 @@
 """``kv_offload``: KV spilled and loaded back, as an engine tells it."""
 
-from dataclasses import dataclass
-
 from touchdown.accounting.taxes.timed import EngineTold
 
 
-@dataclass(frozen=True, slots=True)
-class KvOffload(EngineTold):
+class KvOffload(EngineTold, frozen=True):
     """What loading spilled KV back took before a call's first token."""
 
     id: str = "kv_offload"

@@ -2,8 +2,9 @@
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
+
+from msgspec import Struct
 
 from touchdown.accounting.account import Finding
 from touchdown.accounting.facts import CallFacts
@@ -14,8 +15,7 @@ from touchdown.records.verdict import Basis
 CACHE_UNREPORTED = "no call reported what it read from the prefix cache"
 
 
-@dataclass(frozen=True, slots=True)
-class MissGroup:
+class MissGroup(Struct, frozen=True):
     """All misses of one cause, in the order of their calls; ``usd`` is ``None`` when none is priced."""
 
     cause: str

@@ -2,8 +2,10 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
 from decimal import Decimal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from touchdown.accounting.account import Finding
 from touchdown.accounting.facts import CallFacts
@@ -12,8 +14,7 @@ from touchdown.accounting.pricing import Bill, bill_of
 from touchdown.accounting.taxes.tax import Claim, Evidence, Kind, many, spans_of
 
 
-@dataclass(frozen=True, slots=True)
-class OversizedModelTax:
+class OversizedModelTax(Struct, frozen=True):
     """What easy calls would have cost less on the model that the user says would do."""
 
     id: str = "oversized_model"

@@ -1,12 +1,9 @@
 """``prefill_blocks_decode``: others' prefill stretching my decode, as an engine tells it or waits show it."""
 
-from dataclasses import dataclass
-
 from touchdown.accounting.taxes.timed import StretchedDecode
 
 
-@dataclass(frozen=True, slots=True)
-class PrefillBlocksDecode(StretchedDecode):
+class PrefillBlocksDecode(StretchedDecode, frozen=True):
     """What other requests' prefill took of a call's decoding."""
 
     id: str = "prefill_blocks_decode"

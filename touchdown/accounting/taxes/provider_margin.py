@@ -1,8 +1,9 @@
 """``provider_margin``: the same model sold cheaper elsewhere."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
+
+from msgspec import Struct
 
 from touchdown.accounting.account import Finding
 from touchdown.accounting.pricing import Bill
@@ -15,8 +16,7 @@ MOST_COMPARED = 256
 """Pairs of offers and rates whose comparison is kept."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Offer:
+class _Offer(Struct, frozen=True):
     """A call that another seller's list price is lower for. Units: US dollars."""
 
     seller: str
@@ -24,8 +24,7 @@ class _Offer:
     saved_usd: Decimal
 
 
-@dataclass(frozen=True, slots=True)
-class ProviderMargin:
+class ProviderMargin(Struct, frozen=True):
     """The difference to the cheapest seller that the price book has for exactly the same model id."""
 
     id: str = "provider_margin"

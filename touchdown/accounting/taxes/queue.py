@@ -1,7 +1,6 @@
 """``queue``: a server that asked to wait, or an engine's scheduler that let the call wait."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from touchdown.accounting.account import Finding
 from touchdown.accounting.facts import CallFacts
@@ -18,8 +17,7 @@ UNSEEN = "no server asked to wait, and no engine told of its queue"
 MEND = "send fewer calls at once, or ask the provider for a higher limit"
 
 
-@dataclass(frozen=True, slots=True)
-class Queue(Timed):
+class Queue(Timed, frozen=True):
     """Attempts refused with a time to wait, and what an engine says that the call waited."""
 
     id: str = "queue"

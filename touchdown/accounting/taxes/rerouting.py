@@ -1,8 +1,9 @@
 """``rerouting``: the cache was lost because the request went elsewhere."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
+
+from msgspec import Struct
 
 from touchdown.accounting.account import Finding
 from touchdown.accounting.taxes.missed import as_finding, cache_is_hidden, describe, group_misses
@@ -13,8 +14,7 @@ REASONS = {"rerouted": "the request went elsewhere than the one before"}
 MEND = "keep one conversation on one endpoint, account and worker"
 
 
-@dataclass(frozen=True, slots=True)
-class Rerouting:
+class Rerouting(Struct, frozen=True):
     """The price layer of tokens cached at another endpoint or account."""
 
     id: str = "rerouting"

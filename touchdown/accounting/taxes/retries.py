@@ -2,8 +2,9 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
+
+from msgspec import Struct
 
 from touchdown.accounting.account import Finding
 from touchdown.accounting.facts import CallFacts
@@ -16,8 +17,7 @@ FAILED = frozenset({"error", "cancelled", "closed_early"})
 MEND = "find why these calls fail; raise the time-out or lower the concurrency that provokes it"
 
 
-@dataclass(frozen=True, slots=True)
-class Retries:
+class Retries(Struct, frozen=True):
     """The content of a call that failed and was followed by the same agent sending the same again."""
 
     id: str = "retries"

@@ -1,15 +1,12 @@
 """``runtime_overhead``: the client's own work around a call, and the interpreter's."""
 
-from dataclasses import dataclass
-
 from touchdown.accounting.taxes.tax import Evidence
 from touchdown.accounting.taxes.timed import Timed
 
 UNSEEN = "the source tells no times inside its calls"
 
 
-@dataclass(frozen=True, slots=True)
-class RuntimeOverhead(Timed):
+class RuntimeOverhead(Timed, frozen=True):
     """Making a request and reading its answer, garbage collection, an engine's front end."""
 
     id: str = "runtime_overhead"

@@ -1,8 +1,9 @@
 """``subagent_fanout``: parallel calls and sub-agents paying again for one shared context."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
+
+from msgspec import Struct
 
 from touchdown.accounting.account import Finding
 from touchdown.accounting.facts import CallFacts
@@ -20,8 +21,7 @@ MEND = "send one call first, and the others once its answer has begun"
 SHARED_MEND = "hand a sub-agent what it needs instead of the whole conversation"
 
 
-@dataclass(frozen=True, slots=True)
-class SubagentFanout:
+class SubagentFanout(Struct, frozen=True):
     """Misses of parallel calls, and the messages that a sub-agent's first call repeats."""
 
     id: str = "subagent_fanout"

@@ -1,9 +1,10 @@
 """What a tax is: one question, the causes and claims that answer it, and what to mend."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Literal, Protocol
+
+from msgspec import Struct, field
 
 from touchdown.accounting.account import Finding
 from touchdown.accounting.facts import CallFacts, Posting
@@ -13,15 +14,12 @@ from touchdown.accounting.ranges import Range
 from touchdown.accounting.toolbook import Execution, ToolBook
 from touchdown.prices.rates import Prices
 from touchdown.records import AgentRun, ModelCall, TaskRecord
-from touchdown.records.quick import quick
 
 Kind = Literal["account", "account (time)", "memo"]
 """``account`` taxes partition the bill; ``memo`` ones stand beside it."""
 
 
-@quick
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(Struct, frozen=True):
     """What of one call's content a tax takes: the whole, some of its input, or one part of the rest."""
 
     tax: str
@@ -48,8 +46,7 @@ class Claim:
         return bool(self.tokens) or self.places is not None
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(Struct, frozen=True):
     """What a tax looks at: model calls and tool executions, and, for findings, what was posted.
 
     Units: ``last_ns`` the latest moment that any record tells of; ``closed_ns`` when tasks closed, by id,

@@ -1,8 +1,9 @@
 """What the taxes of time have in common: they claim nothing of the bill; the time ledger measures them."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
+
+from msgspec import Struct
 
 from touchdown.accounting.account import Finding
 from touchdown.accounting.taxes.tax import Claim, Evidence, Kind, spans_of
@@ -13,8 +14,7 @@ NO_ENGINE = "no serving engine told of it"
 NO_ENGINE_TOLD = EngineTiming()
 
 
-@dataclass(frozen=True, slots=True)
-class Timed:
+class Timed(Struct, frozen=True):
     """A tax of seconds; what is not seen of it makes it not observable."""
 
     id: str = ""
@@ -40,8 +40,7 @@ class Timed:
         return {}
 
 
-@dataclass(frozen=True, slots=True)
-class EngineTold(Timed):
+class EngineTold(Timed, frozen=True):
     """A tax of seconds that only a serving engine can tell."""
 
     needs: str = "engine"
@@ -54,8 +53,7 @@ class EngineTold(Timed):
         return engine_is_silent(seen, self.told_by, NO_ENGINE)
 
 
-@dataclass(frozen=True, slots=True)
-class StretchedDecode(EngineTold):
+class StretchedDecode(EngineTold, frozen=True):
     """A tax of seconds inside the decoding of a stream, with whose doing it was."""
 
     fix: str = ""

@@ -2,8 +2,9 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
+
+from msgspec import Struct
 
 from touchdown.accounting.account import Finding
 from touchdown.accounting.carrying import STALE_CALLS
@@ -30,8 +31,7 @@ MEND = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class ToolOutput:
+class ToolOutput(Struct, frozen=True):
     """Results carried for long, once that cost more than dropping them would have; what came too long."""
 
     id: str = "tool_output"

@@ -2,8 +2,9 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
+
+from msgspec import Struct
 
 from touchdown.accounting.account import Finding
 from touchdown.accounting.taxes.carried import claim_executions
@@ -15,8 +16,7 @@ POLICY = "a tool not declared read_only is a write, polling and parallel samples
 """Printed in every report."""
 
 
-@dataclass(frozen=True, slots=True)
-class UnneededWork:
+class UnneededWork(Struct, frozen=True):
     """Whole calls that repeat a request, and tool calls that repeat one whose result still stands there."""
 
     id: str = "unneeded_work"

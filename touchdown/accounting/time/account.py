@@ -1,14 +1,14 @@
 """The time side of a task's account, as frozen facts for reports and programs."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from touchdown.accounting.time.load import HostLoad
 from touchdown.records.verdict import Basis
 
 
-@dataclass(frozen=True, slots=True)
-class TimeAccount:
+class TimeAccount(Struct, frozen=True):
     """The wall time, split once: ``work_ns`` + all ``taxes`` + ``unexplained_ns`` is ``total_ns`` exactly.
 
     Units: nanoseconds. ``total_ns`` is ``None`` where the end of the task is not known.

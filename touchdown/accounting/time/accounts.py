@@ -1,11 +1,11 @@
 """Where a stretch of time goes: one account, or several in shares that add up to it."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from msgspec import Struct
+
 from touchdown.context.shares import apportion
-from touchdown.records.quick import quick
 
 
 class Account(NamedTuple):
@@ -25,9 +25,7 @@ Part = tuple[Account, int]
 """An account and its nanoseconds."""
 
 
-@quick
-@dataclass(frozen=True, slots=True)
-class Phase:
+class Phase(Struct, frozen=True):
     """A stretch of time; ``parts`` add up to its length, wherever in it each of them lay."""
 
     start_ns: int

@@ -2,8 +2,9 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from fractions import Fraction
+
+from msgspec import Struct
 
 from touchdown.accounting.facts import CallFacts
 from touchdown.records import CallClock
@@ -19,8 +20,7 @@ Sample = tuple[int, int]
 """Tokens that were computed, nanoseconds until the first token."""
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct, frozen=True):
     """A wait that grows with the tokens. Units: ``slope`` nanoseconds a token."""
 
     slope: Fraction

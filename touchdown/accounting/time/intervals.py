@@ -2,8 +2,9 @@
 
 from collections import defaultdict
 from collections.abc import Container, Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Literal
+
+from msgspec import Struct, field
 
 from touchdown.records import AgentRun, ModelCall, TaskRecord, ToolCall
 
@@ -14,8 +15,7 @@ GRANULARITIES_NS = (10**9, 10**8, 10**7, 10**6)
 """How coarse the clock of a recording may be: what all its times are multiples of."""
 
 
-@dataclass(slots=True, eq=False)
-class Interval:
+class Interval(Struct, eq=False):
     """One task, agent run, tool or model call. Units: nanoseconds since the epoch."""
 
     id: str

@@ -2,7 +2,8 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from touchdown.accounting.facts import CallFacts
 from touchdown.accounting.time.account import TimeAccount
@@ -25,8 +26,7 @@ ESTIMATED = frozenset(
 """Taxes whose time comes from a stated rule: the usual pace of a stream, shares of the tokens computed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(Struct, frozen=True):
     """What is known of the intervals beside their times."""
 
     calls: Mapping[str, CallFacts] = field(default_factory=dict)

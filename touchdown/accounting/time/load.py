@@ -1,14 +1,14 @@
 """What a task asks of its host: CPU of agent and tools for each second of a model, and tools at once."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from touchdown.accounting.time.intervals import Interval, by_kind
 from touchdown.records import ModelCall, TaskRecord
 
 
-@dataclass(frozen=True, slots=True)
-class HostLoad:
+class HostLoad(Struct, frozen=True):
     """CPU and model time of one task or of several.
 
     Units: nanoseconds. ``cpu_ns`` is what the process and its children used while the task was open, whatever

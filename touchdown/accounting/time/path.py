@@ -1,18 +1,16 @@
 """The critical path: which piece of which interval the task waited for, at every instant."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from touchdown.accounting.time.intervals import Interval
-from touchdown.records.quick import quick
 
 CANCELLED_WITHIN_NS = 50_000_000
 """A call that is cancelled this soon after a sibling's end is taken for the loser of a race with it."""
 
 
-@quick
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(Struct, frozen=True):
     """A stretch of one interval's own time on the path, and what of it ended before and began after."""
 
     owner: Interval

@@ -2,11 +2,12 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
 from itertools import pairwise
 from math import lcm
+
+from msgspec import Struct, field
 
 from touchdown.context.shares import apportion
 
@@ -18,8 +19,7 @@ HOUR_NS = 3_600 * 10**9
 PICO_IN_USD = 10**12
 
 
-@dataclass(frozen=True, slots=True)
-class Pool:
+class Pool(Struct, frozen=True):
     """Hardware at a price for each hour that it is open. Units: nanoseconds since the epoch.
 
     ``exclusive``: kept for whoever holds it, so that its idle time is its sole holder's.
@@ -38,8 +38,7 @@ class Pool:
         return round(Fraction(self.usd_per_hour) * open_ns * PICO_IN_USD / HOUR_NS)
 
 
-@dataclass(frozen=True, slots=True)
-class Use:
+class Use(Struct, frozen=True):
     """A call in flight, or a task that held the pool, for so long. Units: nanoseconds since the epoch."""
 
     task_id: str
@@ -49,8 +48,7 @@ class Use:
     """What the serving engine says that the call's time there went to; empty where none told."""
 
 
-@dataclass(frozen=True, slots=True)
-class PoolBill:
+class PoolBill(Struct, frozen=True):
     """The bill of a pool: ``by_task``, ``gpu_waits_on_cpu`` and ``idle_usd`` add up to ``total_usd`` exactly.
 
     Units: US dollars by task id. ``by_task`` is estimated: calls in flight together share an instant equally.

@@ -1,10 +1,9 @@
 """Racks: how many CPU cores their makers put beside each GPU. Data, each row with its sources and date."""
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 
-@dataclass(frozen=True, slots=True)
-class Rack:
+class Rack(Struct, frozen=True):
     """One rack as it is sold. ``sources`` are where its figures were read, on ``read_on``."""
 
     name: str

@@ -1,7 +1,8 @@
 """The time side of a task's account, made of what was folded and settled."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from touchdown.accounting.taxes.registry import TAXES
 from touchdown.accounting.taxes.tax import Evidence

@@ -2,7 +2,8 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from touchdown.accounting.time.accounts import (
     AGENT,
@@ -25,8 +26,7 @@ Phases = Mapping[str, Sequence[Phase]]
 """By call."""
 
 
-@dataclass(slots=True)
-class Sums:
+class Sums(Struct):
     """Nanoseconds of a path. Kept piece by piece they would be many, and the garbage collector's work."""
 
     total: Counter[Account] = field(default_factory=Counter)

@@ -1,8 +1,10 @@
 """What the doctor found, as data: ``touchdown.doctor/1``."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
+
+import msgspec
+from msgspec import Struct, field
 
 from touchdown.telemetry.destinations import Destination
 
@@ -12,8 +14,7 @@ State = Literal["patched", "not_installed", "refused", "off"]
 """Of a host: ``refused`` has its reason beside it, ``off`` is the user's own wish."""
 
 
-@dataclass(frozen=True, slots=True)
-class Sdk:
+class Sdk(Struct, frozen=True):
     """One LLM SDK that touchdown has a client for."""
 
     name: str
@@ -24,8 +25,7 @@ class Sdk:
     not_captured: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class AddOn:
+class AddOn(Struct, frozen=True):
     """One integration, found by its entry point."""
 
     host: str
@@ -36,8 +36,7 @@ class AddOn:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Unseen:
+class Unseen(Struct, frozen=True):
     """A library that calls models and that touchdown has no client for."""
 
     distribution: str
@@ -45,8 +44,7 @@ class Unseen:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Double:
+class Double(Struct, frozen=True):
     """Somebody else's instrumentor of the same calls."""
 
     distribution: str
@@ -57,8 +55,7 @@ class Double:
     mend: str
 
 
-@dataclass(frozen=True, slots=True)
-class Reach:
+class Reach(Struct, frozen=True):
     """Whether anybody listens at an address; asked with ``--connect`` only."""
 
     host: str
@@ -67,8 +64,7 @@ class Reach:
     reason: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Export:
+class Export(Struct, frozen=True):
     """Where spans and metrics go. Empty destinations: nowhere."""
 
     disabled: bool
@@ -84,8 +80,7 @@ class Export:
         return (*self.traces, *self.metrics)
 
 
-@dataclass(frozen=True, slots=True)
-class ServingHost:
+class ServingHost(Struct, frozen=True):
     """A host that is named as self-hosted."""
 
     url: str
@@ -101,8 +96,7 @@ class ServingHost:
     problem: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(Struct, frozen=True):
     """One variable of touchdown's own. ``value`` is null where it is a secret or not set."""
 
     name: str
@@ -112,8 +106,7 @@ class Setting:
     problem: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class PriceFacts:
+class PriceFacts(Struct, frozen=True):
     """The price book, and the user's own prices."""
 
     book: str
@@ -126,8 +119,7 @@ class PriceFacts:
     config_problems: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Diagnosis:
+class Diagnosis(Struct, frozen=True):
     """Everything the doctor found."""
 
     touchdown: str
@@ -175,4 +167,9 @@ class Diagnosis:
     def as_json(self) -> dict[str, Any]:
         """The envelope. Within ``/1`` fields are added, never changed."""
         problems = self.problems
-        return {"schema": SCHEMA, "ok": not problems, "problems": problems, **asdict(self)}
+        return {
+            "schema": SCHEMA,
+            "ok": not problems,
+            "problems": problems,
+            **msgspec.to_builtins(self),
+        }

@@ -8,7 +8,8 @@ import logging
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 import touchdown
 from touchdown.api import ENTRY_POINTS
@@ -33,8 +34,7 @@ WITHOUT_CLIENT = {
 _REFUSED = "not patched: "
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """What became of each host. ``active``: whether ``instrument()`` does anything here."""
 
     active: bool

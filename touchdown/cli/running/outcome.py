@@ -2,7 +2,9 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from touchdown.accounting.account import TaskAccount
 from touchdown.accounting.ledger import refold
@@ -26,8 +28,7 @@ NO_CALL = (
 OFF = "TOUCHDOWN_DISABLED is set"
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """The account of the run, those of the tasks inside it, and what to say beside them."""
 
     account: TaskAccount

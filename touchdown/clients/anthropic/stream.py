@@ -1,6 +1,6 @@
 """A stream of Anthropic's events: the input side from ``message_start``, the rest from ``message_delta``."""
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 from touchdown.clients.anthropic.usage import read_usage
 from touchdown.clients.anthropic.verdict import last_verdict
@@ -8,8 +8,7 @@ from touchdown.clients.fields import KEEP_TEXT_CHARS, get, length, text
 from touchdown.integration import AnswerView, Output, ToolRequest
 
 
-@dataclass(slots=True)
-class MessageStreamReader:
+class MessageStreamReader(Struct):
     """Looks at each event, keeps counts, the first message and the last cumulative usage."""
 
     message: object = None

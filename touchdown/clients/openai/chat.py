@@ -1,8 +1,9 @@
 """Chat completions and embeddings: payloads to records."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
+
+from msgspec import Struct, field
 
 from touchdown.clients.fields import KEEP_TEXT_CHARS, either, fields_of, get, items, length, text
 from touchdown.clients.openai.caching import caching_of, mark_breakpoints
@@ -97,8 +98,7 @@ def _request(body: Mapping[str, object]) -> dict[str, str | int | float | bool]:
     return picked
 
 
-@dataclass(slots=True)
-class ChatStream:
+class ChatStream(Struct):
     """What a stream of chunks tells: sizes as they come, usage from the one chunk that carries it."""
 
     usage: object = None

@@ -2,7 +2,8 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from touchdown.clients.fields import either, get, items, length, text
 from touchdown.clients.openai.caching import (
@@ -107,8 +108,7 @@ class ResponsesReader:
         return [[Block("assistant", "".join(text(e, "delta") for e in deltas), "assistant")]]
 
 
-@dataclass(slots=True)
-class ResponsesStream:
+class ResponsesStream(Struct):
     """What a stream of events tells: sizes as they come, the rest from its last event."""
 
     reader: ResponsesReader

@@ -6,9 +6,9 @@ are not asked for are skipped; token ids are never decoded.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import msgspec
+from msgspec import Struct
 
 Hash = int | bytes
 
@@ -77,8 +77,7 @@ _MAP = msgspec.msgpack.Decoder(BlockStored | BlockRemoved | AllBlocksCleared)
 _ROW = msgspec.msgpack.Decoder(StoredRow | RemovedRow | ClearedRow)
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(Struct, frozen=True):
     """Blocks that are in the cache now, each of so many tokens; ``session`` is empty where none is told."""
 
     hashes: Sequence[Hash]
@@ -86,15 +85,13 @@ class Stored:
     session: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Removed:
+class Removed(Struct, frozen=True):
     """Blocks that are no more; ``None``: all of them."""
 
     hashes: Sequence[Hash] | None
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(Struct, frozen=True):
     """The events of one step. Units: ``at_ns`` nanoseconds of the server's own clock since the epoch."""
 
     at_ns: int

@@ -1,6 +1,6 @@
 """What of a call's prompt was evicted before it: the log of the cache, asked about one call."""
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from touchdown.engines.kv.feed import KvFeed
 from touchdown.engines.kv.log import Again, of_session

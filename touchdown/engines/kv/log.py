@@ -3,7 +3,8 @@
 import threading
 from collections import OrderedDict, deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from touchdown.engines.kv.events import Batch, Hash, Removed, Stored
 
@@ -13,8 +14,7 @@ MOST_BLOCKS = 100_000
 MOST_STORES = 4096
 
 
-@dataclass(frozen=True, slots=True)
-class Again:
+class Again(Struct, frozen=True):
     """Tokens that were in the cache, were evicted, and were computed again.
 
     Units: tokens; ``stored_ns`` and ``evicted_ns`` (of the last of them) nanoseconds of the steady clock.

@@ -1,9 +1,9 @@
 """One answer of the API, written over several lines, as one model call with its last usage."""
 
 import re
-from dataclasses import dataclass, field
 
 import msgspec
+from msgspec import Struct, field
 
 from touchdown.clients.anthropic.usage import read_usage
 from touchdown.clients.fields import text
@@ -21,8 +21,7 @@ UNKNOWN_TERMS = ("", "not_available")
 NOT_WRITTEN = "the transcript does not hold this request"
 
 
-@dataclass(slots=True, eq=False)
-class Answer:
+class Answer(Struct, eq=False):
     """An answer as it is gathered. Units: nanoseconds since the epoch."""
 
     id: str

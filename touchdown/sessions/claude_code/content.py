@@ -1,20 +1,16 @@
 """The content of a message: its blocks as segments, its tool requests and its tool results."""
 
-from dataclasses import dataclass
-
 import msgspec
+from msgspec import Struct
 
 from touchdown.context.blocks import MEDIA_CHARS
 from touchdown.records import Segment
 from touchdown.records.context import SegmentKind
-from touchdown.records.quick import quick
 from touchdown.sessions.claude_code.line import NOTHING, Part
 from touchdown.sessions.history import digest
 
 
-@quick
-@dataclass(frozen=True, slots=True)
-class Content:
+class Content(Struct, frozen=True):
     """A message taken apart. ``raw`` parts of an unknown form are kept as one block of other content."""
 
     parts: tuple[Part, ...] = ()

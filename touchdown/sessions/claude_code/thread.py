@@ -4,14 +4,13 @@ Parallel tool calls fork the tree within one step and are all read by the next c
 branch, whose calls have cost what they cost and whose content is read no more.
 """
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 from touchdown.records import ContextShape, Segment
 from touchdown.sessions.history import History
 
 
-@dataclass(slots=True, eq=False)
-class Node:
+class Node(Struct, eq=False):
     """One line that stands in the tree. ``index`` is its place on the live branch, -1 off it."""
 
     uuid: str

@@ -1,7 +1,8 @@
 """Tool calls: what an answer asked for, joined with the result that came back."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from touchdown.records import Segment, ToolCall
 from touchdown.sessions.agents import Agents
@@ -17,16 +18,14 @@ READ_ONLY = frozenset({"Glob", "Grep", "LS", "NotebookRead", "Read", "ToolSearch
 SPAWNING = frozenset({"Agent", "Task"})
 
 
-@dataclass(slots=True)
-class _Request:
+class _Request(Struct):
     name: str
     agent_id: str
     at_ns: int
     arguments: str
 
 
-@dataclass(slots=True)
-class _Returned:
+class _Returned(Struct):
     """A tool call that is known but for its task. Units: nanoseconds, since the epoch but for its length."""
 
     asked: _Request

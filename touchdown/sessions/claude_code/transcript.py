@@ -1,8 +1,9 @@
 """A session gathered line by line: its threads, answers, tools and turns."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import PurePath
+
+from msgspec import Struct, field
 
 from touchdown.records import Attempt, Record, Segment, TaskRecord
 from touchdown.sessions.agents import Agents
@@ -21,8 +22,7 @@ NO_PROMPT = ("<local-command", "<bash-", "[Request interrupted")
 IN_THE_TREE = frozenset({"user", "assistant", "system", "attachment", "progress"})
 
 
-@dataclass(slots=True, eq=False)
-class _Speaker:
+class _Speaker(Struct, eq=False):
     """One agent: its thread and what is not yet part of an answer."""
 
     id: str

@@ -1,8 +1,9 @@
 """What a dialect is: how one instrumentation names things in its spans, as data."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Literal
+
+from msgspec import Struct, field
 
 from touchdown.telemetry.span import SpanView
 
@@ -19,8 +20,7 @@ Names = Mapping[str, tuple[str, ...]]
 """A field to the attributes that carry it; the first that is there holds."""
 
 
-@dataclass(frozen=True, slots=True)
-class Dialect:
+class Dialect(Struct, frozen=True):
     """The names of one instrumentation. The first dialect that fits a span reads it."""
 
     name: str

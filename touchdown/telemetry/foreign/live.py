@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from contextvars import ContextVar, Token
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct
+from msgspec.structs import replace
 from opentelemetry.trace import get_current_span
 
 from touchdown.context.blocks import RequestView
@@ -37,8 +38,7 @@ _inside: ContextVar[str] = ContextVar("touchdown_inside", default="")
 _CALL = "\0call"
 
 
-@dataclass(slots=True, eq=False)
-class _Open:
+class _Open(Struct, eq=False):
     """A span under way."""
 
     span: Any
@@ -218,8 +218,7 @@ class _Standing(AbstractContextManager[object]):
                 return  # left in another context than it was entered in
 
 
-@dataclass(slots=True, eq=False)
-class Item:
+class Item(Struct, eq=False):
     """A span that ended, on its way to the ledger."""
 
     beside: Beside

@@ -1,7 +1,8 @@
 """The spans of one trace by their places in it."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from touchdown.records import ModelCall, Record, Segment, ToolCall
 from touchdown.telemetry.foreign.dialect import Role
@@ -9,8 +10,7 @@ from touchdown.telemetry.foreign.reading import Read
 from touchdown.telemetry.span import SpanView
 
 
-@dataclass(slots=True, eq=False)
-class Place:
+class Place(Struct, eq=False):
     """A span in its trace. Of content only digests are kept."""
 
     read: Read

@@ -1,9 +1,11 @@
 """One span of another's making into the record it tells of: a model call, a tool call or an agent run."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlsplit
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from touchdown.context.blocks import RequestView, count_chars
 from touchdown.records import AgentRun, AnswerView, ContextShape, ModelCall, Output, ToolCall
@@ -49,8 +51,7 @@ VENDORS: Mapping[str, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Read:
+class Read(Struct, frozen=True):
     """What a span tells. A span of no role is only a place in its trace.
 
     ``record`` knows nothing yet of its task and agent, nor of its context: ``request`` is that.

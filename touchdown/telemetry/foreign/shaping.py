@@ -2,7 +2,8 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from touchdown.context.tracker import digest
 from touchdown.records import ContextShape, ModelCall, Segment

@@ -3,8 +3,9 @@
 import secrets
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
 from decimal import Decimal
+
+from msgspec.structs import replace
 
 from touchdown.context.tracker import make_segment
 from touchdown.records import AgentRun, ModelCall, Record, Segment, TaskRecord, ToolCall

@@ -2,8 +2,9 @@
 
 from collections import defaultdict
 from collections.abc import Hashable, Iterator, MutableMapping
-from dataclasses import dataclass
 from typing import TypeVar
+
+from msgspec import Struct
 
 from touchdown.records import ModelCall
 from touchdown.telemetry.serving.requests import Key, bare_id
@@ -12,8 +13,7 @@ P = TypeVar("P", bound=Hashable)
 N = TypeVar("N", bound=Hashable)
 
 
-@dataclass(frozen=True, slots=True)
-class Sought:
+class Sought(Struct, frozen=True):
     """What is kept of a call."""
 
     id: str

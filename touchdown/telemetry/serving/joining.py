@@ -2,8 +2,10 @@
 
 from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
 from typing import TypeVar
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from touchdown.records import EngineReport, EngineTiming, ModelCall
 from touchdown.records.engine import JoinedBy
@@ -36,8 +38,7 @@ _BY_WINDOW = "inferred: the only call that it fits"
 Place = TypeVar("Place")
 
 
-@dataclass(frozen=True, slots=True)
-class _Link:
+class _Link(Struct, frozen=True):
     parent: Key
     ids: tuple[str, ...]
 

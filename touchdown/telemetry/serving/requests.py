@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from touchdown.engines.engine import Engine, EngineSpan, whole_of
 from touchdown.engines.registry import ENGINES, ROUTERS
@@ -23,8 +24,7 @@ Key = tuple[str, str]
 """Trace id and span id."""
 
 
-@dataclass(frozen=True, slots=True)
-class EngineRequest:
+class EngineRequest(Struct, frozen=True):
     """A request that an engine served. Units: nanoseconds since the epoch, of the engine's own clock."""
 
     engine: Engine

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from touchdown.testing.provider.payload import json_text
 
@@ -15,8 +16,7 @@ def _nothing() -> None:
     """The default of `Answer.on_begin`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """Status, headers, and either one body or a sequence of streamed chunks.
 
     `on_begin` runs just before the first byte goes out. `cut_after_chunks` drops the connection

@@ -5,7 +5,7 @@ Source: https://platform.claude.com/docs/en/build-with-claude/prompt-caching (Ju
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from touchdown.testing.provider.cache_rules import (
     LOOKBACK_BLOCKS,
@@ -17,8 +17,7 @@ from touchdown.testing.provider.prefix_cache import CachePlan, Entry, PrefixCach
 from touchdown.testing.provider.prompt import Prompt
 
 
-@dataclass(frozen=True, slots=True)
-class _Breakpoint:
+class _Breakpoint(Struct, frozen=True):
     index: int
     life: str
     key: bytes
@@ -29,8 +28,7 @@ class _Breakpoint:
         return life_seconds("anthropic", self.life) or 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class _Hit:
+class _Hit(Struct, frozen=True):
     index: int
     tokens: int
     entry: Entry

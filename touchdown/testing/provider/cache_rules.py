@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Literal
+
+from msgspec import Struct
 
 from touchdown.testing.provider.prompt import Level
 
@@ -12,8 +13,7 @@ _ANTHROPIC = "https://platform.claude.com/docs/en/build-with-claude/prompt-cachi
 _OPENAI = "https://developers.openai.com/api/docs/guides/prompt-caching (November 2026)"
 
 
-@dataclass(frozen=True, slots=True)
-class AnthropicRule:
+class AnthropicRule(Struct, frozen=True):
     """Shortest prefix that some Claude models cache. Units: tokens."""
 
     models: tuple[str, ...]
@@ -21,8 +21,7 @@ class AnthropicRule:
     source: str = _ANTHROPIC
 
 
-@dataclass(frozen=True, slots=True)
-class OpenAIRule:
+class OpenAIRule(Struct, frozen=True):
     """How GPT models from version `since` on cache.
 
     `block_tokens` 0 means that prefixes are matched at breakpoints, not rounded to blocks.
@@ -36,8 +35,7 @@ class OpenAIRule:
     source: str = _OPENAI
 
 
-@dataclass(frozen=True, slots=True)
-class Life:
+class Life(Struct, frozen=True):
     """How long an entry stays after it was last written or read. Units: seconds."""
 
     provider: Literal["anthropic", "openai"]
@@ -46,8 +44,7 @@ class Life:
     source: str
 
 
-@dataclass(frozen=True, slots=True)
-class Invalidation:
+class Invalidation(Struct, frozen=True):
     """A request setting, and the first level of the cache that depends on it."""
 
     setting: str

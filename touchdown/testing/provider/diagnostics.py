@@ -8,15 +8,15 @@ https://developers.openai.com/api/docs/guides/prompt-caching/diagnostics.md (Nov
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from touchdown.testing.provider.cache_rules import openai_rule
 from touchdown.testing.provider.payload import JsonObject, object_in, text_in
 from touchdown.testing.provider.prompt import Level, Prompt, Segment
 
 
-@dataclass(frozen=True, slots=True)
-class Sent:
+class Sent(Struct, frozen=True):
     """A request that was answered, kept for comparison."""
 
     prompt: Prompt

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlsplit
+
+from msgspec import Struct
 
 from touchdown.testing.provider.anthropic_cache import plan_anthropic
 from touchdown.testing.provider.anthropic_prompt import read_anthropic_prompt
@@ -29,8 +30,7 @@ from touchdown.testing.provider.tokens import count_tokens
 _CREDENTIAL_HEADERS = ("x-api-key", "api-key", "authorization")
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """A request, and what answering it starts from. `plan` is the cache as of its arrival.
 
     `whole` is the body with what its message thread holds; None where that is not held.

@@ -5,7 +5,7 @@ Source: https://developers.openai.com/api/docs/guides/prompt-caching (November 2
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from touchdown.testing.provider.cache_rules import (
     MAX_BREAKPOINTS,
@@ -18,8 +18,7 @@ from touchdown.testing.provider.prefix_cache import CachePlan, PrefixCache
 from touchdown.testing.provider.prompt import Prompt
 
 
-@dataclass(frozen=True, slots=True)
-class CacheOptions:
+class CacheOptions(Struct, frozen=True):
     """The request's own words on caching: `implicit` or `explicit`, and a named life."""
 
     mode: str = "implicit"

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 _PRUNE_ABOVE = 50_000
 
 
-@dataclass(slots=True)
-class Entry:
+class Entry(Struct):
     """A cached prefix. Units: seconds; `used_at_s` is the last write or read."""
 
     life_s: float
@@ -21,8 +21,7 @@ class Entry:
         return now_s - self.used_at_s <= self.life_s
 
 
-@dataclass(frozen=True, slots=True)
-class CachePlan:
+class CachePlan(Struct, frozen=True):
     """What one request reads from the cache, and what it will leave there once it is answered.
 
     `written_tokens` by name of life. `read` are the keys that the read refreshes; `stored`

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
+
+from msgspec import Struct, field
 
 from touchdown.testing.provider.tokens import CHARS_PER_TOKEN
 
@@ -13,8 +14,7 @@ Level: TypeAlias = Literal["tools", "system", "messages"]
 LEVELS: tuple[Level, ...] = ("tools", "system", "messages")
 
 
-@dataclass(frozen=True, slots=True)
-class Segment:
+class Segment(Struct, frozen=True):
     """One block of the input.
 
     `label` is compared whole and carries no tokens (role, ids, images); `text` is compared
@@ -31,8 +31,7 @@ class Segment:
     ends_message: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Prompt:
+class Prompt(Struct, frozen=True):
     """All segments, the scope entries are private to, and the settings each level depends on."""
 
     scope: str

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from touchdown.testing.provider.payload import JsonObject, json_text, objects_in, text_in
 from touchdown.testing.provider.routes import Api
@@ -11,8 +12,7 @@ from touchdown.testing.provider.routes import Api
 _TEXT_PARTS = ("text", "input_text", "output_text")
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """One HTTP request, decoded.
 
     `path` comes without its query, header names in lower case; `body` is empty where the bytes

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from touchdown.testing.provider.payload import JsonObject, objects_in, text_in
 from touchdown.testing.provider.responses_answer import unfinished
 
 
-@dataclass(slots=True)
-class _Kept:
+class _Kept(Struct):
     """A finished response, the items up to its end, and when it ends for who looks. Units: clock seconds."""
 
     response: JsonObject

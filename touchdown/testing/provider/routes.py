@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
 from urllib.parse import unquote
+
+from msgspec import Struct
 
 Api: TypeAlias = Literal[
     "anthropic.messages", "openai.chat", "openai.responses", "openai.embeddings", "other"
@@ -17,8 +18,7 @@ Action: TypeAlias = Literal[
 _MODEL = r"(?P<model>[^/]+)"
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
+class Route(Struct, frozen=True):
     """What a request asks for. `model` and `item_id` where the path carries them.
 
     `platform` is the reseller whose habits differ: `bedrock`, `vertex`, `azure`, or empty.
@@ -31,8 +31,7 @@ class Route:
     platform: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class _Pattern:
+class _Pattern(Struct, frozen=True):
     method: str
     path: re.Pattern[str]
     api: Api

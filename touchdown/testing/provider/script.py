@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 _ERROR_TYPES = {
     400: "invalid_request_error",
@@ -18,8 +19,7 @@ _ERROR_TYPES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class ToolUse:
+class ToolUse(Struct, frozen=True):
     """One tool call the model asks for. Without `id`, the provider makes one."""
 
     name: str
@@ -27,8 +27,7 @@ class ToolUse:
     id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Reply:
+class Reply(Struct, frozen=True):
     """One answer of the model, the same for every API.
 
     `usage` replaces the usage object and `body` the whole answer (a string is sent as an event
@@ -59,8 +58,7 @@ class Reply:
     body: Mapping[str, object] | str | bytes | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
+class Fault(Struct, frozen=True):
     """An error instead of an answer; `cut=True` closes the connection without one.
 
     Without `type`, the error type follows from `status`. The default `retry-after` keeps the

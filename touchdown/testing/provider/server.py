@@ -6,8 +6,9 @@ import socket
 import threading
 from collections.abc import Callable
 from contextvars import Context
-from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from msgspec import Struct
 
 from touchdown.testing.provider.answer import Answer
 
@@ -15,8 +16,7 @@ _HOST = "127.0.0.1"
 _POLL_S = 0.02
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
+class Received(Struct, frozen=True):
     """One HTTP request as read from the socket; header names in lower case."""
 
     method: str

@@ -6,7 +6,8 @@ Source: https://platform.claude.com/docs/en/build-with-claude/message-threads (N
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from touchdown.testing.provider.payload import JsonObject, object_in, objects_in, text_in
 
@@ -17,8 +18,7 @@ _FIXED = ("system", "tools")
 _MARKER = "cache_control"
 
 
-@dataclass(slots=True)
-class _Held:
+class _Held(Struct):
     fixed: JsonObject
     messages: list[JsonObject]
     used_at_s: float

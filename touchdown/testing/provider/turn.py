@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from touchdown.testing.provider.payload import JsonObject, json_text, object_in
 from touchdown.testing.provider.prefix_cache import CachePlan
@@ -23,8 +24,7 @@ _STOP_WORDS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Turn:
+class Turn(Struct, frozen=True):
     """Everything the answer of one model call is made from. Units: `at` in clock seconds."""
 
     request: Request
