@@ -6,7 +6,7 @@ from pathlib import Path
 
 CART = '''"""A shopping cart. Amounts are whole cents."""
 
-
+from dataclasses import dataclass, field
 
 from shop.discounts import discounted
 
