@@ -69,13 +69,12 @@ class Earlier:
         """
         latest: CallFacts | None = None
         summariser: tuple[CallFacts, int] | None = None
-        answers = {segment.answer_of for segment in facts.call.context.new}
         for known in islice(self._before(facts), 1 + MOST_SIDE_CALLS):
             common = _common(known.context, facts.context)
             if common or _have_a_segment_in_common(known.context, facts.context):
                 if summariser is not None and common <= summariser[1]:
                     break
-                if known.call.id not in answers:
+                if known.call.id not in [one.answer_of for one in facts.call.context.new]:
                     return known, common
                 summariser = known, common
             latest = latest or known

@@ -77,6 +77,16 @@ def diagnose(
     return _answer(_Question(facts, base, facts.context, facts.shares, change, read, entry))
 
 
+def read_all(facts: CallFacts) -> Diagnosis | None:
+    """What became of the cache at a call that only appends to its base, where nothing of it was missed."""
+    read, shares = facts.call.usage.cache_read, facts.shares
+    if read is None or shares is None:
+        return None
+    if shares.end(facts.common) - read >= max(_tolerance(facts), 1):
+        return None
+    return Diagnosis("warm" if read else _state(facts, read, [], 0), read, read, 0)
+
+
 def _tolerance(facts: CallFacts) -> int:
     """A miss of fewer tokens counts as none."""
     return facts.rule.tolerance if facts.rule is not None else 1

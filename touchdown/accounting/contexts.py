@@ -9,6 +9,9 @@ from msgspec import Struct, field
 from touchdown.records import ModelCall, Segment
 from touchdown.records.context import SegmentKind
 
+LEADING: tuple[SegmentKind, ...] = ("tools", "system")
+"""What stands before the messages."""
+
 
 class Trunk(Struct, eq=False):
     """A segment list that calls appending to each other share, so that a long history is held once.
@@ -22,6 +25,8 @@ class Trunk(Struct, eq=False):
     results: list[int] = field(default_factory=list)
     nth: list[int] = field(default_factory=list)
     first_thinking: int | None = None
+    first_message: int | None = None
+    """The first segment that is neither a tool definition nor of the system prompt."""
     _seen: Counter[str] = field(default_factory=Counter)
 
     def append(self, segment: Segment, prefix: int) -> None:
@@ -35,6 +40,8 @@ class Trunk(Struct, eq=False):
             self._seen[name] += 1
         elif kind == "thinking" and self.first_thinking is None:
             self.first_thinking = index
+        if self.first_message is None and kind not in LEADING:
+            self.first_message = index
         self.segments.append(segment)
         self.prefixes.append(prefix)
 
@@ -110,11 +117,13 @@ class Context(Struct, frozen=True, eq=False):
 
     def level(self, name: str) -> int:
         """Index of the first segment of a cache level: ``tools``, ``system`` or ``messages``."""
-        before: tuple[SegmentKind, ...] = ("tools",) if name == "system" else ("tools", "system")
-        index = 0
         if name == "tools":
-            return index
-        while index < self.length and self.trunk.segments[index].kind in before:
+            return 0
+        first = self.trunk.first_message
+        if name != "system":
+            return self.length if first is None else min(first, self.length)
+        index = 0
+        while index < self.length and self.trunk.segments[index].kind == "tools":
             index += 1
         return index
 
@@ -126,18 +135,18 @@ class Contexts:
         self._calls = calls
         self._built: dict[str, Context] = {}
         self._latest: dict[str, Context] = {}
-        self._numbers: dict[tuple[int, str, str], int] = {}
-        self._nameless = 0
+        self._numbers = _Numbers()
         self.missing: set[str] = set()
         """Ids of predecessors that were asked for and were not there."""
 
     def of(self, call: ModelCall) -> Context | None:
         """The context of this call; ``None`` where a predecessor is missing or too short."""
+        built = self._built
+        found = built.get(call.id)
+        if found is not None:
+            return found
         chain = [call]
-        while chain[-1].id not in self._built:
-            wanted = chain[-1].context.predecessor
-            if wanted is None or wanted in self._built:
-                break
+        while (wanted := chain[-1].context.predecessor) is not None and wanted not in built:
             before = self._calls.get(wanted)
             if before is None:
                 self.missing.add(wanted)
@@ -146,48 +155,78 @@ class Contexts:
                 return None
             chain.append(before)
         for link in reversed(chain):
-            if link.id not in self._built and not self._build(link):
+            found = self._build(link)
+            if found is None:
                 return None
-        return self._built[call.id]
+        return found
 
-    def _build(self, call: ModelCall) -> bool:
+    def _build(self, call: ModelCall) -> Context | None:
         shape = call.context
         if shape.predecessor is None:
-            before = self._latest.get(call.agent_id, Context(Trunk(), 0))
-            shared = 0
+            before, shared = self._latest.get(call.agent_id) or Context(Trunk(), 0), 0
         else:
             before, shared = self._built[shape.predecessor], shape.shared
             if not 0 <= shared <= before.length:
-                return False
-        marks = [index for index in before.breakpoints if index < shared]
-        marks += [shared + i for i, new in enumerate(shape.new) if new.cache_life is not None]
+                return None
+        marks = before.breakpoints
+        if marks and marks[-1] >= shared:
+            marks = tuple([index for index in marks if index < shared])
+        new = [shared + i for i, one in enumerate(shape.new) if one.cache_life is not None]
         trunk, length = self._extend(before.trunk, shared, shape.new)
-        built = Context(trunk, length, tuple(marks))
+        built = Context(trunk, length, (*marks, *new) if new else marks)
         self._built[call.id] = self._latest[call.agent_id] = built
-        return True
+        return built
 
     def _extend(self, trunk: Trunk, at: int, new: Sequence[Segment]) -> tuple[Trunk, int]:
         """``trunk`` up to ``at`` with ``new`` behind it, sharing whatever already stands there."""
-        number = trunk.prefixes[at - 1] if at else 0
-        for position, segment in enumerate(new):
-            number = self._number(number, segment)
-            if at < len(trunk.prefixes) and trunk.prefixes[at] == number:
-                at += 1
-                continue
-            if at < len(trunk.prefixes):
+        prefixes, numbers = trunk.prefixes, self._numbers
+        number = prefixes[at - 1] if at else 0
+        for segment in new:
+            number = numbers.behind(number, segment)
+            if at < len(prefixes):
+                if prefixes[at] == number:
+                    at += 1
+                    continue
                 trunk = trunk.cut(at)
+                prefixes = trunk.prefixes
             trunk.append(segment, number)
             at += 1
-            for later in new[position + 1 :]:
-                number = self._number(number, later)
-                trunk.append(later, number)
-            return trunk, len(trunk.segments)
         return trunk, at
 
-    def _number(self, before: int, segment: Segment) -> int:
+
+class _Numbers:
+    """Numbers of prefixes: equal ones have equal numbers. 0 is the empty one."""
+
+    def __init__(self) -> None:
+        self._last: list[Segment | None] = [None]
+        """By number: the segment that the prefix ends with."""
+        self._longer = [0]
+        """By number: the first prefix met that is one segment longer, 0 while there is none."""
+        self._others: dict[tuple[int, str, str], int] = {}
+        """Further ones, by what they end with."""
+        self._nameless = 0
+
+    def behind(self, before: int, segment: Segment) -> int:
+        """The number of the prefix that goes on with this segment."""
         if not segment.digest:
             # Content that was never digested is equal to nothing, not even to itself.
             self._nameless -= 1
             return self._nameless
-        numbers = self._numbers
-        return numbers.setdefault((before, segment.kind, segment.digest), len(numbers) + 1)
+        if before >= 0:
+            number = self._longer[before]
+            if not number:
+                number = self._longer[before] = self._new(segment)
+                return number
+            last = self._last[number]
+            if last is not None and last.digest == segment.digest and last.kind == segment.kind:
+                return number
+        key = (before, segment.kind, segment.digest)
+        known = self._others.get(key)
+        if known is None:
+            known = self._others[key] = self._new(segment)
+        return known
+
+    def _new(self, segment: Segment) -> int:
+        self._last.append(segment)
+        self._longer.append(0)
+        return len(self._last) - 1

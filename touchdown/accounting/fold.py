@@ -8,7 +8,7 @@ from msgspec.structs import replace
 from touchdown.accounting.bases import Earlier
 from touchdown.accounting.cache_rules import CacheRule, engine_rule, rule_for
 from touchdown.accounting.carrying import Carrying
-from touchdown.accounting.causes import diagnose
+from touchdown.accounting.causes import diagnose, read_all
 from touchdown.accounting.changes import Change, find_change
 from touchdown.accounting.compactions import compacted_by_host, compacted_inside
 from touchdown.accounting.contexts import Contexts
@@ -49,11 +49,15 @@ class Fold:
             facts.base, facts.common = self._earlier.base_of(facts)
         self._laying.lay(facts)
         facts.life = _life(facts)
-        change = _change(facts)
-        if change is not None and change.cause is not None:
-            facts.changed = change.cause, change.detail
-        facts.diagnosis = diagnose(facts, self._earlier.entry_for, change)
-        facts.compaction = _compaction(facts, change)
+        change = None
+        warm = read_all(facts) if _appends(facts) else None
+        if warm is None:
+            change = _change(facts)
+            if change is not None and change.cause is not None:
+                facts.changed = change.cause, change.detail
+            warm = diagnose(facts, self._earlier.entry_for, change)
+            facts.compaction = _compaction(facts, change)
+        facts.diagnosis = warm
         facts.removed = _removed(facts)
         _follow(facts, change)
         new_results = self.book.note(facts)
@@ -108,6 +112,18 @@ def _rule(call: ModelCall) -> CacheRule | None:
     return rule_for(call.provider, call.vendor, call.priced_model)
 
 
+def _appends(facts: CallFacts) -> bool:
+    """Whether all that this call's context changes in that of its agent's call before is its end."""
+    base, context, call = facts.base, facts.context, facts.call
+    if base is None or context is None or base.context is None or facts.shares is None:
+        return False
+    if facts.common != base.context.length or base.call.agent_id != call.agent_id:
+        return False
+    if facts.is_hidden or base.call.context.opaque is not None:
+        return False
+    return base.call.context.parameters == call.context.parameters
+
+
 def _change(facts: CallFacts) -> Change | None:
     """How this call's context differs from its base's; ``None`` where one of them cannot be seen."""
     base = facts.base
@@ -160,10 +176,11 @@ def _life(facts: CallFacts) -> str | None:
         if isinstance(wanted, str) and wanted in known:
             return wanted
     context = facts.context
-    asked = {context.segment(mark).cache_life for mark in context.breakpoints} if context else set()
-    for life in known:
-        if life in asked and life != getattr(facts.rule, "default_life", None):
-            return life
+    if context is not None and context.breakpoints:
+        asked = {context.segment(mark).cache_life for mark in context.breakpoints}
+        for life in known:
+            if life in asked and life != getattr(facts.rule, "default_life", None):
+                return life
     if facts.base is not None and facts.base.route == facts.route and facts.base.life:
         return facts.base.life
     return facts.rule.default_life if facts.rule else None

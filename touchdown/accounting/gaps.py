@@ -14,6 +14,11 @@ BY_COMPLETENESS = {
 
 def find_gaps(facts: CallFacts) -> tuple[str, ...]:
     """The reasons, each once."""
+    call, usage, bill = facts.call, facts.call.usage, facts.bill
+    told = usage.completeness == "full" and usage.uncached is not None and usage.output is not None
+    plain = told and not (call.attempts or usage.problems or usage.reasoning)
+    if plain and call.reported_usd is None and isinstance(bill, Bill) and not bill.gaps:
+        return ()
     found = [*_attempts(facts)]
     if reported_usd(facts) is None:
         found += _charge(facts)

@@ -26,6 +26,8 @@ class Laying:
         self._learned: dict[str, Learned] = {}
         self._laid: defaultdict[str, dict[str, int]] = defaultdict(dict)
         """Model to the tokens that segments took, by their digest."""
+        self._appended: defaultdict[str, list[CallFacts]] = defaultdict(list)
+        """Model to calls whose new segments are not among those yet: only an edit asks for them."""
 
     def lay(self, facts: CallFacts) -> None:
         """Set the token shares of this call's context and its tokens by kind.
@@ -41,19 +43,21 @@ class Laying:
             facts.by_kind = {"opaque": total} if total else {}
             facts.shares = share_out(total, [1])
             return
-        base, new = facts.base, context.segments(facts.common)
+        new = context.segments(facts.common)
         appended = (
             self._append(facts, new, total) if _can_be_compared(facts, context, new) else None
         )
-        facts.shares = appended or self._share_anew(facts, context, total)
-        if appended is not None and base is not None and _is_whole(base, facts.common):
-            facts.by_kind = _by_kind(new, facts.shares, facts.common, base.by_kind)
-        else:
+        if appended is None:
+            facts.shares = self._share_anew(facts, context, total)
             facts.by_kind = _by_kind(context.segments(0), facts.shares, 0, {})
-        if appended is not None:
-            self._remember(facts.model, new, facts.shares, facts.common)
+            self._remember(self._laid_by(facts.model), context.segments(0), facts.shares, 0)
+            return
+        base, facts.shares = facts.base, appended
+        if base is not None and _is_whole(base, facts.common):
+            facts.by_kind = _by_kind(new, appended, facts.common, base.by_kind)
         else:
-            self._remember(facts.model, context.segments(0), facts.shares, 0)
+            facts.by_kind = _by_kind(context.segments(0), appended, 0, {})
+        self._appended[facts.model].append(facts)
 
     def _append(self, facts: CallFacts, new: Sequence[Segment], total: int) -> Shares | None:
         """Shares that keep those of the base up to where this call parts from it."""
@@ -64,20 +68,24 @@ class Laying:
         if rest < 0 or (rest > 0) != (len(new) > 0):
             return None
         model = facts.model
-        learned = self._of(model)
         if not _is_whole(base, facts.common):
             parts = self._divide(model, new, rest)
             return share_appended(base.shares, facts.common, total, parts)
-        weights = [learned.weigh(segment) for segment in new]
+        learned = self._of(model)
+        weights = learned.weigh(new)
         answer = _length_of_answer(facts, base, new)
-        said = _tokens_of_answer(base.call, new[:answer], weights, rest)
+        said = _tokens_of_answer(base.call, new[:answer], weights, rest) if answer else None
         if said is None:
-            answer, said = 0, 0
-        parts = apportion(said, weights[:answer])
-        parts += apportion(rest - said, weights[answer:])
-        if answer:
-            learned.note(new[:answer], parts[:answer])
-        learned.note(new[answer:], parts[answer:])
+            parts, answer = apportion(rest, weights), 0
+            learned.note(new, parts)
+        else:
+            parts, behind = (
+                apportion(said, weights[:answer]),
+                apportion(rest - said, weights[answer:]),
+            )
+            learned.note(new[:answer], parts)
+            learned.note(new[answer:], behind)
+            parts += behind
         return share_appended(base.shares, facts.common, total, parts, answer)
 
     def _share_anew(self, facts: CallFacts, context: Context, total: int) -> Shares:
@@ -101,12 +109,11 @@ class Laying:
         Where what is left cannot be theirs, or the counts were not made of like things, all take their
         part of the difference.
         """
-        learned, laid = self._of(model), self._laid[model]
+        laid = self._laid_by(model)
         known = [laid.get(segment.digest) for segment in segments]
-        weigh = learned.weigh
         weights = [
-            weigh(segment) if tokens is None else tokens * UNIT
-            for segment, tokens in zip(segments, known, strict=True)
+            weight if tokens is None else tokens * UNIT
+            for weight, tokens in zip(self._of(model).weigh(segments), known, strict=True)
         ]
         new = [w for w, tokens in zip(weights, known, strict=True) if tokens is None]
         if not comparable or not new:
@@ -117,10 +124,21 @@ class Laying:
         parts = iter(apportion(left, new))
         return [next(parts) if tokens is None else tokens for tokens in known]
 
+    def _laid_by(self, model: str) -> dict[str, int]:
+        """The tokens that segments took, by their digest."""
+        laid, waiting = self._laid[model], self._appended.pop(model, ())
+        for facts in waiting:
+            if facts.context is not None and facts.shares is not None:
+                self._remember(
+                    laid, facts.context.segments(facts.common), facts.shares, facts.common
+                )
+        return laid
+
+    @staticmethod
     def _remember(
-        self, model: str, segments: Sequence[Segment], shares: Shares, start: int
+        laid: dict[str, int], segments: Sequence[Segment], shares: Shares, start: int
     ) -> None:
-        position, laid = shares.end(start), self._laid[model]
+        position = shares.end(start)
         ends = shares.ends[start : start + len(segments)]
         for segment, end in zip(segments, ends, strict=True):
             laid[segment.digest] = end - position
@@ -154,14 +172,15 @@ def _may_be_stripped(context: Context, new: Sequence[Segment]) -> bool:
     """
     if not context.has_thinking():
         return False
-    return any(segment.kind == "user" for segment in new)
+    return "user" in [segment.kind for segment in new]
 
 
 def _contradicts(call: ModelCall) -> bool:
     usage = call.usage
     if (usage.uncached or 0) < 0 or (usage.cache_read or 0) < 0:
         return True
-    return min((usage.cache_write or {}).values(), default=0) < 0
+    written = usage.cache_write
+    return written is not None and min(written.values(), default=0) < 0
 
 
 def _is_whole(base: CallFacts, common: int) -> bool:
@@ -190,10 +209,10 @@ def _tokens_of_answer(
     loop counts in full, reasoning left out does not count.
     """
     usage, answer = call.usage, len(said)
-    if not said or answer == len(weights) or usage.output is None or usage.completeness != "full":
+    if answer == len(weights) or usage.output is None or usage.completeness != "full":
         return None
     thought = usage.reasoning
-    if any(segment.kind == "thinking" for segment in said):
+    if "thinking" in [segment.kind for segment in said]:
         thought = 0 if call.api == "messages" else None
     elif thought is None and not call.output.reasoning_chars:
         thought = 0
@@ -211,6 +230,7 @@ def _by_kind(
     position = shares.end(start)
     ends = shares.ends[start : start + len(segments)]
     for segment, end in zip(segments, ends, strict=True):
-        counted[segment.kind] = counted.get(segment.kind, 0) + end - position
+        kind = segment.kind
+        counted[kind] = counted.get(kind, 0) + end - position
         position = end
     return counted

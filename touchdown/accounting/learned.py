@@ -7,7 +7,8 @@ from msgspec import Struct, field
 from touchdown.records import Segment
 
 UNIT = 4_000_000
-"""A weight of one token: sizes are quarters of a token, ratios are millionths."""
+"""A weight of one token: sizes are quarters of a token (a character, while nothing is learned), ratios are
+millionths."""
 
 PRIOR = 4 * 300
 """A kind's own ratio counts for as much as the model's once this much of it was counted."""
@@ -19,11 +20,6 @@ GUESSED_KINDS = frozenset({"opaque", "media", "other"})
 
 SLACK = 32
 """Tokens by which the count of each segment may be off without being doubted: the marks around it."""
-
-
-def size_of(segment: Segment) -> int:
-    """The size of a segment before anything is learned. Units: quarters of a token."""
-    return 4 * segment.tokens or segment.chars
 
 
 def plausible(tokens: int, expected: int, segments: int) -> bool:
@@ -59,29 +55,32 @@ class Learned(Struct):
     _ratios: dict[str, int] = field(default_factory=dict)
     """Ratios as they stand until something more is learned."""
 
-    def weigh(self, segment: Segment) -> int:
-        """About how many tokens a segment has. Units: ``UNIT`` is one token."""
-        kind = segment.kind
-        ratio = self._ratios.get(kind)
-        if ratio is None:
-            ratio = self._ratios[kind] = self._ratio(kind)
-        return size_of(segment) * ratio
+    def weigh(self, segments: Sequence[Segment]) -> list[int]:
+        """About how many tokens each of these has. Units: ``UNIT`` is one token."""
+        ratios, weights = self._ratios, []
+        for segment in segments:
+            kind = segment.kind
+            ratio = ratios.get(kind)
+            if ratio is None:
+                ratio = ratios[kind] = self._ratio(kind)
+            weights.append((4 * segment.tokens or segment.chars) * ratio)
+        return weights
 
     def note_whole(self, segments: Sequence[Segment], tokens: int) -> None:
         """A first context had so many tokens: says how far estimates are off for this model."""
-        size = sum(map(size_of, segments))
-        if _can_teach(segments, tokens, size):
+        sizes = _sizes_of(segments, tokens)
+        if sizes:
             self._ratios.clear()
-            self.whole.add(tokens, size)
+            self.whole.add(tokens, sum(sizes))
 
     def note(self, segments: Sequence[Segment], parts: Sequence[int]) -> None:
         """These segments were counted together and laid in these parts: each tells of its kind."""
-        sizes = [size_of(segment) for segment in segments]
-        size, tokens = sum(sizes), sum(parts)
-        if not _can_teach(segments, tokens, size):
+        tokens = sum(parts)
+        sizes = _sizes_of(segments, tokens)
+        if not sizes:
             return
         self._ratios.clear()
-        self.whole.add(tokens, size)
+        self.whole.add(tokens, sum(sizes))
         for segment, part, own in zip(segments, parts, sizes, strict=True):
             kind = self.kinds.get(segment.kind)
             if kind is None:
@@ -96,8 +95,15 @@ class Learned(Struct):
         return (PRIOR * ratio + 1_000_000 * own.tokens) // (PRIOR + own.estimated)
 
 
-def _can_teach(segments: Sequence[Segment], tokens: int, size: int) -> bool:
-    """Whether tokens were counted for text, and not for far more or less of it than is seen."""
-    if not 0 < size <= 16 * tokens <= 16 * size:
-        return False
-    return GUESSED_KINDS.isdisjoint([segment.kind for segment in segments])
+def _sizes_of(segments: Sequence[Segment], tokens: int) -> list[int]:
+    """The sizes of segments for which so many tokens were counted.
+
+    None where that cannot teach: what is not text, or far more or less of it than is seen.
+    """
+    sizes = []
+    for segment in segments:
+        if segment.kind in GUESSED_KINDS:
+            return []
+        sizes.append(4 * segment.tokens or segment.chars)
+    size = sum(sizes)
+    return sizes if 0 < size <= 16 * tokens <= 16 * size else []

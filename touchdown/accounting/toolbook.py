@@ -81,7 +81,8 @@ class ToolBook:
         self._by_prefix: dict[int, Result] = {}
         self._by_name: dict[tuple[str, str, int], Result] = {}
         self._handed_over: dict[tuple[str, str], Result] = {}
-        self._asked: defaultdict[tuple[str, str], list[tuple[CallFacts, int]]] = defaultdict(list)
+        self._asked: dict[str, list[CallFacts]] = {}
+        """By call id: the calls that asked with it, in the order of folding."""
 
     def standing(self, context: Context, start: int) -> list[tuple[int, Result]]:
         """The results that stand in a context from segment ``start`` on, with their indices."""
@@ -102,18 +103,21 @@ class ToolBook:
 
     def note(self, facts: CallFacts) -> list[tuple[int, Result]]:
         """Take a folded call in; the results that it is the first to read, with their indices."""
-        new = self._new_results(facts) if facts.context is not None else []
-        for number, request in enumerate(facts.call.output.tool_requests):
-            for agent in (facts.call.agent_id, ""):
-                self._asked[agent, request.call_id].append((facts, number))
+        context = facts.context
+        new = self._new_results(facts, context) if context and context.has_results() else []
+        for request in facts.call.output.tool_requests:
+            asking = self._asked.get(request.call_id)
+            if asking is None:
+                self._asked[request.call_id] = [facts]
+            elif asking[-1] is not facts:
+                asking.append(facts)
         return new
 
-    def _new_results(self, facts: CallFacts) -> list[tuple[int, Result]]:
-        context = facts.context
-        assert context is not None
+    def _new_results(self, facts: CallFacts, context: Context) -> list[tuple[int, Result]]:
+        known_by, prefixes = self._by_prefix, context.trunk.prefixes
         unknown: list[tuple[int, int]] = []
         for index, nth in context.results():
-            if context.trunk.prefixes[index] in self._by_prefix:
+            if prefixes[index] in known_by:
                 break
             unknown.append((index, nth))
         new: list[tuple[int, Result]] = []
@@ -124,14 +128,14 @@ class ToolBook:
                 known = self._result(facts, context, index, nth)
                 self._remember(facts.call.agent_id, segment, nth, known)
                 new.append((index, known))
-            self._by_prefix[context.trunk.prefixes[index]] = known
+            known_by[prefixes[index]] = known
         return new
 
     def _known(self, agent: str, segment: Segment, nth: int) -> Result | None:
         """The same result seen before: by this agent, or handed over by the agent that asked for it."""
         name = _name_of(segment)
         own = self._by_name.get((agent, name, nth))
-        if own is not None or (segment.call_id and (agent, segment.call_id) in self._asked):
+        if own is not None or (segment.call_id and self._asked_by(agent, segment.call_id)):
             return own
         return self._handed_over.get((name, segment.digest))
 
@@ -154,11 +158,25 @@ class ToolBook:
     def _request(self, agent: str, call_id: str | None, nth: int) -> tuple[CallFacts, int] | None:
         if call_id is None:
             return None
-        own = self._asked.get((agent, call_id))
+        own = self._asked_by(agent, call_id)
         if own:
-            return own[min(nth, len(own) - 1)]
-        others = self._asked.get(("", call_id))
-        return others[-1] if others else None
+            found = _requests(own, call_id)
+            return found[min(nth, len(found) - 1)]
+        others = self._asked.get(call_id)
+        return _requests(others, call_id)[-1] if others else None
+
+    def _asked_by(self, agent: str, call_id: str) -> list[CallFacts]:
+        return [facts for facts in self._asked.get(call_id, ()) if facts.call.agent_id == agent]
+
+
+def _requests(asking: Iterable[CallFacts], call_id: str) -> list[tuple[CallFacts, int]]:
+    """Each request with this id, in the order in which they were made."""
+    return [
+        (facts, number)
+        for facts in asking
+        for number, request in enumerate(facts.call.output.tool_requests)
+        if request.call_id == call_id
+    ]
 
 
 def join_tools(tools: Iterable[ToolCall], results: Iterable[Result]) -> list[Execution]:

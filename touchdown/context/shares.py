@@ -119,13 +119,17 @@ def share_appended(
     rest = total - before.end(kept)
     if rest < 0 or (rest > 0) != (len(weights) > 0):
         return None
-    tip = kept == before.length == len(before.ends)
-    ends = before.ends if tip else before.ends[:kept]
-    measured = before.measured if tip else before.measured[: bisect_right(before.measured, kept)]
-    position = before.end(kept)
+    if kept == before.length == len(before.ends):
+        ends, measured = before.ends, before.measured
+    else:
+        ends, measured = before.ends[:kept], before.measured[: bisect_right(before.measured, kept)]
+    position = total - rest
     for tokens in apportion(rest, weights):
         position += tokens
         ends.append(position)
-    new = [kept + counted, len(ends)] if counted else [len(ends)]
-    measured += [end for end in new if not measured or measured[-1] < end]
-    return Shares(ends, len(ends), total, measured)
+    length = len(ends)
+    if counted and (not measured or measured[-1] < kept + counted):
+        measured.append(kept + counted)
+    if not measured or measured[-1] < length:
+        measured.append(length)
+    return Shares(ends, length, total, measured)
