@@ -147,7 +147,8 @@ class CallFacts:
     common: int = 0
     """How many first segments it has in common with its base."""
     shares: Shares | None = None
-    by_kind: Mapping[str, int] = field(default_factory=dict)
+    by_kind: Mapping[str, int] | None = None
+    """Its tokens by kind of segment, while they were asked for and no later call goes on from them."""
     life: str | None = None
     """The life of the cache entry that this call wrote or read."""
     diagnosis: Diagnosis = _UNKNOWN

@@ -14,6 +14,7 @@ from touchdown.accounting.compactions import compacted_by_host, compacted_inside
 from touchdown.accounting.contexts import Contexts
 from touchdown.accounting.facts import CallFacts, Compaction, Missed
 from touchdown.accounting.gaps import find_gaps
+from touchdown.accounting.kinds import tokens_by_kind
 from touchdown.accounting.laying import Laying
 from touchdown.accounting.postings import UNSPLIT, charge_of, price_layer, scaled_cost
 from touchdown.accounting.pricing import Bill, bill_of, written_lives
@@ -227,7 +228,7 @@ def verdict_of(facts: CallFacts) -> CallVerdict:
         missed_tokens=found.missed,
         misses=facts.misses,
         context_tokens=facts.shares.total if facts.shares else None,
-        tokens_by_kind=facts.by_kind,
+        tokens_by_kind=tokens_by_kind(facts),
     )
 
 

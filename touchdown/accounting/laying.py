@@ -8,7 +8,8 @@ context is edited, so that what is new takes the difference again.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from operator import attrgetter
 
 from touchdown.accounting.contexts import Context
 from touchdown.accounting.facts import CallFacts
@@ -30,7 +31,7 @@ class Laying:
         """Model to calls whose new segments are not among those yet: only an edit asks for them."""
 
     def lay(self, facts: CallFacts) -> None:
-        """Set the token shares of this call's context and its tokens by kind.
+        """Set the token shares of this call's context.
 
         No shares where its input was not reported. A context that cannot be seen, or that holds nothing,
         is one segment.
@@ -40,24 +41,17 @@ class Laying:
             return
         context = facts.context
         if context is None or facts.is_hidden or context.length == 0:
-            facts.by_kind = {"opaque": total} if total else {}
             facts.shares = share_out(total, [1])
             return
         new = context.segments(facts.common)
-        appended = (
-            self._append(facts, new, total) if _can_be_compared(facts, context, new) else None
-        )
-        if appended is None:
-            facts.shares = self._share_anew(facts, context, total)
-            facts.by_kind = _by_kind(context.segments(0), facts.shares, 0, {})
-            self._remember(self._laid_by(facts.model), context.segments(0), facts.shares, 0)
-            return
-        base, facts.shares = facts.base, appended
-        if base is not None and _is_whole(base, facts.common):
-            facts.by_kind = _by_kind(new, appended, facts.common, base.by_kind)
+        if _can_be_compared(facts, context, new):
+            facts.shares = self._append(facts, new, total)
+        if facts.shares is None:
+            segments = context.segments(0)
+            facts.shares = self._share_anew(facts, segments, total)
+            _remember(self._laid_by(facts.model), segments, facts.shares, 0)
         else:
-            facts.by_kind = _by_kind(context.segments(0), appended, 0, {})
-        self._appended[facts.model].append(facts)
+            self._appended[facts.model].append(facts)
 
     def _append(self, facts: CallFacts, new: Sequence[Segment], total: int) -> Shares | None:
         """Shares that keep those of the base up to where this call parts from it."""
@@ -79,21 +73,19 @@ class Laying:
             parts, answer = apportion(rest, weights), 0
             learned.note(new, parts)
         else:
-            parts, behind = (
-                apportion(said, weights[:answer]),
-                apportion(rest - said, weights[answer:]),
-            )
+            parts = apportion(said, weights[:answer])
+            behind = apportion(rest - said, weights[answer:])
             learned.note(new[:answer], parts)
             learned.note(new[answer:], behind)
             parts += behind
         return share_appended(base.shares, facts.common, total, parts, answer)
 
-    def _share_anew(self, facts: CallFacts, context: Context, total: int) -> Shares:
+    def _share_anew(self, facts: CallFacts, segments: Sequence[Segment], total: int) -> Shares:
         """Shares of the whole context: where its count and its base's cannot be compared, or none is there.
 
         A model that was not met before is taken to share out its tokens as the base's model does.
         """
-        model, base, segments = facts.model, facts.base, context.segments(0)
+        model, base = facts.model, facts.base
         is_known = model in self._learned
         like = model if is_known or base is None else base.model
         shares = share_out(total, self._divide(like, segments, total, comparable=False))
@@ -110,14 +102,14 @@ class Laying:
         part of the difference.
         """
         laid = self._laid_by(model)
-        known = [laid.get(segment.digest) for segment in segments]
+        known = list(map(laid.get, map(_digest, segments)))
         weights = [
             weight if tokens is None else tokens * UNIT
             for weight, tokens in zip(self._of(model).weigh(segments), known, strict=True)
         ]
-        new = [w for w, tokens in zip(weights, known, strict=True) if tokens is None]
-        if not comparable or not new:
+        if not comparable or None not in known:
             return apportion(total, weights)
+        new = [w for w, tokens in zip(weights, known, strict=True) if tokens is None]
         left = total - sum(tokens for tokens in known if tokens is not None)
         if not plausible(left, sum(new) // UNIT, len(new)):
             return apportion(total, weights)
@@ -129,27 +121,25 @@ class Laying:
         laid, waiting = self._laid[model], self._appended.pop(model, ())
         for facts in waiting:
             if facts.context is not None and facts.shares is not None:
-                self._remember(
-                    laid, facts.context.segments(facts.common), facts.shares, facts.common
-                )
+                new = facts.context.segments(facts.common)
+                _remember(laid, new, facts.shares, facts.common)
         return laid
-
-    @staticmethod
-    def _remember(
-        laid: dict[str, int], segments: Sequence[Segment], shares: Shares, start: int
-    ) -> None:
-        position = shares.end(start)
-        ends = shares.ends[start : start + len(segments)]
-        for segment, end in zip(segments, ends, strict=True):
-            laid[segment.digest] = end - position
-            position = end
-        laid.pop("", None)
 
     def _of(self, model: str) -> Learned:
         learned = self._learned.get(model)
         if learned is None:
             learned = self._learned[model] = Learned()
         return learned
+
+
+_digest = attrgetter("digest")
+
+
+def _remember(
+    laid: dict[str, int], segments: Sequence[Segment], shares: Shares, start: int
+) -> None:
+    laid.update(zip(map(_digest, segments), shares.tokens(start, len(segments)), strict=True))
+    laid.pop("", None)
 
 
 def _can_be_compared(facts: CallFacts, context: Context, new: Sequence[Segment]) -> bool:
@@ -221,16 +211,3 @@ def _tokens_of_answer(
     tokens = usage.output - thought
     likely = could_be(tokens, weights[:answer]) and could_be(rest - tokens, weights[answer:])
     return tokens if likely else None
-
-
-def _by_kind(
-    segments: Sequence[Segment], shares: Shares, start: int, before: Mapping[str, int]
-) -> dict[str, int]:
-    counted = dict(before)
-    position = shares.end(start)
-    ends = shares.ends[start : start + len(segments)]
-    for segment, end in zip(segments, ends, strict=True):
-        kind = segment.kind
-        counted[kind] = counted.get(kind, 0) + end - position
-        position = end
-    return counted

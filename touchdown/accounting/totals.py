@@ -14,6 +14,7 @@ from touchdown.accounting.account import (
 )
 from touchdown.accounting.agreement import total_agreement
 from touchdown.accounting.facts import CallFacts, Posting
+from touchdown.accounting.kinds import tokens_by_kind
 from touchdown.accounting.taxes.tax import Evidence
 from touchdown.accounting.toolbook import Execution
 from touchdown.records import Usage
@@ -63,7 +64,7 @@ def total_context(calls: Sequence[CallFacts]) -> ContextTotals:
     )
     if peak is None or peak.shares is None:
         return ContextTotals()
-    return ContextTotals(peak.shares.total, dict(sorted(peak.by_kind.items())))
+    return ContextTotals(peak.shares.total, dict(sorted(tokens_by_kind(peak).items())))
 
 
 def total_models(calls: Sequence[CallFacts], postings: Postings) -> tuple[ModelTotals, ...]:

@@ -2,7 +2,8 @@
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from itertools import accumulate
+from itertools import accumulate, chain
+from operator import sub
 
 from msgspec import Struct, field
 
@@ -74,6 +75,11 @@ class Shares(Struct):
         if 0 < index < self.length:
             return self.ends[index - 1], self.ends[index]
         return self.end(index), self.end(index + 1)
+
+    def tokens(self, start: int, segments: int) -> list[int]:
+        """The tokens of so many segments from segment ``start`` on."""
+        ends = self.ends[start : start + segments]
+        return list(map(sub, ends, chain((self.end(start),), ends)))
 
     def at(self, token: int) -> int:
         """Index of the segment in which ``token`` lies."""
