@@ -11,6 +11,7 @@ from collections import OrderedDict, defaultdict, deque
 from collections.abc import Sequence
 from decimal import ROUND_DOWN, Decimal
 from decimal import Context as DecimalContext
+from operator import attrgetter
 
 from msgspec import Struct, field
 
@@ -101,17 +102,20 @@ class Carrying:
         agent = self._agents[facts.call.agent_id]
         chain = agent.chain(shares.ends)
         agent.calls += 1
-        _take_in(agent, chain, context, book)
+        if chain.seen < context.length:
+            _take_in(agent, chain, context, book)
         before, agent.rent = agent.rent, agent.rent + _carry_rate(bill)
-        _age(agent, chain, before)
-        rewrite = _Rewrite(agent.rent, shares.total, _write_rate(facts, bill))
-        if chain.write_rate != rewrite.rate:
+        if chain.waiting:
+            _age(agent, chain, before)
+        rate = _write_rate(facts, bill)
+        if chain.write_rate != rate:
             # What was worked out at another rate may be due earlier now.
             chain.due += [found for _, _, found in chain.heap]
             chain.heap.clear()
-            chain.write_rate = rewrite.rate
-        facts.rewriting_usd = rewrite.claim(chain)
-        facts.stale = tuple([(it.number, (it.start, it.end)) for it in chain.claimed])
+            chain.write_rate = rate
+        if chain.claimed or chain.due or (chain.heap and chain.heap[0][0] <= agent.rent):
+            facts.rewriting_usd = _Rewrite(agent.rent, shares.total, rate).claim(chain)
+            facts.stale = tuple([(it.number, (it.start, it.end)) for it in chain.claimed])
 
 
 def _take_in(agent: _Agent, chain: _Chain, context: Context, book: ToolBook) -> None:
@@ -127,7 +131,7 @@ def _take_in(agent: _Agent, chain: _Chain, context: Context, book: ToolBook) -> 
     if len(fresh) > 1:
         fresh.sort(key=lambda found: (found.age.first_call, found.start))
     chain.waiting.extend(fresh)
-    chain.seen = max(chain.seen, context.length)
+    chain.seen = context.length
 
 
 def _age(agent: _Agent, chain: _Chain, rent_before: Decimal) -> None:
@@ -157,10 +161,10 @@ class _Rewrite(Struct, frozen=True):
 
     def claim(self, chain: _Chain) -> Decimal:
         """Move what pays by now among the claimed and back; what the dearest of the new ones would cost."""
-        kept = [found for found in chain.claimed if self.pays(found)]
+        kept: list[_Carried] = []
         again: list[_Carried] = []
-        if len(kept) < len(chain.claimed):
-            again += [found for found in chain.claimed if not self.pays(found)]
+        for found in chain.claimed:
+            (kept if self.pays(found) else again).append(found)
         dearest = NOTHING
         for found in self._due(chain):
             if not self.pays(found):
@@ -177,7 +181,9 @@ class _Rewrite(Struct, frozen=True):
 
     def _due(self, chain: _Chain) -> list[_Carried]:
         """What may pay by now."""
-        due, chain.due = sorted(chain.due, key=lambda found: found.start), []
+        due, chain.due = chain.due, []
+        if len(due) > 1:
+            due.sort(key=_start)
         while chain.heap and chain.heap[0][0] <= self.rent:
             due.append(heapq.heappop(chain.heap)[2])
         return due
@@ -187,6 +193,9 @@ class _Rewrite(Struct, frozen=True):
         since = found.age.rent_from or NOTHING
         needed = since + AT_LEAST.divide(self.cost(found), Decimal(found.tokens))
         heapq.heappush(chain.heap, (needed, found.start, found))
+
+
+_start = attrgetter("start")
 
 
 def _carry_rate(bill: Bill) -> Decimal:

@@ -1,6 +1,7 @@
 """What a ledger learns of a model's tokens: how far estimates are off, for each kind of segment."""
 
 from collections.abc import Sequence
+from operator import attrgetter
 
 from msgspec import Struct, field
 
@@ -20,6 +21,9 @@ GUESSED_KINDS = frozenset({"opaque", "media", "other"})
 
 SLACK = 32
 """Tokens by which the count of each segment may be off without being doubted: the marks around it."""
+
+
+_kind = attrgetter("kind")
 
 
 def plausible(tokens: int, expected: int, segments: int) -> bool:
@@ -57,14 +61,10 @@ class Learned(Struct):
 
     def weigh(self, segments: Sequence[Segment]) -> list[int]:
         """About how many tokens each of these has. Units: ``UNIT`` is one token."""
-        ratios, weights = self._ratios, []
-        for segment in segments:
-            kind = segment.kind
-            ratio = ratios.get(kind)
-            if ratio is None:
-                ratio = ratios[kind] = self._ratio(kind)
-            weights.append((4 * segment.tokens or segment.chars) * ratio)
-        return weights
+        ratios = self._ratios
+        for kind in set(map(_kind, segments)).difference(ratios):
+            ratios[kind] = self._ratio(kind)
+        return [(4 * one.tokens or one.chars) * ratios[one.kind] for one in segments]
 
     def note_whole(self, segments: Sequence[Segment], tokens: int) -> None:
         """A first context had so many tokens: says how far estimates are off for this model."""
@@ -100,10 +100,8 @@ def _sizes_of(segments: Sequence[Segment], tokens: int) -> list[int]:
 
     None where that cannot teach: what is not text, or far more or less of it than is seen.
     """
-    sizes = []
-    for segment in segments:
-        if segment.kind in GUESSED_KINDS:
-            return []
-        sizes.append(4 * segment.tokens or segment.chars)
+    if not GUESSED_KINDS.isdisjoint(map(_kind, segments)):
+        return []
+    sizes = [4 * one.tokens or one.chars for one in segments]
     size = sum(sizes)
     return sizes if 0 < size <= 16 * tokens <= 16 * size else []
