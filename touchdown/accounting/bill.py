@@ -66,7 +66,7 @@ def _table(calls: Iterable[CallFacts]) -> dict[str, Decimal | None]:
     found = [facts.bill for facts in calls if reported_usd(facts) is not None]
     if not found:
         return {}
-    tables = [bill.cost.total for bill in found if isinstance(bill, Bill)]
+    tables = [bill.total for bill in found if isinstance(bill, Bill)]
     return {"table_usd": sum(tables, Decimal(0)) if len(tables) == len(found) else None}
 
 

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from touchdown.accounting.cache_rules import CacheRule
 from touchdown.accounting.contexts import Context
+from touchdown.accounting.places import Places
 from touchdown.accounting.pricing import Bill
 from touchdown.accounting.ranges import Range
 from touchdown.accounting.time.accounts import Phase
@@ -170,9 +171,8 @@ class CallFacts:
     """Tokens that the last compaction keeps out of this call."""
     gaps: tuple[str, ...] = ()
     """Why something that may have cost money is not in the total."""
-    first_reads: Mapping[str, Decimal] = field(default_factory=dict)
-    rents: Mapping[str, Decimal] = field(default_factory=dict)
-    """Tool name to what reading its results first, and carrying them later, cost at this call."""
+    standing: Mapping[str, Places] | None = None
+    """By tool: where its results stand, here and in calls that go on from this one; ``None``: unpriced."""
     _extent: int | None = None
     posted: tuple[object, Posting] | None = None
     """The last posting, and the claims it was made with: only what claims changed is posted again."""

@@ -61,8 +61,8 @@ class Fold:
         facts.diagnosis = warm
         facts.removed = _removed(facts)
         _follow(facts, change)
-        new_results = self.book.note(facts)
-        self._rents.note(facts, self.book, new_results)
+        self.book.note(facts)
+        self._rents.note(facts, self.book)
         self._carrying.note(facts, self.book)
         self._writes.note(facts)
         self._charge(facts)
@@ -93,7 +93,7 @@ class Fold:
         stayed = self._cost_on_old_model(facts, facts.base.call)
         if stayed is None or isinstance(facts.bill, Unpriced):
             return charge
-        return max(Decimal(0), min(charge, facts.bill.cost.total - stayed))
+        return max(Decimal(0), min(charge, facts.bill.total - stayed))
 
     def _cost_on_old_model(self, facts: CallFacts, base: ModelCall) -> Decimal | None:
         usage = facts.call.usage
@@ -103,7 +103,7 @@ class Fold:
             facts.call, model=base.model, response_model=base.response_model, usage=usage
         )
         bill = bill_of(call, self._prices)
-        return bill.cost.total if isinstance(bill, Bill) else None
+        return bill.total if isinstance(bill, Bill) else None
 
 
 def _rule(call: ModelCall) -> CacheRule | None:

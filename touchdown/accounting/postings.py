@@ -31,7 +31,7 @@ def price_layer(facts: CallFacts, charges: Sequence[Decimal]) -> PriceLayer | No
             if reported is None
             else PriceLayer(reported, reported, unsplit=True, reported=True)
         )
-    table = facts.bill.cost.total
+    table = facts.bill.total
     content = table - sum(charges, NOTHING) if charges else table
     if reported is None:
         return PriceLayer(table, content, tuple(charges), content)
@@ -63,7 +63,7 @@ def scaled_cost(facts: CallFacts) -> CostByClass | None:
     if layer is None or layer.unsplit or isinstance(bill, Unpriced):
         return None
     cost = bill.cost
-    if layer.total == cost.total:
+    if layer.total == bill.total:
         return cost
     classes = [cost.uncached, cost.cache_read, cost.cache_write, cost.output, cost.server_tools]
     return CostByClass(*scale(classes, layer.total))

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from touchdown.accounting.ranges import Range, overlap
 from touchdown.context.shares import apportion
-from touchdown.prices.cost import price_exactly
+from touchdown.prices.cost import split_exactly, sum_exactly
 from touchdown.prices.rates import Prices, Rates, Unpriced
 from touchdown.records import CostByClass, ModelCall, ServerStep, Usage
 from touchdown.records.verdict import Basis
@@ -24,6 +24,8 @@ _PLACES = {life: place for place, life in enumerate(LIVES)}
 
 NOTHING = Decimal(0)
 
+NO_COST = CostByClass()
+
 FINEST = Decimal(1).scaleb(-12)
 """A pico-dollar: the smallest part into which an amount is divided, unless it came in finer."""
 
@@ -37,16 +39,34 @@ class Band(Struct, frozen=True):
 
 
 class Bill(Struct, frozen=True):
-    """What one call cost by the table, and how its input was billed along the context."""
+    """What one call cost by the table, ``total``, and how its input was billed along the context.
 
-    cost: CostByClass
+    Only the total is kept: its split by class and along the context is made when it is asked for.
+    """
+
+    usage: Usage
+    total: Decimal = NOTHING
     rates: Rates | None = None
-    bands: tuple[Band, ...] = ()
-    output_rate: Decimal = Decimal(0)
     steps: tuple[CostByClass, ...] = ()
-    """What each server-side step cost; counted in ``cost``."""
+    """What each server-side step cost; counted in ``total``."""
     gaps: tuple[str, ...] = ()
-    """Why a step is not in ``cost``."""
+    """Why a step is not in ``total``."""
+
+    @property
+    def cost(self) -> CostByClass:
+        """The total by class."""
+        own = NO_COST if self.rates is None else split_exactly(self.usage, self.rates)
+        return add_costs([own, *self.steps]) if self.steps else own
+
+    @property
+    def bands(self) -> tuple[Band, ...]:
+        """The rate at each token position of the input, by stretches."""
+        return () if self.rates is None else _bands(self.usage, self.rates)
+
+    @property
+    def output_rate(self) -> Decimal:
+        """The rate of a token of the answer. Units: US dollars."""
+        return (self.rates.output if self.rates else None) or NOTHING
 
     @property
     def read_rate(self) -> Decimal | None:
@@ -92,10 +112,10 @@ def bill_of(call: ModelCall, prices: Prices) -> Bill | Unpriced:
     if isinstance(bill, Unpriced) or not call.usage.steps:
         return bill
     found = [_price_step(call, step, prices) for step in call.usage.steps]
-    costs = tuple(CostByClass() if isinstance(cost, Unpriced) else cost for cost in found)
+    costs = tuple([NO_COST if isinstance(cost, Unpriced) else cost for cost in found])
     return replace(
         bill,
-        cost=add_costs([bill.cost, *costs]),
+        total=add_costs([bill.cost, *costs]).total,
         steps=costs,
         gaps=tuple(cost.reason for cost in found if isinstance(cost, Unpriced)),
     )
@@ -113,7 +133,7 @@ def _price_step(call: ModelCall, step: ServerStep, prices: Prices) -> CostByClas
 
 def add_costs(costs: Iterable[CostByClass]) -> CostByClass:
     """The sum, class by class."""
-    total = CostByClass()
+    total = NO_COST
     for cost in costs:
         total = CostByClass(
             total.uncached + cost.uncached,
@@ -128,15 +148,13 @@ def add_costs(costs: Iterable[CostByClass]) -> CostByClass:
 def _bill_without_steps(call: ModelCall, rates: Rates | Unpriced) -> Bill | Unpriced:
     usage = call.usage
     if usage.completeness == "none" and costs_nothing(call):
-        return Bill(CostByClass())
+        return Bill(usage)
     if (negative := _negative_class(usage)) is not None:
         return Unpriced(f"negative token count: {negative}")
     if isinstance(rates, Unpriced):
         return rates
-    cost = price_exactly(usage, rates)
-    if isinstance(cost, Unpriced):
-        return cost
-    return Bill(cost, rates, _bands(usage, rates), rates.output or NOTHING)
+    total = sum_exactly(usage, rates)
+    return total if isinstance(total, Unpriced) else Bill(usage, total, rates)
 
 
 def costs_nothing(call: ModelCall) -> bool:
@@ -174,6 +192,13 @@ def _integers(amounts: Sequence[Decimal]) -> list[int]:
 
 
 def _negative_class(usage: Usage) -> str | None:
+    least = min(usage.uncached or 0, usage.cache_read or 0, usage.output or 0, usage.reasoning or 0)
+    if usage.cache_write:
+        least = min(least, *usage.cache_write.values())
+    if usage.server_tools:
+        least = min(least, *usage.server_tools.values())
+    if least >= 0:
+        return None
     for name, tokens in (
         ("uncached", usage.uncached),
         ("cache_read", usage.cache_read),

@@ -101,35 +101,31 @@ class ToolBook:
         """The call that asked for this tool call, and which request; ``None`` without a call id."""
         return self._request(tool.agent_id, tool.call_id, 0)
 
-    def note(self, facts: CallFacts) -> list[tuple[int, Result]]:
-        """Take a folded call in; the results that it is the first to read, with their indices."""
-        context = facts.context
-        new = self._new_results(facts, context) if context and context.has_results() else []
+    def note(self, facts: CallFacts) -> None:
+        """Take a folded call in, and the results that it is the first to read."""
+        if facts.context is not None and facts.context.has_results():
+            self._take_in(facts, facts.context)
         for request in facts.call.output.tool_requests:
             asking = self._asked.get(request.call_id)
             if asking is None:
                 self._asked[request.call_id] = [facts]
             elif asking[-1] is not facts:
                 asking.append(facts)
-        return new
 
-    def _new_results(self, facts: CallFacts, context: Context) -> list[tuple[int, Result]]:
+    def _take_in(self, facts: CallFacts, context: Context) -> None:
         known_by, prefixes = self._by_prefix, context.trunk.prefixes
         unknown: list[tuple[int, int]] = []
         for index, nth in context.results():
             if prefixes[index] in known_by:
                 break
             unknown.append((index, nth))
-        new: list[tuple[int, Result]] = []
         for index, nth in reversed(unknown):
             segment = context.segment(index)
             known = self._known(facts.call.agent_id, segment, nth)
             if known is None:
                 known = self._result(facts, context, index, nth)
                 self._remember(facts.call.agent_id, segment, nth, known)
-                new.append((index, known))
             known_by[prefixes[index]] = known
-        return new
 
     def _known(self, agent: str, segment: Segment, nth: int) -> Result | None:
         """The same result seen before: by this agent, or handed over by the agent that asked for it."""

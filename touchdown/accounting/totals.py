@@ -15,6 +15,7 @@ from touchdown.accounting.account import (
 from touchdown.accounting.agreement import total_agreement
 from touchdown.accounting.facts import CallFacts, Posting
 from touchdown.accounting.kinds import tokens_by_kind
+from touchdown.accounting.rents import total_carried
 from touchdown.accounting.taxes.tax import Evidence
 from touchdown.accounting.toolbook import Execution
 from touchdown.records import Usage
@@ -90,8 +91,7 @@ def total_tools(seen: Evidence) -> tuple[ToolTotals, ...]:
     groups: defaultdict[str, list[Execution]] = defaultdict(list)
     for done in seen.executions:
         groups[done.name].append(done)
-    first = _by_name(facts.first_reads for facts in seen.calls)
-    rent = _by_name(facts.rents for facts in seen.calls)
+    paid = total_carried(seen.calls, seen.book.results)
     totals = [
         ToolTotals(
             name=name,
@@ -99,8 +99,8 @@ def total_tools(seen: Evidence) -> tuple[ToolTotals, ...]:
             failed=sum(done.failed for done in found),
             output_chars=_sum(done.output_chars for done in found),
             output_tokens=_sum(_tokens(done) for done in found),
-            first_read_usd=first.get(name),
-            rent_usd=rent.get(name, Decimal(0)) if name in first else rent.get(name),
+            first_read_usd=paid.first.get(name),
+            rent_usd=paid.rent.get(name, Decimal(0) if name in paid.first else None),
         )
         for name, found in groups.items()
     ]
@@ -112,14 +112,6 @@ def _tokens(done: Execution) -> int | None:
         return None
     start, end = done.result.tokens
     return end - start
-
-
-def _by_name(amounts: Iterable[Mapping[str, Decimal]]) -> dict[str, Decimal]:
-    total: defaultdict[str, Decimal] = defaultdict(Decimal)
-    for by_name in amounts:
-        for name, usd in by_name.items():
-            total[name] += usd
-    return dict(total)
 
 
 def _sum(counts: Iterable[int | None]) -> int | None:

@@ -101,7 +101,7 @@ class PriceBook:
         if isinstance(cell, Unpriced):
             return cell
         usage = call.usage
-        size = usage.input_tokens
+        size = usage.input_tokens if cell.edges else None
         band = cell.band(size or 0)
         doubts = []
         if size is None and cell.edges:
@@ -254,7 +254,8 @@ def _closest_first(rules: Iterable[Rule]) -> tuple[Rule, ...]:
 
 
 def _asks_for_tier(call: ModelCall) -> bool:
-    return str(call.request.get("service_tier") or "").lower() not in _NOT_ASKED
+    asked = call.request.get("service_tier")
+    return bool(asked) and str(asked).lower() not in _NOT_ASKED
 
 
 def conditions_of(call: ModelCall) -> tuple[Condition, ...]:

@@ -23,11 +23,28 @@ def price_usage(usage: Usage, rates: Rates) -> CostByClass | Unpriced:
 
 def price_exactly(usage: Usage, rates: Rates) -> CostByClass | Unpriced:
     """The same for a caller whose own decimal context rounds nothing."""
+    total = sum_exactly(usage, rates)
+    return total if isinstance(total, Unpriced) else split_exactly(usage, rates)
+
+
+def sum_exactly(usage: Usage, rates: Rates) -> Decimal | Unpriced:
+    """What all classes come to together; for a caller whose own decimal context rounds nothing."""
     if usage.completeness == "none":
         return Unpriced(NOT_REPORTED)
     if (missing := _class_without_rate(usage, rates)) is not None:
         where = f" ({rates.source})" if rates.source else ""
         return Unpriced(f"no rate for {missing}{where}")
+    total = _times(usage.uncached, rates.uncached) + _times(usage.cache_read, rates.cache_read)
+    if usage.cache_write:
+        total += _times_each(usage.cache_write, rates.cache_write)
+    total += _times(usage.output, rates.output)
+    if usage.server_tools:
+        total += _times_each(usage.server_tools, rates.server_tools, tool_name)
+    return total
+
+
+def split_exactly(usage: Usage, rates: Rates) -> CostByClass:
+    """The cost by class of usage that has a rate for each, for such a caller."""
     return CostByClass(
         uncached=_times(usage.uncached, rates.uncached),
         cache_read=_times(usage.cache_read, rates.cache_read),

@@ -83,4 +83,4 @@ def _saved(facts: CallFacts, policy: OversizedModel, seen: Evidence) -> Decimal:
         return Decimal(0)
     call = replace(facts.call, model=policy.cheaper, response_model=policy.cheaper)
     cheaper = bill_of(call, seen.prices)
-    return facts.bill.cost.total - cheaper.cost.total if isinstance(cheaper, Bill) else Decimal(0)
+    return facts.bill.total - cheaper.total if isinstance(cheaper, Bill) else Decimal(0)

@@ -68,7 +68,7 @@ def _offers(seen: Evidence) -> Iterator[_Offer]:
         if not isinstance(bill, Bill) or bill.rates is None or bill.steps:
             continue
         by_table = layer is None or not layer.reported
-        paid = layer.total if layer is not None else bill.cost.total
+        paid = layer.total if layer is not None else bill.total
         best: _Offer | None = None
         offers = seen.prices.offers_elsewhere(facts.call)
         if by_table and not _compared.may_undercut(offers, bill.rates):
