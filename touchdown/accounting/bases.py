@@ -96,9 +96,12 @@ class Earlier:
         for known in self._candidates(facts):
             if known.shares is None or known.rule is None:
                 continue
-            common = usable_prefix(known, facts)
-            user = next((user for end, user in reached if end >= known.extent), known)
-            reached.append((min(known.extent, known.shares.end(common)), known))
+            common, extent, user = usable_prefix(known, facts), known.extent, known
+            for end, later in reached:
+                if end >= extent:
+                    user = later
+                    break
+            reached.append((min(extent, known.shares.end(common)), known))
             tokens, segments = _readable(known, facts.shares, common)
             if tokens and is_alive(user, life_of(known), facts) == "alive":
                 in_flight = known.call.began_at_ns > facts.call.sent_at_ns

@@ -1,8 +1,8 @@
 """Contexts: the whole segment list of each call, rebuilt from shapes that say only what is new."""
 
 from bisect import bisect_left
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from operator import attrgetter
 
 from msgspec import Struct, field
 
@@ -27,29 +27,31 @@ class Trunk(Struct, eq=False):
     first_thinking: int | None = None
     first_message: int | None = None
     """The first segment that is neither a tool definition nor of the system prompt."""
-    _seen: Counter[str] = field(default_factory=Counter)
+    _seen: dict[str, int] = field(default_factory=dict)
 
-    def append(self, segment: Segment, prefix: int) -> None:
-        """One more segment at the end."""
+    def extend(self, segments: Sequence[Segment], prefixes: Sequence[int]) -> None:
+        """More segments at the end, with the numbers of their prefixes."""
         index = len(self.segments)
-        kind = segment.kind
-        if kind == "tool_result":
-            name = segment.call_id or segment.result_digest or segment.digest
-            self.results.append(index)
-            self.nth.append(self._seen[name])
-            self._seen[name] += 1
-        elif kind == "thinking" and self.first_thinking is None:
-            self.first_thinking = index
-        if self.first_message is None and kind not in LEADING:
-            self.first_message = index
-        self.segments.append(segment)
-        self.prefixes.append(prefix)
+        for segment in segments:
+            kind = segment.kind
+            if kind == "tool_result":
+                name = segment.call_id or segment.result_digest or segment.digest
+                earlier = self._seen.get(name, 0)
+                self.results.append(index)
+                self.nth.append(earlier)
+                self._seen[name] = earlier + 1
+            elif kind == "thinking" and self.first_thinking is None:
+                self.first_thinking = index
+            if self.first_message is None and kind not in LEADING:
+                self.first_message = index
+            index += 1
+        self.segments += segments
+        self.prefixes += prefixes
 
     def cut(self, length: int) -> "Trunk":
         """A trunk of its own with the first ``length`` segments."""
         trunk = Trunk()
-        for segment, prefix in zip(self.segments[:length], self.prefixes[:length], strict=True):
-            trunk.append(segment, prefix)
+        trunk.extend(self.segments[:length], self.prefixes[:length])
         return trunk
 
 
@@ -179,18 +181,16 @@ class Contexts:
 
     def _extend(self, trunk: Trunk, at: int, new: Sequence[Segment]) -> tuple[Trunk, int]:
         """``trunk`` up to ``at`` with ``new`` behind it, sharing whatever already stands there."""
-        prefixes, numbers = trunk.prefixes, self._numbers
-        number = prefixes[at - 1] if at else 0
-        for segment in new:
-            number = numbers.behind(number, segment)
+        prefixes = trunk.prefixes
+        numbers = self._numbers.behind(prefixes[at - 1] if at else 0, new)
+        same = 0
+        while same < len(new) and at < len(prefixes) and prefixes[at] == numbers[same]:
+            same, at = same + 1, at + 1
+        if same < len(new):
             if at < len(prefixes):
-                if prefixes[at] == number:
-                    at += 1
-                    continue
                 trunk = trunk.cut(at)
-                prefixes = trunk.prefixes
-            trunk.append(segment, number)
-            at += 1
+            trunk.extend(new[same:] if same else new, numbers[same:])
+            at = len(trunk.prefixes)
         return trunk, at
 
 
@@ -206,8 +206,23 @@ class _Numbers:
         """Further ones, by what they end with."""
         self._nameless = 0
 
-    def behind(self, before: int, segment: Segment) -> int:
-        """The number of the prefix that goes on with this segment."""
+    def behind(self, before: int, segments: Sequence[Segment]) -> list[int]:
+        """The numbers of the prefixes that go on from ``before`` with one more of these segments each."""
+        if before >= 0 and not self._longer[before] and all(map(_digest, segments)):
+            first = len(self._last)
+            numbers = list(range(first, first + len(segments)))
+            if numbers:
+                self._longer[before] = first
+                self._last += segments
+                self._longer += [*numbers[1:], 0]
+            return numbers
+        numbers = []
+        for segment in segments:
+            before = self._next(before, segment)
+            numbers.append(before)
+        return numbers
+
+    def _next(self, before: int, segment: Segment) -> int:
         if not segment.digest:
             # Content that was never digested is equal to nothing, not even to itself.
             self._nameless -= 1
@@ -230,3 +245,6 @@ class _Numbers:
         self._last.append(segment)
         self._longer.append(0)
         return len(self._last) - 1
+
+
+_digest = attrgetter("digest")

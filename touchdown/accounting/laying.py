@@ -8,13 +8,15 @@ context is edited, so that what is new takes the difference again.
 """
 
 from collections import defaultdict
-from collections.abc import Sequence
-from operator import attrgetter
+from collections.abc import Iterable, Sequence
+from itertools import repeat
+from operator import attrgetter, mul
+from typing import Any, cast
 
 from touchdown.accounting.contexts import Context
 from touchdown.accounting.facts import CallFacts
 from touchdown.accounting.learned import UNIT, Learned, could_be, plausible
-from touchdown.context.shares import Shares, apportion, share_appended, share_out
+from touchdown.context.shares import Shares, append_shares, apportion, share_out
 from touchdown.records import ModelCall, Segment
 
 ANSWER_KINDS = frozenset({"assistant", "tool_use", "thinking"})
@@ -63,8 +65,7 @@ class Laying:
             return None
         model = facts.model
         if not _is_whole(base, facts.common):
-            parts = self._divide(model, new, rest)
-            return share_appended(base.shares, facts.common, total, parts)
+            return append_shares(base.shares, facts.common, total, self._divide(model, new, rest))
         learned = self._of(model)
         weights = learned.weigh(new)
         answer = _length_of_answer(facts, base, new)
@@ -78,7 +79,7 @@ class Laying:
             learned.note(new[:answer], parts)
             learned.note(new[answer:], behind)
             parts += behind
-        return share_appended(base.shares, facts.common, total, parts, answer)
+        return append_shares(base.shares, facts.common, total, parts, answer)
 
     def _share_anew(self, facts: CallFacts, segments: Sequence[Segment], total: int) -> Shares:
         """Shares of the whole context: where its count and its base's cannot be compared, or none is there.
@@ -101,20 +102,16 @@ class Laying:
         Where what is left cannot be theirs, or the counts were not made of like things, all take their
         part of the difference.
         """
-        laid = self._laid_by(model)
+        laid, weigh = self._laid_by(model), self._of(model).weigh
         known = list(map(laid.get, map(_digest, segments)))
-        weights = [
-            weight if tokens is None else tokens * UNIT
-            for weight, tokens in zip(self._of(model).weigh(segments), known, strict=True)
-        ]
-        if not comparable or None not in known:
-            return apportion(total, weights)
-        new = [w for w, tokens in zip(weights, known, strict=True) if tokens is None]
-        left = total - sum(tokens for tokens in known if tokens is not None)
-        if not plausible(left, sum(new) // UNIT, len(new)):
-            return apportion(total, weights)
-        parts = iter(apportion(left, new))
-        return [next(parts) if tokens is None else tokens for tokens in known]
+        new = [index for index, tokens in enumerate(known) if tokens is None]
+        fresh = weigh([segments[index] for index in new]) if new else []
+        if comparable and new:
+            left = total - sum(tokens for tokens in known if tokens is not None)
+            if plausible(left, sum(fresh) // UNIT, len(new)):
+                return _with(known, new, apportion(left, fresh))
+        weights = list(map(mul, _with(known, new, [0] * len(new)), repeat(UNIT)))
+        return apportion(total, _with(weights, new, fresh))
 
     def _laid_by(self, model: str) -> dict[str, int]:
         """The tokens that segments took, by their digest."""
@@ -133,6 +130,14 @@ class Laying:
 
 
 _digest = attrgetter("digest")
+
+
+def _with(known: Sequence[int | None], places: Iterable[int], values: Iterable[int]) -> list[int]:
+    """The same with these values at these places, where some were not known."""
+    filled: Any = list(known)
+    for place, value in zip(places, values, strict=True):
+        filled[place] = value
+    return cast(list[int], filled)
 
 
 def _remember(

@@ -46,6 +46,10 @@ class _Counted(Struct):
     def add(self, tokens: int, estimated: int) -> None:
         self.tokens += 4 * tokens
         self.estimated += estimated
+        if self.estimated > MEMORY:
+            self.fade()
+
+    def fade(self) -> None:
         while self.estimated > MEMORY:
             self.tokens //= 2
             self.estimated //= 2
@@ -81,11 +85,15 @@ class Learned(Struct):
             return
         self._ratios.clear()
         self.whole.add(tokens, sum(sizes))
+        kinds = self.kinds
         for segment, part, own in zip(segments, parts, sizes, strict=True):
-            kind = self.kinds.get(segment.kind)
+            kind = kinds.get(segment.kind)
             if kind is None:
-                kind = self.kinds[segment.kind] = _Counted()
-            kind.add(part, own)
+                kind = kinds[segment.kind] = _Counted()
+            kind.tokens += 4 * part
+            kind.estimated += own
+            if kind.estimated > MEMORY:
+                kind.fade()
 
     def _ratio(self, kind: str) -> int:
         whole, own = self.whole, self.kinds.get(kind)

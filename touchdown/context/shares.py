@@ -2,8 +2,8 @@
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from itertools import accumulate, chain
-from operator import sub
+from itertools import accumulate, chain, repeat
+from operator import floordiv, mod, mul, sub
 
 from msgspec import Struct, field
 
@@ -41,11 +41,12 @@ def apportion(total: int, weights: Sequence[int]) -> list[int]:
         return list(weights)
     if whole == 0:
         return apportion(total, [1] * len(weights))
-    parts = [total * weight // whole for weight in weights]
+    products = list(map(mul, weights, repeat(total)))
+    parts = list(map(floordiv, products, repeat(whole)))
     left = total - sum(parts)
     if left:
         # Kept in the order of the index where remainders are equal: a reversed sort is stable, too.
-        remainders = [total * weight % whole for weight in weights]
+        remainders = list(map(mod, products, repeat(whole)))
         by_remainder = sorted(range(len(weights)), key=remainders.__getitem__, reverse=True)
         for index in by_remainder[:left]:
             parts[index] += 1
@@ -125,12 +126,19 @@ def share_appended(
     rest = total - before.end(kept)
     if rest < 0 or (rest > 0) != (len(weights) > 0):
         return None
+    return append_shares(before, kept, total, apportion(rest, weights), counted)
+
+
+def append_shares(
+    before: Shares, kept: int, total: int, parts: Sequence[int], counted: int = 0
+) -> Shares:
+    """The same where the tokens of the new segments are known: they come to what is left of ``total``."""
     if kept == before.length == len(before.ends):
         ends, measured = before.ends, before.measured
     else:
         ends, measured = before.ends[:kept], before.measured[: bisect_right(before.measured, kept)]
-    position = total - rest
-    for tokens in apportion(rest, weights):
+    position = ends[-1] if ends else 0
+    for tokens in parts:
         position += tokens
         ends.append(position)
     length = len(ends)
