@@ -96,12 +96,8 @@ class Earlier:
         for known in self._candidates(facts):
             if known.shares is None or known.rule is None:
                 continue
-            common, extent, user = usable_prefix(known, facts), known.extent, known
-            for end, later in reached:
-                if end >= extent:
-                    user = later
-                    break
-            reached.append((min(extent, known.shares.end(common)), known))
+            common, user = usable_prefix(known, facts), _latest_user(known, reached)
+            reached.append((min(known.extent, known.shares.end(common)), known))
             tokens, segments = _readable(known, facts.shares, common)
             if tokens and is_alive(user, life_of(known), facts) == "alive":
                 in_flight = known.call.began_at_ns > facts.call.sent_at_ns
@@ -169,6 +165,15 @@ def life_of(facts: CallFacts) -> Life | None:
     if facts.rule is None or facts.life is None:
         return None
     return facts.rule.lives.get(facts.life)
+
+
+def _latest_user(known: CallFacts, reached: list[tuple[int, CallFacts]]) -> CallFacts:
+    """The latest of the calls that reached so far that they used the entry of ``known``, else itself."""
+    extent = known.extent
+    for end, later in reached:
+        if end >= extent:
+            return later
+    return known
 
 
 def _comes_before(known: CallFacts, facts: CallFacts) -> bool:

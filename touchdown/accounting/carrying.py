@@ -18,6 +18,7 @@ from msgspec import Struct, field
 from touchdown.accounting.contexts import Context
 from touchdown.accounting.facts import CallFacts
 from touchdown.accounting.pricing import NOTHING, Bill
+from touchdown.accounting.ranges import Range
 from touchdown.accounting.toolbook import ToolBook
 
 STALE_CALLS = 10
@@ -64,6 +65,8 @@ class _Chain(Struct):
     due: list[_Carried] = field(default_factory=list)
     """Those that are looked at with the next call, whatever it charges."""
     claimed: list[_Carried] = field(default_factory=list)
+    stale: tuple[tuple[int, Range], ...] = ()
+    """Numbers and tokens of the claimed."""
 
 
 class _Agent(Struct):
@@ -115,7 +118,7 @@ class Carrying:
             chain.write_rate = rate
         if chain.claimed or chain.due or (chain.heap and chain.heap[0][0] <= agent.rent):
             facts.rewriting_usd = _Rewrite(agent.rent, shares.total, rate).claim(chain)
-            facts.stale = tuple([(it.number, (it.start, it.end)) for it in chain.claimed])
+            facts.stale = chain.stale
 
 
 def _take_in(agent: _Agent, chain: _Chain, context: Context, book: ToolBook) -> None:
@@ -150,49 +153,49 @@ class _Rewrite(Struct, frozen=True):
     total: int
     rate: Decimal
 
-    def cost(self, found: _Carried) -> Decimal:
-        return (self.total - found.end) * self.rate
-
-    def pays(self, found: _Carried) -> bool:
-        since = found.age.rent_from
-        if since is None:
-            return False
-        return found.tokens * (self.rent - since) > (self.total - found.end) * self.rate
-
     def claim(self, chain: _Chain) -> Decimal:
         """Move what pays by now among the claimed and back; what the dearest of the new ones would cost."""
         kept: list[_Carried] = []
-        again: list[_Carried] = []
-        for found in chain.claimed:
-            (kept if self.pays(found) else again).append(found)
         dearest = NOTHING
+        for found in chain.claimed:
+            if self._pays(found, chain) is not None:
+                kept.append(found)
+        new = len(kept)
         for found in self._due(chain):
-            if not self.pays(found):
-                again.append(found)
+            cost = self._pays(found, chain)
+            if cost is None:
                 continue
             kept.append(found)
             if not found.age.claimed:
                 found.age.claimed = True
-                dearest = max(dearest, self.cost(found))
-        for found in again:
-            self._wait(chain, found)
-        chain.claimed = kept
+                dearest = max(dearest, cost)
+        if new < len(kept) or new < len(chain.claimed):
+            chain.claimed = kept
+            chain.stale = tuple([(it.number, (it.start, it.end)) for it in kept])
         return dearest
+
+    def _pays(self, found: _Carried, chain: _Chain) -> Decimal | None:
+        """What dropping it would cost where carrying it has cost more; else it waits in the heap.
+
+        It waits until the rent can have grown enough: what lies behind a result only grows.
+        """
+        since = found.age.rent_from or NOTHING
+        cost = (self.total - found.end) * self.rate
+        if found.tokens * (self.rent - since) > cost:
+            return cost
+        needed = since + AT_LEAST.divide(cost, found.tokens)
+        heapq.heappush(chain.heap, (needed, found.start, found))
+        return None
 
     def _due(self, chain: _Chain) -> list[_Carried]:
         """What may pay by now."""
         due, chain.due = chain.due, []
         if len(due) > 1:
             due.sort(key=_start)
-        while chain.heap and chain.heap[0][0] <= self.rent:
-            due.append(heapq.heappop(chain.heap)[2])
+        heap, rent = chain.heap, self.rent
+        while heap and heap[0][0] <= rent:
+            due.append(heapq.heappop(heap)[2])
         return due
-
-    def _wait(self, chain: _Chain, found: _Carried) -> None:
-        """Until the rent can have grown enough: what lies behind a result only grows."""
-        since = found.age.rent_from or NOTHING
-        needed = since + AT_LEAST.divide(self.cost(found), Decimal(found.tokens))
-        heapq.heappush(chain.heap, (needed, found.start, found))
 
 
 _start = attrgetter("start")

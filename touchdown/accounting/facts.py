@@ -87,36 +87,28 @@ class WrittenPart(Struct, frozen=True):
     max_s: int | None
 
 
-@dataclass(slots=True, eq=False)
-class CacheWrite:
+class CacheWrite(Struct, eq=False):
     """What one call wrote to the cache, and up to which token later calls are known to have read it.
 
     Units: nanoseconds since the epoch.
     """
 
-    key: tuple[int, str]
-    """The writer's place in the order of folding."""
-    context: Context
-    shares: Shares
-    tolerance: int
-    """A miss of fewer tokens counts as none."""
+    parts: tuple[WrittenPart, ...]
+    read_until: int
     written_ns: int | None
     """When its lives began; ``None`` where the writer's clock cannot be trusted."""
-    parts: tuple[WrittenPart, ...]
-    segment: int
-    """The first segment with written tokens."""
-    read_until: int
-    end: int = field(init=False)
-    """The token behind the last one written."""
-    dies_ns: int | None = field(init=False)
+    dies_ns: int | None = None
     """When all of it is certain to be gone if nothing reads it; ``None``: never certain."""
 
     def __post_init__(self) -> None:
         """What every later call on the route asks, worked out once."""
-        self.end = self.parts[-1].end
         ends = [self.died_ns(part) for part in self.parts]
-        known = [end for end in ends if end is not None]
-        self.dies_ns = max(known) if len(known) == len(ends) else None
+        self.dies_ns = None if None in ends else max(end for end in ends if end is not None)
+
+    @property
+    def end(self) -> int:
+        """The token behind the last one written."""
+        return self.parts[-1].end
 
     def died_ns(self, part: WrittenPart) -> int | None:
         """When a part is certain to be gone; ``None``: never certain."""
@@ -158,6 +150,7 @@ class CallFacts:
     layer: PriceLayer | None = None
     misses: tuple[Miss, ...] = ()
     write: CacheWrite | None = None
+    """What it wrote to the cache; ``None`` also once all of it is known to have been read."""
     continues: bool = False
     """Whether it goes on with the conversation of its base: they share messages, or a summary of them."""
     continued: bool = False

@@ -10,70 +10,67 @@ MOST_OPEN = 4_096
 
 
 class Writes:
-    """The writes that may still be read, by route."""
+    """The calls whose writes may still be read, by route."""
 
     def __init__(self) -> None:
-        self._open: defaultdict[tuple[str, str, str], list[CacheWrite]] = defaultdict(list)
+        self._open: defaultdict[tuple[str, str, str], list[CallFacts]] = defaultdict(list)
 
     def note(self, facts: CallFacts) -> None:
         """What this call read of earlier writes, and what it wrote itself."""
         waiting = self._open[facts.route]
         if waiting:
-            left = [write for write in waiting if _stays_open(write, facts)]
+            left = [writer for writer in waiting if _stays_open(writer, facts)]
             if len(left) < len(waiting):
                 waiting[:] = left
-        facts.write = _write_of(facts)
-        if facts.write is not None:
-            waiting.append(facts.write)
-            if len(waiting) > MOST_OPEN:
-                del waiting[0]
+        if facts.call.usage.cache_write:
+            facts.write = _write_of(facts)
+            if facts.write is not None:
+                waiting.append(facts)
+                if len(waiting) > MOST_OPEN:
+                    del waiting[0]
 
 
 def _write_of(facts: CallFacts) -> CacheWrite | None:
-    usage, context, shares = facts.call.usage, facts.context, facts.shares
-    if context is None or shares is None or facts.is_hidden or not usage.written_tokens:
+    usage, context = facts.call.usage, facts.context
+    if context is None or facts.shares is None or facts.is_hidden:
         return None
     if not isinstance(facts.bill, Bill) or not context.length or not facts.answered:
         return None
+    lives = facts.rule.lives if facts.rule is not None else {}
     parts: list[WrittenPart] = []
     position = usage.cache_read or 0
     for life, tokens in written_lives(usage):
         if tokens:
-            known = facts.rule.lives.get(life) if facts.rule is not None else None
+            known = lives.get(life)
             parts.append(WrittenPart(position, position + tokens, known.max_s if known else None))
             position += tokens
-    return CacheWrite(
-        key=facts.key,
-        context=context,
-        shares=shares,
-        tolerance=facts.rule.tolerance if facts.rule is not None else 0,
-        written_ns=facts.call.ended_at_ns if facts.clock_is_sound else None,
-        parts=tuple(parts),
-        segment=shares.at(parts[0].start),
-        read_until=parts[0].start,
-    )
+    if not parts:
+        return None
+    written_ns = facts.call.ended_at_ns if facts.clock_is_sound else None
+    return CacheWrite(tuple(parts), parts[0].start, written_ns)
 
 
-def _stays_open(write: CacheWrite, facts: CallFacts) -> bool:
-    """Note what ``facts`` read of ``write``; false once nothing more can be read of it."""
+def _stays_open(writer: CallFacts, facts: CallFacts) -> bool:
+    """Note what ``facts`` read of a write; false once nothing more can be read of it."""
+    write, was, shares = writer.write, writer.context, writer.shares
+    if write is None or was is None or shares is None:
+        return False
     if write.dies_ns is not None and facts.call.sent_at_ns > write.dies_ns:
         return False
-    read = facts.call.usage.cache_read or 0
-    if read <= write.read_until or facts.key < write.key:
+    read, now = facts.call.usage.cache_read or 0, facts.context
+    if read <= write.read_until or facts.key < writer.key:
         return True
-    if facts.context is None or facts.is_hidden:
+    if now is None or facts.is_hidden:
         # It read something that cannot be seen: this may have been it.
-        write.read_until = write.end
+        writer.write = None
         return False
-    at = write.segment
-    if at >= facts.context.length:
+    at = shares.at(write.parts[0].start)
+    if at >= now.length or now.trunk.prefixes[at] != was.trunk.prefixes[at]:
         return True
-    if facts.context.trunk.prefixes[at] != write.context.trunk.prefixes[at]:
+    common = now.common(was)
+    write.read_until = max(write.read_until, min(read, shares.end(common), write.end))
+    tolerance = writer.rule.tolerance if writer.rule is not None else 0
+    if write.end - write.read_until > shares.error(common) + tolerance:
         return True
-    common = facts.context.common(write.context)
-    write.read_until = max(write.read_until, min(read, write.shares.end(common), write.end))
-    slack = write.shares.error(common) + write.tolerance
-    if write.end - write.read_until > slack:
-        return True
-    write.read_until = write.end
+    writer.write = None
     return False
