@@ -21,7 +21,8 @@ from touchdown.accounting.ledger import Ledger
 from touchdown.clients import inside, stainless
 from touchdown.clients.anthropic.reader import MessagesReader
 from touchdown.clients.anthropic.stream import MessageStreamReader
-from touchdown.clients.openai.chat import ChatReader, ChatStream, EmbeddingsReader
+from touchdown.clients.openai.chat import ChatReader, ChatStream
+from touchdown.clients.openai.embeddings import EmbeddingsReader
 from touchdown.clients.openai.responses import ResponsesReader, ResponsesStream
 from touchdown.context.tracker import ContextTracker
 from touchdown.live.accountant import LiveAccountant

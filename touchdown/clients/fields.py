@@ -1,24 +1,19 @@
 """Reading fields of payloads that are SDK objects or plain mappings."""
 
-from collections.abc import Callable
 from decimal import Decimal, InvalidOperation
-from functools import partial
 from typing import Any
 
 from touchdown.context.fields import either as either
 from touchdown.context.fields import get as get
+from touchdown.context.fields import getter as getter
 from touchdown.context.fields import items as items
 from touchdown.context.fields import text as text
+from touchdown.context.fields import words as words
 
 NOTHING: dict[str, Any] = {}
 
 KEEP_TEXT_CHARS = 100_000
 """A streamed answer's text is held, by reference, up to this length: a longer one is no summary."""
-
-
-def getter(source: object) -> Callable[[str], object]:
-    """Reads fields as ``get`` does: quicker where many are asked for."""
-    return source.get if isinstance(source, dict) else partial(get, source)
 
 
 def has(source: object, name: str) -> bool:

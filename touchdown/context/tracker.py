@@ -4,11 +4,11 @@ import hashlib
 from collections.abc import Sequence
 
 import msgspec
-from msgspec import Struct, field
 from msgspec.structs import replace
 
 from touchdown.context.answers import Answers
 from touchdown.context.blocks import Block, RequestView, count_chars, result_text
+from touchdown.context.growing import LastRequest
 from touchdown.context.sizes import estimate_tokens
 from touchdown.records import AnswerView, ContextShape, Segment
 
@@ -47,66 +47,122 @@ def _encoded(content: object) -> bytes:
         return _identity(content).encode("utf-8", "surrogatepass")
 
 
-class ContextTracker(Struct):
+class ContextTracker:
     """Follows the context of one agent from call to call. Not thread-safe: used behind the queue only.
 
     Keeps the last call's blocks (their strings are the host's own) until the next call or the task's end.
     """
 
-    key: bytes
-    answers: Answers = field(default_factory=Answers)
-    """What the agents of this task were answered last: looked for where a history was cut."""
-    _blocks: list[Block] = field(default_factory=list)
-    _segments: list[Segment] = field(default_factory=list)
-    _predecessor: str | None = None
-    _sequence: int = 0
-    chars: int = 0
-    """Characters of the context that is kept."""
+    __slots__ = (
+        "_blocks",
+        "_counted",
+        "_digested",
+        "_kinds",
+        "_predecessor",
+        "_segments",
+        "_sequence",
+        "answers",
+        "chars",
+        "key",
+        "last",
+    )
+
+    def __init__(self, key: bytes, answers: Answers | None = None) -> None:
+        self.key = key
+        self.answers = Answers() if answers is None else answers
+        """What the agents of this task were answered last: looked for where a history was cut."""
+        self.last = LastRequest()
+        """The agent's last request: of the next one only what is new is read."""
+        self.chars = 0
+        """Characters of the context that is kept."""
+        self._blocks: list[Block] = []
+        self._segments: list[Segment] = []
+        self._kinds: dict[str, list[int]] = {}
+        """By kind, how many segments there are and their characters."""
+        self._digested = hashlib.blake2b(digest_size=8, key=key)
+        self._counted = 0
+        """How many of the first segments are digested already."""
+        self._predecessor: str | None = None
+        self._sequence = 0
 
     def shape(self, call_id: str, view: RequestView) -> ContextShape:
         """The shape of this call's context against the agent's call before it."""
-        shared = self._common(view.blocks)
-        if len(self._segments) < shared:
-            shared = len(self._segments)
-        kept = self._segments[:shared]
+        shared = min(_count_same(self._blocks, view.blocks), len(self._segments))
         fresh = view.blocks[shared:]
         new = [make_segment(block, self.key) for block in fresh]
         if shared < len(self._segments):
             for index, answered in self.answers.find(fresh).items():
                 new[index] = replace(new[index], answer_of=answered)
-        segments = kept + new
+            self._cut(shared)
+        whole = self._digest(new)
+        self._append(new)
         keyframe = self._predecessor is None or self._sequence % KEYFRAME_EVERY == 0
-        by_kind = _chars_by_kind(segments)
-        self.chars = sum(by_kind.values())
         shape = ContextShape(
             predecessor=None if keyframe else self._predecessor,
             shared=0 if keyframe else shared,
-            new=tuple(segments) if keyframe else tuple(new),
+            new=tuple(self._segments if keyframe else new),
             sequence=self._sequence,
-            digest=_digest_all(segments, self.key),
+            digest=whole,
             chars=self.chars,
-            chars_by_kind=by_kind,
+            chars_by_kind={kind: chars for kind, (_, chars) in self._kinds.items()},
             parameters={name: digest(value, self.key) for name, value in view.parameters.items()},
             opaque=view.opaque,
             caching=view.caching,
         )
-        self._blocks, self._segments = view.blocks, segments
+        self._blocks = view.blocks
         self._predecessor = call_id
         self._sequence += 1
         return shape
+
+    def _cut(self, length: int) -> None:
+        """Only the first segments are read any longer."""
+        for segment in self._segments[length:]:
+            counted = self._kinds[segment.kind]
+            counted[0] -= 1
+            counted[1] -= segment.chars
+            self.chars -= segment.chars
+            if not counted[0]:
+                del self._kinds[segment.kind]
+        del self._segments[length:]
+
+    def _append(self, segments: list[Segment]) -> None:
+        self._segments += segments
+        for segment in segments:
+            counted = self._kinds.setdefault(segment.kind, [0, 0])
+            counted[0] += 1
+            counted[1] += segment.chars
+            self.chars += segment.chars
+
+    def _digest(self, new: list[Segment]) -> str:
+        """The digest of all digests, with these behind those that are kept."""
+        if self._counted > len(self._segments):
+            self._digested = hashlib.blake2b(digest_size=8, key=self.key)
+            self._counted = 0
+        self._digested.update(_joined(self._segments[self._counted :]))
+        self._counted = len(self._segments)
+        whole = self._digested.copy()
+        whole.update(_joined(new))
+        return whole.hexdigest()
 
     def note_answer(self, call_id: str, answer: AnswerView) -> None:
         """Remember an answer that may be a summary: one that asks for a tool is none."""
         if not answer.output.tool_requests:
             self.answers.note(call_id, answer.text)
 
-    def _common(self, blocks: Sequence[Block]) -> int:
-        shared = 0
-        for old, new in zip(self._blocks, blocks, strict=False):
-            if old.cache_life != new.cache_life or old.failed != new.failed or not old.same_as(new):
-                break
-            shared += 1
-        return shared
+
+def _count_same(before: Sequence[Block], now: Sequence[Block]) -> int:
+    """How many blocks at the beginning the model reads as before."""
+    same = min(len(before), len(now))
+    # Blocks that were not read anew are the same objects.
+    while same and before[same - 1] is not now[same - 1]:
+        same -= 1
+    while same and before[:same] != now[:same]:
+        same //= 2
+    for old, new in zip(before[same:], now[same:], strict=False):
+        if old.cache_life != new.cache_life or old.failed != new.failed or not old.same_as(new):
+            break
+        same += 1
+    return same
 
 
 def make_segment(block: Block, key: bytes) -> Segment:
@@ -135,14 +191,5 @@ def block_tokens(block: Block) -> int:
     return marks + estimate_tokens(block.content)
 
 
-def _digest_all(segments: Sequence[Segment], key: bytes) -> str:
-    joined = "".join([segment.digest for segment in segments])
-    return hashlib.blake2b(joined.encode(), digest_size=8, key=key).hexdigest()
-
-
-def _chars_by_kind(segments: Sequence[Segment]) -> dict[str, int]:
-    counted: dict[str, int] = {}
-    for segment in segments:
-        kind = segment.kind
-        counted[kind] = counted.get(kind, 0) + segment.chars
-    return counted
+def _joined(segments: Sequence[Segment]) -> bytes:
+    return "".join([segment.digest for segment in segments]).encode()

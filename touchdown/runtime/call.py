@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 from touchdown.context.blocks import RequestView
+from touchdown.context.tracker import ContextTracker
 from touchdown.records import AnswerView, Attempt, CallStart, ContextShape, ModelCall, Usage
 from touchdown.records.call import CallStatus
 from touchdown.records.engine import told_by_engine
@@ -18,9 +19,10 @@ from touchdown.runtime.inside import Inside
 from touchdown.runtime.listening import Listening
 from touchdown.runtime.place import Place
 from touchdown.runtime.raw import RawBody, read_raw
-from touchdown.runtime.reading import CallReader, StreamReader
+from touchdown.runtime.reading import CallReader, StreamReader, read_request
 from touchdown.runtime.sent import Sent
 from touchdown.runtime.serving import timing_of
+from touchdown.runtime.shaping import shape_of, tracker_of
 from touchdown.runtime.sinks import ids_of, show_content
 from touchdown.runtime.unreported import with_problems
 
@@ -207,13 +209,15 @@ class CallObservation:
 
     def record(self) -> ModelCall:
         """The finished record; what cannot be read is unknown in it, with the reason."""
-        view = self._read_request()
+        tracker = tracker_of(self._runtime, self.place.task, self.start.agent_id)
+        view = self._read_request(tracker)
         answer = self._read_answer()
-        return self._join(view, answer)
+        return self._join(view, answer, shape_of(tracker, self.start.id, view, answer))
 
-    def _read_request(self) -> RequestView:
+    def _read_request(self, tracker: ContextTracker | None) -> RequestView:
         try:
-            return self.reader.read_request(self.sent.body)
+            last = None if tracker is None else tracker.last
+            return read_request(self.reader, self.sent.body, last)
         except Exception:
             failed("reader.request")
             return RequestView([], opaque="request not readable")
@@ -232,17 +236,7 @@ class CallObservation:
             failed("reader.answer")
         return AnswerView(usage=UNREADABLE, complete=self._status == "ok")
 
-    def _read_context(self, view: RequestView, answer: AnswerView) -> ContextShape:
-        try:
-            tracker = self._runtime.tracker(self.place.task, self.start.agent_id)
-            shape = tracker.shape(self.start.id, view)
-            tracker.note_answer(self.start.id, answer)
-            return shape
-        except Exception:
-            failed("context.tracker")
-            return ContextShape(opaque="context not readable")
-
-    def _join(self, view: RequestView, answer: AnswerView) -> ModelCall:
+    def _join(self, view: RequestView, answer: AnswerView, context: ContextShape) -> ModelCall:
         start, runtime = self.start, self._runtime
         trace_id, span_id = self.ids
         sent_ns = start.sent_at_ns
@@ -265,7 +259,7 @@ class CallObservation:
             sent_at_ns=sent_ns,
             duration_ns=max(0, since_epoch(self._end_ns) - sent_ns),
             usage=told_by_engine(with_problems(answer, view, status), engine),
-            context=self._read_context(view, answer),
+            context=context,
             host=start.host,
             port=start.port,
             scope=runtime.scope(self.sent.base_url, self.sent.credential),

@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol, runtime_checkable
 
 from touchdown.context.blocks import Block, RequestView
+from touchdown.context.growing import LastRequest
 from touchdown.context.parts import definitions_of, messages_of, parts_of
 from touchdown.records import AnswerView
 from touchdown.runtime.content import Content, ContentOptions, Room, Shape, make_content
-from touchdown.runtime.reading import CallReader, StreamReader
+from touchdown.runtime.reading import CallReader, StreamReader, read_request
 
 
 @runtime_checkable
@@ -26,6 +27,8 @@ class TellingReader(Protocol):
 class Listening:
     """A call's reader that also keeps what it read, until the content is made of it."""
 
+    follows = True
+
     def __init__(self, reader: CallReader, options: ContentOptions) -> None:
         self._reader, self._options = reader, options
         self.api, self.operation = reader.api, reader.operation
@@ -33,9 +36,11 @@ class Listening:
         self._answer: object = None
         self._stream: ListeningStream | None = None
 
-    def read_request(self, body: Mapping[str, object]) -> RequestView:
+    def read_request(
+        self, body: Mapping[str, object], last: LastRequest | None = None
+    ) -> RequestView:
         """As the reader itself."""
-        self._view = view = self._reader.read_request(body)
+        self._view = view = read_request(self._reader, body, last)
         return view
 
     def read_answer(self, answer: object) -> AnswerView:

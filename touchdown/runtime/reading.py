@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from touchdown.context.blocks import RequestView
+from touchdown.context.growing import LastRequest
 from touchdown.records import AnswerView
 
 
@@ -36,3 +37,26 @@ class CallReader(Protocol):
     def new_stream(self) -> StreamReader:
         """A reader for one stream of this API."""
         ...
+
+
+class FollowingReader(CallReader, Protocol):
+    """A reader that can read of a request only what its agent's last one did not say."""
+
+    follows: bool
+    """Whether it can."""
+
+    def read_request(
+        self, body: Mapping[str, object], last: LastRequest | None = None
+    ) -> RequestView:
+        """The context of a request body, which then is the last request."""
+        ...
+
+
+def read_request(
+    reader: CallReader, body: Mapping[str, object], last: LastRequest | None
+) -> RequestView:
+    """The context of a request body, by readers that can at the price of what is new in it."""
+    if last is not None and getattr(reader, "follows", False):
+        following: FollowingReader = reader  # type: ignore[assignment]
+        return following.read_request(body, last)
+    return reader.read_request(body)

@@ -6,8 +6,9 @@ from touchdown.clients.anthropic.content import content_in
 from touchdown.clients.anthropic.stream import MessageStreamReader
 from touchdown.clients.anthropic.usage import read_usage
 from touchdown.clients.anthropic.verdict import compared_with, read_verdict
-from touchdown.clients.fields import get, items, length, text
+from touchdown.clients.fields import get, getter, items, length, text, words
 from touchdown.clients.parameters import pick_request
+from touchdown.context.growing import LastRequest
 from touchdown.integration import AnswerView, Block, CallReader, Output, RequestView, ToolRequest
 from touchdown.records.context import SegmentKind
 
@@ -39,45 +40,71 @@ class MessagesReader:
     api = "messages"
     operation = "chat"
 
-    def read_request(self, body: Mapping[str, object]) -> RequestView:
+    follows = True
+    frame = ("tools", "system")
+
+    def read_request(
+        self, body: Mapping[str, object], last: LastRequest | None = None
+    ) -> RequestView:
         """Tools, system, messages: the order of Anthropic's cache."""
-        blocks = [_block("tools", tool, "", _tool_name(tool)) for tool in items(body.get("tools"))]
-        system = body.get("system")
-        if isinstance(system, str):
-            blocks.append(Block("system", system, "system"))
-        blocks.extend(_block("system", part, "system") for part in items(system))
-        names: dict[str, str] = {}
-        said: list[Block] = []
-        for message in items(body.get("messages")):
-            said.extend(_message_blocks(message, names))
-        blocks.extend(_from_last_summary(said))
+        read = LastRequest(keeps=False) if last is None else last
+        read.follow(self, body)
+        begins = _from_last_summary(read)
         return RequestView(
-            blocks,
-            parameters=_parameters(body, said),
+            read.first + read.said[begins:],
+            parameters=_parameters(body, read.marked_from(0)),
             request=pick_request(body),
-            caching=_caching(body, blocks),
+            caching=_caching(body, read.first + read.marked_from(begins)),
             opaque=_opaque(body),
             previous_response_id=text(body.get("thread"), "previous_message_id"),
             conversation=text(body.get("container"), "id"),
             compared_with=compared_with(body),
         )
 
+    def items_in(self, body: Mapping[str, object]) -> list[object]:
+        """The messages."""
+        return items(body.get("messages"))
+
+    def read_frame(self, body: Mapping[str, object]) -> list[Block]:
+        """Tools and system."""
+        blocks = [_block("tools", tool, "", _tool_name(tool)) for tool in items(body.get("tools"))]
+        system = body.get("system")
+        if isinstance(system, str):
+            blocks.append(Block("system", system, "system"))
+        blocks.extend([_block("system", part, "system") for part in items(system)])
+        return blocks
+
+    def read_item(
+        self, item: object, frame: Mapping[str, object], names: dict[str, str]
+    ) -> list[Block]:
+        """One message."""
+        return _message_blocks(item, names)
+
+    def is_marked(self, block: Block) -> bool:
+        """Where a mark of the cache, a summary or an image is."""
+        content = block.content
+        if isinstance(content, str):
+            return False
+        return block.cache_life is not None or block.kind == "summary" or _has_image(content)
+
     def read_answer(self, answer: object) -> AnswerView:
         """A ``Message`` or its JSON."""
-        usage = get(answer, "usage")
-        reason = text(answer, "stop_reason")
-        content = items(get(answer, "content"))
+        of = getter(answer)
+        usage = of("usage")
+        charged = getter(usage)
+        reason = words(of("stop_reason"))
+        content = items(of("content"))
         return AnswerView(
             usage=read_usage(usage),
-            response_id=text(answer, "id"),
-            model=text(answer, "model"),
+            response_id=words(of("id")),
+            model=words(of("model")),
             output=read_output(content),
             finish_reasons=(reason,) if reason else (),
-            service_tier=text(usage, "service_tier") or None,
-            speed=text(usage, "speed") or None,
-            geography=text(usage, "inference_geo") or None,
+            service_tier=words(charged("service_tier")) or None,
+            speed=words(charged("speed")) or None,
+            geography=words(charged("inference_geo")) or None,
             provider_verdict=read_verdict(answer),
-            text=tuple(text(block, "text") for block in content if text(block, "type") == "text"),
+            text=tuple([text(block, "text") for block in content if text(block, "type") == "text"]),
         )
 
     def new_stream(self) -> MessageStreamReader:
@@ -126,10 +153,10 @@ def read_output(content: list[object]) -> Output:
     return Output(text_chars, reasoning_chars, tuple(requests), summary_chars)
 
 
-def _parameters(body: Mapping[str, object], said: list[Block]) -> dict[str, object]:
+def _parameters(body: Mapping[str, object], marked: list[Block]) -> dict[str, object]:
     """Parameters as sent, and whether the messages hold images: the first or last one counts like one."""
     found = {n: body[n] for n in CACHE_PARAMETERS if n in body and body[n] is not None}
-    if any(_has_image(block.content) for block in said):
+    if any(_has_image(block.content) for block in marked):
         found["images"] = True
     return found
 
@@ -141,24 +168,25 @@ def _has_image(part: object) -> bool:
     return text(part, "type") == "image" or any(text(one, "type") == "image" for one in within)
 
 
-def _from_last_summary(said: list[Block]) -> list[Block]:
-    """What the model reads of the messages: the API drops all blocks before the last compaction block.
+def _from_last_summary(read: LastRequest) -> int:
+    """Where what the model reads of the messages begins: the API drops all before the last compaction block.
 
     Source: https://platform.claude.com/docs/en/build-with-claude/compaction, 2026-11. A compaction that
     failed has no content and drops nothing.
     """
-    for index in range(len(said) - 1, -1, -1):
-        if said[index].kind == "summary" and get(said[index].content, "content"):
-            return said[index:]
-    return said
+    for place in reversed(read.marked):
+        block = read.said[place]
+        if block.kind == "summary" and get(block.content, "content"):
+            return place
+    return 0
 
 
 def _message_blocks(message: object, names: dict[str, str]) -> list[Block]:
-    role = text(message, "role")
+    of = getter(message)
+    role, content = words(of("role")), of("content")
     plain: SegmentKind = (
         "system" if role == "system" else "assistant" if role == "assistant" else "user"
     )
-    content = get(message, "content")
     if isinstance(content, str):
         return [Block(plain, content, role)]
     blocks = []

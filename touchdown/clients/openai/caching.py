@@ -1,8 +1,9 @@
 """How an OpenAI request asks for caching, its mode, breakpoints and lives, and the verdict in the answer."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from touchdown.clients.fields import count, get, text
+from touchdown.context.growing import LastRequest
 from touchdown.integration import Block
 from touchdown.records.provider import ProviderVerdict
 
@@ -11,22 +12,24 @@ DEFAULT_LIFE = "30m"
 """Source: https://developers.openai.com/api/docs/guides/prompt-caching, 2026-11."""
 
 
-def mark_breakpoints(blocks: Sequence[Block], body: Mapping[str, object]) -> None:
-    """Tell each block's breakpoint apart from what the model reads."""
-    usual = text(body.get("prompt_cache_options"), "ttl") or DEFAULT_LIFE
+def mark_breakpoints(blocks: list[Block], body: Mapping[str, object]) -> list[Block]:
+    """The same blocks; each one's breakpoint is told apart from what the model reads."""
     for block in blocks:
         if not isinstance(block.content, dict) or block.content.get(MARKER) is None:
             continue
         marker = block.content[MARKER]
+        usual = text(body.get("prompt_cache_options"), "ttl") or DEFAULT_LIFE
         block.cache_life = text(marker, "ttl") or usual
         block.content = {key: part for key, part in block.content.items() if key != MARKER}
+    return blocks
 
 
-def caching_of(body: Mapping[str, object], blocks: Sequence[Block]) -> str:
+def caching_of(body: Mapping[str, object], read: LastRequest) -> str:
     """``implicit`` unless the request switches that off; ``off`` when it then sets no breakpoint."""
     if text(body.get("prompt_cache_options"), "mode") != "explicit":
         return "implicit"
-    return "explicit" if any(block.cache_life for block in blocks) else "off"
+    marked = read.marked or any(block.cache_life for block in read.first)
+    return "explicit" if marked else "off"
 
 
 def compared_with(body: Mapping[str, object]) -> str | None:

@@ -1,15 +1,26 @@
-"""Chat completions and embeddings: payloads to records."""
+"""Chat completions: payloads to records."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct, field
 
-from touchdown.clients.fields import KEEP_TEXT_CHARS, either, fields_of, get, items, length, text
+from touchdown.clients.fields import (
+    KEEP_TEXT_CHARS,
+    either,
+    fields_of,
+    get,
+    getter,
+    items,
+    length,
+    text,
+    words,
+)
 from touchdown.clients.openai.caching import caching_of, mark_breakpoints
 from touchdown.clients.openai.chunks import messages_in
 from touchdown.clients.openai.usage import read_usage, reported_cost
 from touchdown.clients.parameters import pick_request
+from touchdown.context.growing import LastRequest
 from touchdown.integration import AnswerView, Block, Output, RequestView, ToolRequest
 from touchdown.records.context import SegmentKind
 
@@ -39,42 +50,58 @@ class ChatReader:
     api = "chat.completions"
     operation = "chat"
 
-    def read_request(self, body: Mapping[str, object]) -> RequestView:
+    follows = True
+    frame = ("tools", "functions", "prompt_cache_options")
+
+    def read_request(
+        self, body: Mapping[str, object], last: LastRequest | None = None
+    ) -> RequestView:
         """Tools, then messages: the order in which OpenAI lays out a prompt."""
-        blocks = tool_blocks(body.get("tools")) + tool_blocks(body.get("functions"))
-        names: dict[str, str] = {}
-        for message in items(body.get("messages")):
-            blocks.extend(_message_blocks(message, names))
-        mark_breakpoints(blocks, body)
+        read = LastRequest(keeps=False) if last is None else last
+        read.follow(self, body)
         return RequestView(
-            blocks,
+            read.first + read.said,
             parameters={
                 name: body[name] for name in CACHE_PARAMETERS if body.get(name) is not None
             },
             request=_request(body),
-            caching=caching_of(body, blocks),
+            caching=caching_of(body, read),
         )
+
+    def items_in(self, body: Mapping[str, object]) -> list[object]:
+        """The messages."""
+        return items(body.get("messages"))
+
+    def read_frame(self, body: Mapping[str, object]) -> list[Block]:
+        """Tools, in both of the API's forms."""
+        blocks = tool_blocks(body.get("tools")) + tool_blocks(body.get("functions"))
+        return mark_breakpoints(blocks, body)
+
+    def read_item(
+        self, item: object, frame: Mapping[str, object], names: dict[str, str]
+    ) -> list[Block]:
+        """One message."""
+        return mark_breakpoints(_message_blocks(item, names), frame)
+
+    def is_marked(self, block: Block) -> bool:
+        """Where a breakpoint of the cache is."""
+        return block.cache_life is not None
 
     def read_answer(self, answer: object) -> AnswerView:
         """A ``ChatCompletion`` or its JSON."""
-        choices = items(get(answer, "choices"))
-        messages = [get(choice, "message") for choice in choices]
-        requests = tuple(r for message in messages for r in _tool_requests(message))
-        usage = get(answer, "usage")
+        of = getter(answer)
+        usage = of("usage")
+        output, finish, texts = _read_choices(items(of("choices")))
         return AnswerView(
             usage=read_usage(usage),
-            response_id=text(answer, "id"),
-            model=text(answer, "model"),
-            output=Output(
-                sum(length(get(m, "content")) + length(get(m, "refusal")) for m in messages),
-                sum(length(get(m, "reasoning_content")) for m in messages),
-                requests,
-            ),
-            finish_reasons=tuple(text(choice, "finish_reason") or "error" for choice in choices),
-            service_tier=text(answer, "service_tier") or None,
+            response_id=words(of("id")),
+            model=words(of("model")),
+            output=output,
+            finish_reasons=finish,
+            service_tier=words(of("service_tier")) or None,
             reported_usd=reported_cost(usage),
             engine_parts=(answer,),
-            text=tuple(text(message, "content") for message in messages[:1]),
+            text=texts,
         )
 
     def new_stream(self) -> "ChatStream":
@@ -88,6 +115,25 @@ class ChatReader:
     def said_in(self, chunks: Sequence[object]) -> list[list[Block]]:
         """What each choice of a stream says."""
         return [_message_blocks(message, {}) for message in messages_in(chunks)]
+
+
+def _read_choices(choices: list[object]) -> tuple[Output, tuple[str, ...], tuple[str, ...]]:
+    """The sizes of what all choices say, why each ended, and the text of the first."""
+    text_chars = reasoning_chars = 0
+    requests: list[ToolRequest] = []
+    finish: list[str] = []
+    texts: tuple[str, ...] = ()
+    for choice in choices:
+        chosen = getter(choice)
+        said = getter(chosen("message"))
+        content, refusal = said("content"), said("refusal")
+        if not finish:
+            texts = (words(content),)
+        finish.append(words(chosen("finish_reason")) or "error")
+        text_chars += length(content) + length(refusal)
+        reasoning_chars += length(said("reasoning_content"))
+        requests += _tool_requests(said("tool_calls"))
+    return Output(text_chars, reasoning_chars, tuple(requests)), tuple(finish), texts
 
 
 def _request(body: Mapping[str, object]) -> dict[str, str | int | float | bool]:
@@ -193,36 +239,6 @@ class ChatStream(Struct):
         )
 
 
-class EmbeddingsReader:
-    """Reads ``/embeddings``."""
-
-    api = "embeddings"
-    operation = "embeddings"
-
-    def read_request(self, body: Mapping[str, object]) -> RequestView:
-        """One block per text; token lists count as one."""
-        given = body.get("input")
-        texts = (
-            given if isinstance(given, list) and given and isinstance(given[0], str) else [given]
-        )
-        return RequestView(
-            [Block("user", value, "user") for value in texts],
-            request=pick_request(body),
-            caching="off",
-        )
-
-    def read_answer(self, answer: object) -> AnswerView:
-        """A ``CreateEmbeddingResponse`` or its JSON: input only, nothing is generated."""
-        usage = read_usage(
-            {"prompt_tokens": get(get(answer, "usage"), "prompt_tokens"), "completion_tokens": 0}
-        )
-        return AnswerView(usage=usage, model=text(answer, "model"))
-
-    def new_stream(self) -> ChatStream:
-        """Embeddings do not stream."""
-        return ChatStream()
-
-
 def tool_blocks(tools: object) -> list[Block]:
     """One block per tool definition."""
     return [Block("tools", tool, tool_name=_tool_name(tool)) for tool in items(tools)]
@@ -233,24 +249,26 @@ def _tool_name(tool: object) -> str | None:
 
 
 def _message_blocks(message: object, names: dict[str, str]) -> list[Block]:
-    role = text(message, "role")
+    of = getter(message)
+    role, content = words(of("role")), of("content")
     kind = ROLES.get(role, "other")
-    content = get(message, "content")
     if kind == "tool_result":
-        call_id = text(message, "tool_call_id") or None
-        name = text(message, "name") or names.get(call_id or "") or None
+        call_id = words(of("tool_call_id")) or None
+        name = words(of("name")) or names.get(call_id or "") or None
         return [Block(kind, content, role, call_id, name, result_text=content)]
     blocks: list[Block] = []
-    reasoning = get(message, "reasoning_content")
+    reasoning = of("reasoning_content")
     if reasoning:
         blocks.append(Block("thinking", reasoning, role))
     if isinstance(content, str):
         blocks.append(Block(kind, content, role))
-    for part in items(content):
-        media = text(part, "type") in MEDIA_PARTS
-        blocks.append(Block("media" if media else kind, part, role))
-    for call in items(get(message, "tool_calls")):
-        blocks.append(_tool_use(call, role, names))
+    else:
+        for part in items(content):
+            media = text(part, "type") in MEDIA_PARTS
+            blocks.append(Block("media" if media else kind, part, role))
+    calls = of("tool_calls")
+    if calls:
+        blocks.extend([_tool_use(call, role, names) for call in items(calls)])
     return blocks
 
 
@@ -260,9 +278,9 @@ def _tool_use(call: object, role: str, names: dict[str, str]) -> Block:
     return Block("tool_use", call, role, call_id or None, name or None)
 
 
-def _tool_requests(message: object) -> list[ToolRequest]:
+def _tool_requests(calls: object) -> list[ToolRequest]:
     requests = []
-    for call in items(get(message, "tool_calls")):
+    for call in items(calls):
         function = either(call, "function", "custom")
         arguments = either(function, "arguments", "input")
         requests.append(ToolRequest(text(call, "id"), text(function, "name"), length(arguments)))

@@ -1,6 +1,7 @@
 """Which API a path of the openai SDK is, and who reads its payloads."""
 
-from touchdown.clients.openai.chat import ChatReader, EmbeddingsReader
+from touchdown.clients.openai.chat import ChatReader
+from touchdown.clients.openai.embeddings import EmbeddingsReader
 from touchdown.clients.openai.responses import ResponsesReader
 from touchdown.integration import CallReader
 

@@ -15,6 +15,7 @@ from touchdown.clients.openai.caching import (
 from touchdown.clients.openai.chat import MEDIA_PARTS, ROLES, tool_blocks
 from touchdown.clients.openai.usage import read_usage, reported_cost
 from touchdown.clients.parameters import pick_request
+from touchdown.context.growing import LastRequest
 from touchdown.integration import AnswerView, Block, Output, RequestView, ToolRequest
 from touchdown.records.context import SegmentKind
 
@@ -40,27 +41,24 @@ class ResponsesReader:
     api = "responses"
     operation = "chat"
 
-    def read_request(self, body: Mapping[str, object]) -> RequestView:
+    follows = True
+    frame = ("tools", "instructions", "prompt_cache_options")
+
+    def read_request(
+        self, body: Mapping[str, object], last: LastRequest | None = None
+    ) -> RequestView:
         """Tools, instructions, input; what lies on the server cannot be seen and is said so."""
-        blocks = tool_blocks(body.get("tools"))
-        if body.get("instructions"):
-            blocks.append(Block("system", body["instructions"], "system"))
-        given = body.get("input")
-        if isinstance(given, str):
-            blocks.append(Block("user", given, "user"))
-        names: dict[str, str] = {}
-        for item in items(given):
-            blocks.extend(_item_blocks(item, names))
-        mark_breakpoints(blocks, body)
+        read = LastRequest(keeps=False) if last is None else last
+        read.follow(self, body)
         previous = text(body, "previous_response_id")
         conversation = body.get("conversation")
         return RequestView(
-            blocks,
+            read.first + read.said,
             parameters={
                 name: body[name] for name in CACHE_PARAMETERS if body.get(name) is not None
             },
             request=pick_request(body),
-            caching=caching_of(body, blocks),
+            caching=caching_of(body, read),
             opaque=_opaque(body),
             previous_response_id=previous,
             conversation=conversation
@@ -68,6 +66,28 @@ class ResponsesReader:
             else text(conversation, "id"),
             compared_with=compared_with(body),
         )
+
+    def items_in(self, body: Mapping[str, object]) -> list[object]:
+        """The input."""
+        given = body.get("input")
+        return [{"role": "user", "content": given}] if isinstance(given, str) else items(given)
+
+    def read_frame(self, body: Mapping[str, object]) -> list[Block]:
+        """Tools and instructions."""
+        blocks = tool_blocks(body.get("tools"))
+        if body.get("instructions"):
+            blocks.append(Block("system", body["instructions"], "system"))
+        return mark_breakpoints(blocks, body)
+
+    def read_item(
+        self, item: object, frame: Mapping[str, object], names: dict[str, str]
+    ) -> list[Block]:
+        """One item of the input."""
+        return mark_breakpoints(_item_blocks(item, names), frame)
+
+    def is_marked(self, block: Block) -> bool:
+        """Where a breakpoint of the cache is."""
+        return block.cache_life is not None
 
     def read_answer(self, answer: object) -> AnswerView:
         """A ``Response`` or its JSON, running or ended."""

@@ -3,11 +3,11 @@
 Source: openai 3.54.0 ``types/completion_usage.py`` and ``types/responses/response_usage.py``, 2026-11-23.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 
 from touchdown.clients.counts import NEGATIVE, known, too_much_reasoning
-from touchdown.clients.fields import count, dollars, either, get, whole
+from touchdown.clients.fields import count, dollars, get, getter, whole
 from touchdown.records import Completeness, Usage
 
 
@@ -15,13 +15,14 @@ def read_usage(usage: object, server_tools: Mapping[str, int] | None = None) -> 
     """Usage of a chat completion (``prompt_tokens``), a response (``input_tokens``) or an embedding."""
     if usage is None:
         return Usage()
-    total_input = whole(either(usage, "input_tokens", "prompt_tokens"))
-    output = whole(either(usage, "output_tokens", "completion_tokens"))
-    details = either(usage, "input_tokens_details", "prompt_tokens_details")
-    answered = either(usage, "output_tokens_details", "completion_tokens_details")
+    of = getter(usage)
+    total_input = whole(_either(of, "input_tokens", "prompt_tokens"))
+    output = whole(_either(of, "output_tokens", "completion_tokens"))
+    details = getter(_either(of, "input_tokens_details", "prompt_tokens_details"))
+    answered = _either(of, "output_tokens_details", "completion_tokens_details")
     if total_input is None:
         return Usage(output=output, problems=("usage without input tokens",))
-    read, written = count(details, "cached_tokens"), _written(details)
+    read, written = whole(details("cached_tokens")), _written(details)
     cached = sum((written or {}).values())
     uncached = total_input - (read or 0) - cached
     reasoning = count(answered, "reasoning_tokens")
@@ -48,11 +49,16 @@ def reported_cost(usage: object) -> Decimal | None:
     return dollars(get(usage, "cost"))
 
 
-def _written(details: object) -> dict[str, int] | None:
-    total = count(details, "cache_write_tokens")
+def _either(of: Callable[[str], object], name: str, other: str) -> object:
+    value = of(name)
+    return of(other) if value is None else value
+
+
+def _written(of: Callable[[str], object]) -> dict[str, int] | None:
+    total = whole(of("cache_write_tokens"))
     if total is None:
         return None
-    lives = get(details, "cache_write_tokens_details")
+    lives = of("cache_write_tokens_details")
     split = {"30m": count(lives, "ttl_30m_tokens") or 0, "12h": count(lives, "ttl_12h_tokens") or 0}
     split = {life: tokens for life, tokens in split.items() if tokens}
     rest = total - sum(split.values())
