@@ -10,6 +10,7 @@ from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 
 from touchdown.runtime import core
 from touchdown.runtime.call import CallObservation
+from touchdown.telemetry.own_span import OwnSpan
 from touchdown.telemetry.wire import encode_request
 
 Step = Callable[[], object]
@@ -34,6 +35,9 @@ class _Behind:
     def __init__(self, runtime: core.Runtime, items: list[Any]) -> None:
         self._accountant: Any = runtime.accountant
         self._items = items
+        self._ended: list[Any] = []
+        span = items[0]._opened[0].span
+        self._tracer: Any = span._tracer if isinstance(span, OwnSpan) else None
 
     def steps(self) -> dict[str, Step]:
         return {
@@ -42,8 +46,14 @@ class _Behind:
             "fold": self._fold,
             "span": self._show,
             "budget": self._settle,
-            "encode": lambda: encode_request(self._spans),
-            "encode by the SDK": lambda: encode_spans(self._spans).SerializeToString(),
+            **(
+                {"request": lambda: encode_request(self._ended)}
+                if self._tracer is not None
+                else {
+                    "encode": lambda: encode_request(self._spans),
+                    "encode by the SDK": lambda: encode_spans(self._spans).SerializeToString(),
+                }
+            ),
         }
 
     def _read(self) -> None:
@@ -59,6 +69,15 @@ class _Behind:
         self._verdicts = [books.fold(record) for record in self._records]
 
     def _show(self) -> None:
+        if self._tracer is None:
+            self._close()
+            return
+        # A span of our own is encoded when it ends; here it waits for nobody.
+        queue, self._tracer._on_end = self._tracer._on_end, self._ended.append
+        self._close()
+        self._tracer._on_end = queue
+
+    def _close(self) -> None:
         for item, record, verdict in zip(self._items, self._records, self._verdicts, strict=True):
             for handle in item._opened:
                 handle.close(record, verdict)

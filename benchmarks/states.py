@@ -6,6 +6,7 @@ closed between two samples; what is pending is delivered before the next one beg
 
 import contextlib
 import gc
+import os
 import subprocess
 import sys
 import tempfile
@@ -16,7 +17,6 @@ from typing import Any
 import anthropic
 import openai
 import wrapt
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 
@@ -24,6 +24,7 @@ import touchdown
 
 ATTRIBUTES = {f"benchmark.attribute.{n}": n for n in range(25)}
 STATES = ("bare", "floor", "touchdown")
+ENDPOINT = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
 Hooks = dict[tuple[type, str], Any]
 
 
@@ -111,16 +112,18 @@ def switch(*, everything: bool = True) -> Iterator[Switch]:
         floor_provider.add_span_processor(BatchSpanProcessor(Discard()))
         undo.callback(floor_provider.shutdown)
         hooks = {"bare": bare, "floor": floor_hooks(floor_provider)}
-        provider = TracerProvider(shutdown_on_exit=False)
-        exporter: SpanExporter = Discard()
         options: dict[str, Any] = {}
         if everything:
-            exporter = OTLPSpanExporter(undo.enter_context(collector()))
+            os.environ[ENDPOINT] = undo.enter_context(collector())
+            undo.callback(os.environ.pop, ENDPOINT)
             folder = undo.enter_context(tempfile.TemporaryDirectory())
             options["journal"] = Path(folder) / "journal.jsonl"
-        provider.add_span_processor(BatchSpanProcessor(exporter))
-        undo.callback(provider.shutdown)
-        touchdown.instrument(tracer_provider=provider, integrations=False, **options)
+        else:
+            provider = TracerProvider(shutdown_on_exit=False)
+            provider.add_span_processor(BatchSpanProcessor(Discard()))
+            undo.callback(provider.shutdown)
+            options["tracer_provider"] = provider
+        touchdown.instrument(integrations=False, **options)
         undo.callback(touchdown.uninstrument)
         now = own_methods()
         hooks["touchdown"] = {key: now[key] for key in now if now[key] is not bare.get(key)}
@@ -130,7 +133,6 @@ def switch(*, everything: bool = True) -> Iterator[Switch]:
         def settle() -> None:
             touchdown.flush()
             floor_provider.force_flush()
-            provider.force_flush()
 
         switching = Switch(hooks, settle)
         undo.callback(switching.to, "touchdown")

@@ -58,7 +58,7 @@ def test_the_hot_path_is_measured() -> None:
     )
     for rows in (parts["at the hook"], parts["in the call"]):
         assert all(set(row) == {"floor", "touchdown"} for row in rows.values())
-    stages = {"read", "journal", "fold", "span", "budget", "encode", "encode by the SDK"}
+    stages = {"read", "journal", "fold", "span", "budget", "request"}
     assert set(parts["behind the queue"]) == {
         f"{sdk} tiny: {stage}" for sdk in ("anthropic", "openai") for stage in stages
     }

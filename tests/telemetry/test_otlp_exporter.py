@@ -53,8 +53,10 @@ def test_the_sdk_sends_what_is_unusual(backend: Receiver, told: dict[str, Any]) 
 @pytest.mark.parametrize("name", ["_client", "_max_request_size"])
 def test_another_version_of_the_sdk(backend: Receiver, name: str) -> None:
     exporter = QuickSpanExporter(f"{backend.endpoint}/v1/traces")
+    assert exporter.takes_bytes
     delattr(exporter, name)
-    assert exporter._encoded([]) is None
+    assert not exporter.takes_bytes
+    assert exporter._request([], []) is None
 
 
 @pytest.mark.skipif(not KNOWN, reason="there is no such limit")

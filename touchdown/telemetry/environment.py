@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from typing import Literal
 
 Signal = Literal["traces", "metrics"]
+OWN_METRICS = "OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED"
+"""Set where the SDK is to measure itself: it then makes and sends every span."""
 
 
 def sdk_disabled(environ: Mapping[str, str]) -> bool:

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from typing import Final
 
-from opentelemetry.trace import Span
 from opentelemetry.util.types import AttributeValue
 
 from touchdown.records import TaskRecord
@@ -18,14 +17,8 @@ OUTCOME = "touchdown.outcome"
 SCORE = "touchdown.score"
 
 
-def tell_outcome(span: Span, task: TaskRecord) -> None:
-    """One event for the outcome, where it is known, and one for the score, where there is one."""
-    for event in evaluations(task):
-        span.add_event(EVENT, event)
-
-
 def evaluations(task: TaskRecord) -> Iterator[dict[str, AttributeValue]]:
-    """What was said of the task, as attributes of an event each."""
+    """What was said of the task, as attributes of an event each: outcome and score, where they are known."""
     if task.outcome != "unknown":
         said: dict[str, AttributeValue] = {NAME: OUTCOME, SCORE_LABEL: task.outcome}
         if task.outcome_reason:

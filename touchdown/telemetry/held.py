@@ -7,13 +7,13 @@ from typing import Protocol
 
 from opentelemetry import context as otel_context
 from opentelemetry.context import Context
-from opentelemetry.trace import INVALID_SPAN, Span, SpanContext, set_span_in_context
+from opentelemetry.trace import INVALID_SPAN, Span, SpanContext
 from opentelemetry.util.types import AttributeValue
 
 from touchdown.records import CallVerdict, Record
 from touchdown.runtime.content import Content
-from touchdown.telemetry import nesting
 from touchdown.telemetry.content import content_attributes
+from touchdown.telemetry.nesting import around
 
 _INACTIVE: AbstractContextManager[object] = nullcontext()
 
@@ -37,10 +37,8 @@ class Activation:
         self._token: Token[Context] | None = None
 
     def __enter__(self) -> None:
-        context = set_span_in_context(self._span)
-        if self._inference:
-            context = nesting.announce(context)
-        self._token = otel_context.attach(context)
+        here = otel_context.get_current()
+        self._token = otel_context.attach(around(self._span, here, self._inference))
 
     def __exit__(self, *_error: object) -> None:
         token, self._token = self._token, None

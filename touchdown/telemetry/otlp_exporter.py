@@ -2,40 +2,75 @@
 
 import os
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
+from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExportResult
 
-from touchdown.telemetry.wire import encode_request
+from touchdown.telemetry.encoded import Encoded
+from touchdown.telemetry.environment import OWN_METRICS
+from touchdown.telemetry.quiet import say_once
+from touchdown.telemetry.wire import encode_request, field_of
 
-_OWN_METRICS = "OTEL_PYTHON_SDK_INTERNAL_METRICS_ENABLED"
+Spans = Sequence[ReadableSpan | Encoded]
 
 
 class QuickSpanExporter(OTLPSpanExporter):
     """Sends as its base does: endpoint, headers, certificates, retries and warnings are the SDK's."""
 
-    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+    @property
+    def takes_bytes(self) -> bool:
+        """Whether spans may come as :class:`Encoded`: not where the SDK is of another version."""
+        client = getattr(self, "_client", None)
+        return callable(getattr(client, "export", None)) and hasattr(self, "_max_request_size")
+
+    def export(self, spans: Spans) -> SpanExportResult:
         """Send `spans`."""
-        data = None if os.environ.get(_OWN_METRICS) else self._encoded(spans)
+        encoded = [span for span in spans if isinstance(span, Encoded)]
+        data = self._request(spans, encoded)
         if data is None:
-            return super().export(spans)
+            return super().export(cast(Sequence[ReadableSpan], spans))
+        most = self._max_request_size
+        if 0 < most < len(data):
+            return self._in_two(spans, len(data))
+        for span in encoded:
+            span.let_go()
         client: Any = self._client
         sent = client.export(data).success
         return SpanExportResult.SUCCESS if sent else SpanExportResult.FAILURE
 
-    def _encoded(self, spans: Sequence[ReadableSpan]) -> bytes | None:
+    def _request(self, spans: Spans, encoded: list[Encoded]) -> bytes | None:
         """The request; ``None`` for what the base is to see: it says what is too large, or too late."""
+        if self._shutdown or not self.takes_bytes or (OWN_METRICS in os.environ and not encoded):
+            return None
         try:
-            most = self._max_request_size
-            if self._shutdown or not callable(self._client.export):
-                return None
             data = encode_request(spans)
         except (
             AttributeError,
             TypeError,
             ValueError,
         ):  # another version of the SDK, or other spans
-            return None
-        return data if most <= 0 or len(data) <= most else None
+            if not encoded:
+                return None
+            data = encode_request([_by_the_sdk(span) for span in spans])
+        return data if encoded or not 0 < self._max_request_size < len(data) else None
+
+    def _in_two(self, spans: Spans, size: int) -> SpanExportResult:
+        """A request that would be too large, as smaller ones."""
+        if len(spans) == 1:
+            say_once(
+                "too large", f"a span of {size:,} bytes is larger than a request may be; not sent"
+            )
+            return SpanExportResult.FAILURE
+        middle = len(spans) // 2
+        results = [self.export(half) for half in (spans[:middle], spans[middle:])]
+        return max(results, key=lambda result: result.value)
+
+
+def _by_the_sdk(span: ReadableSpan | Encoded) -> Encoded:
+    if isinstance(span, Encoded):
+        return span
+    message = encode_spans([span]).resource_spans[0].scope_spans[0].spans[0]
+    return Encoded(span, field_of(message.SerializeToString()))

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 from uuid import uuid4
 
 from opentelemetry.sdk.metrics import MeterProvider
@@ -15,10 +15,13 @@ from opentelemetry.sdk.metrics.export import (
 from opentelemetry.sdk.resources import SERVICE_INSTANCE_ID, Resource
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+from opentelemetry.trace import Tracer
 
+from touchdown.telemetry.encoded import Encoded
 from touchdown.telemetry.errands import Errand, Runner
 from touchdown.telemetry.exporters import metric_exporters, span_exporter
 from touchdown.telemetry.forks import in_forked_children
+from touchdown.telemetry.own_tracer import own_tracer
 from touchdown.telemetry.quiet import failed
 
 
@@ -83,12 +86,30 @@ class CountedProcessor(BatchSpanProcessor):
     def __init__(self, name: str, exporter: SpanExporter) -> None:
         self.count = Count()
         super().__init__(CountedExporter(name, exporter, self.count))
+        self.takes_bytes: bool = getattr(exporter, "takes_bytes", False)
 
-    def on_end(self, span: ReadableSpan) -> None:
+    def on_end(self, span: ReadableSpan | Encoded) -> None:
         """Queue a span that ended."""
         if span.context is not None and span.context.trace_flags.sampled:
             self.count.add(given=1)
-        super().on_end(span)
+        super().on_end(cast(ReadableSpan, span))
+
+
+class OwnProvider(TracerProvider):
+    """The SDK's provider; its tracers make small spans where one exporter takes them as bytes."""
+
+    def __init__(self, processors: tuple[CountedProcessor, ...]) -> None:
+        super().__init__(shutdown_on_exit=False)
+        self._ours = processors
+        for processor in processors:
+            self.add_span_processor(processor)
+
+    def get_tracer(self, *args: Any, **kwargs: Any) -> Tracer:
+        """A tracer, its spans not looked at by any processor but those given."""
+        tracer = super().get_tracer(*args, **kwargs)
+        if len(self._ours) != 1 or not self._ours[0].takes_bytes:
+            return tracer
+        return cast(Tracer, own_tracer(tracer, self._ours[0].on_end))
 
 
 class PrivateTracing:
@@ -96,12 +117,10 @@ class PrivateTracing:
 
     def __init__(self, names: tuple[str, ...]) -> None:
         self._runner = Runner("touchdown-spans-out")
-        self.provider = TracerProvider(shutdown_on_exit=False)
         self._processors = tuple(
             CountedProcessor(name, exporter) for name in names if (exporter := span_exporter(name))
         )
-        for processor in self._processors:
-            self.provider.add_span_processor(processor)
+        self.provider = OwnProvider(self._processors)
 
     def keep(self) -> None:
         """In a forked child: start what sends, while it can be started."""

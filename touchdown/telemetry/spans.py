@@ -2,29 +2,27 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from opentelemetry.context import Context
+from opentelemetry.context import Context, get_current
 from opentelemetry.metrics import MeterProvider
 from opentelemetry.trace import (
     INVALID_SPAN,
     Span,
-    SpanKind,
     Tracer,
     TracerProvider,
-    get_current_span,
     set_span_in_context,
 )
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from opentelemetry.util.types import AttributeValue
 
-from touchdown.records import CallStart, CallVerdict, Record, Start, StepStart, TaskRecord
+from touchdown.records import CallStart, CallVerdict, Record, Start, TaskRecord
 from touchdown.runtime.handing import Above
 from touchdown.runtime.place import standing_place
 from touchdown.telemetry import attributes as names
+from touchdown.telemetry.begun import begun, call_attributes
 from touchdown.telemetry.forks import in_forked_children
 from touchdown.telemetry.held import Adopted, Held, missing
 from touchdown.telemetry.metrics import Lost, Metrics, nothing_lost
-from touchdown.telemetry.model_call import call_start_attributes
-from touchdown.telemetry.nesting import span_to_enrich
+from touchdown.telemetry.nesting import place_in, span_to_enrich
 from touchdown.telemetry.providers import (
     METRICS,
     TRACES,
@@ -35,7 +33,6 @@ from touchdown.telemetry.providers import (
 )
 from touchdown.telemetry.quiet import failed
 from touchdown.telemetry.recent import Recent
-from touchdown.telemetry.steps import EXECUTE_TOOL, INVOKE_AGENT, INVOKE_WORKFLOW
 from touchdown.telemetry.writing import Writer, facts_beside
 
 Settled = Callable[[str], Mapping[str, AttributeValue]]
@@ -88,31 +85,48 @@ class SpanSink:
             meter, tracer = self._meters.current(), self._tracers.current()
             if self._is_forked:
                 self._keep()
-            if isinstance(start, TaskRecord):
-                self._tasks.put(start.id, start)
-            elif isinstance(start, CallStart):
-                span = span_to_enrich(start.adopt)
+            here = get_current()
+            if isinstance(start, CallStart):
+                span = span_to_enrich(start.adopt, here)
                 if span is not None:
                     return self._adopt(span, start)
+            elif isinstance(start, TaskRecord):
+                self._tasks.put(start.id, start)
             # Calls outside any task() have one that is only kept for the books.
             if tracer is None or (isinstance(start, TaskRecord) and start.implicit):
                 return Held(self) if meter is not None else None
-            orphan = not get_current_span().get_span_context().is_valid
-            span = _begin(tracer, start, (_around() or self._above) if orphan else None)
-            return Held(self, span, isinstance(start, CallStart))
+            return Held(self, self._begin(tracer, start, here), isinstance(start, CallStart))
         except Exception as error:
             failed("opening a span", error)
             return None
 
+    def _begin(self, tracer: Tracer, start: Start, here: Context) -> Span:
+        parent, context = place_in(here), None
+        if parent is None:
+            context = _around() or self._above
+            parent = None if context is None else place_in(context)
+        begin = getattr(tracer, "begin_own", None)
+        span: Span | None = None if begin is None else begin(start, parent)
+        if span is not None:
+            return span
+        first = begun(start)
+        return tracer.start_span(
+            first.name,
+            context,
+            first.kind,
+            attributes=first.attributes,
+            start_time=first.at_ns,
+        )
+
     def current_trace_id(self) -> str:
         """The trace that is current where the caller stands, or an empty string."""
-        place = get_current_span().get_span_context()
-        return f"{place.trace_id:032x}" if place.is_valid else ""
+        place = place_in(get_current())
+        return "" if place is None else f"{place.trace_id:032x}"
 
     def current_traceparent(self) -> str:
         """The span that is current where the caller stands, or an empty string."""
-        place = get_current_span().get_span_context()
-        if not place.is_valid:
+        place = place_in(get_current())
+        if place is None:
             return ""
         return f"00-{place.trace_id:032x}-{place.span_id:016x}-{place.trace_flags:02x}"
 
@@ -154,10 +168,10 @@ class SpanSink:
         held = Adopted(self, span)
         if span.is_recording():
             # Now, for the host may have ended its span when the record comes.
-            begun = _call_attributes(start)
-            begun[names.CALL_ID] = start.id
-            begun[names.TASK_ID] = start.task_id
-            span.set_attributes(missing(span, begun))
+            known = call_attributes(start)
+            known[names.CALL_ID] = start.id
+            known[names.TASK_ID] = start.task_id
+            span.set_attributes(missing(span, known))
         return held
 
     def _note_fork(self) -> None:
@@ -185,43 +199,3 @@ def _around() -> Context | None:
 
 def _remote(traceparent: str) -> Context:
     return TraceContextTextMapPropagator().extract({"traceparent": traceparent})
-
-
-def _begin(tracer: Tracer, start: Start, context: Context | None) -> Span:
-    if isinstance(start, CallStart):
-        attributes = _call_attributes(start)
-        name = f"{start.operation} {start.model}" if start.model else start.operation
-        return tracer.start_span(
-            name, context, SpanKind.CLIENT, attributes=attributes, start_time=start.sent_at_ns
-        )
-    operation = INVOKE_WORKFLOW
-    if isinstance(start, StepStart):
-        operation = EXECUTE_TOOL if start.kind == "tool" else INVOKE_AGENT
-    return tracer.start_span(
-        f"{operation} {start.name}".rstrip(),
-        context,
-        attributes=_step_attributes(operation, start),
-        start_time=start.started_at_ns,
-    )
-
-
-def _call_attributes(start: CallStart) -> dict[str, AttributeValue]:
-    attributes = call_start_attributes(
-        start.operation, start.provider, start.model, start.host, start.port
-    )
-    if start.agent_name:
-        attributes[names.AGENT_NAME] = start.agent_name
-    return attributes
-
-
-def _step_attributes(operation: str, start: StepStart | TaskRecord) -> dict[str, AttributeValue]:
-    attributes: dict[str, AttributeValue] = {names.OPERATION: operation}
-    if isinstance(start, StepStart) and operation == EXECUTE_TOOL:
-        attributes[names.TOOL_NAME] = start.name
-        if start.agent_name:
-            attributes[names.AGENT_NAME] = start.agent_name
-    else:
-        attributes[names.AGENT_NAME] = start.name
-    if start.conversation:
-        attributes[names.CONVERSATION] = start.conversation
-    return attributes

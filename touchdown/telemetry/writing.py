@@ -1,6 +1,6 @@
 """Writes finished records to their spans, in one step per span."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from opentelemetry.context import Context
 from opentelemetry.trace import Span, Status, StatusCode, Tracer, set_span_in_context
@@ -9,12 +9,13 @@ from opentelemetry.util.types import AttributeValue
 from touchdown.records import CallVerdict, ModelCall, Record, TaskRecord
 from touchdown.telemetry import attributes as names
 from touchdown.telemetry.checking import check_of, facts_of
-from touchdown.telemetry.evaluation import tell_outcome
+from touchdown.telemetry.evaluation import EVENT, evaluations
 from touchdown.telemetry.facts import write_pairs
 from touchdown.telemetry.filling import fill
 from touchdown.telemetry.held import Held, missing, own
 from touchdown.telemetry.numbering import Numbering
-from touchdown.telemetry.outcome import began_and_ended_ns
+from touchdown.telemetry.outcome import began_and_ended_ns, error_type
+from touchdown.telemetry.own_span import OwnSpan
 from touchdown.telemetry.quiet import failed
 from touchdown.telemetry.recent import Recent
 from touchdown.telemetry.verdict import verdict_attributes
@@ -42,18 +43,17 @@ class Writer:
         span = held.span
         if not span.is_recording():
             return
+        ended_ns = began_and_ended_ns(record)[1]
         try:
-            facts = facts_of(record)
-            wrong = facts.get(names.ERROR_TYPE)
-            if wrong is not None:
-                span.set_status(Status(StatusCode.ERROR, str(wrong)))
-            fill(span, self._told(held, record, more, facts, place))
-            if isinstance(record, TaskRecord):
-                tell_outcome(span, record)
+            told = self._told(held, record, more, facts_of(record), place)
+            quick = not any(_outcome(record))
+            if quick and type(span) is OwnSpan and span.finish(told, error_type(record), ended_ns):
+                return
+            _write(span, record, told)
         except Exception as error:
             failed("writing a span", error)
         try:
-            span.end(began_and_ended_ns(record)[1])
+            span.end(ended_ns)
         except Exception as error:
             failed("ending a span", error)
 
@@ -110,6 +110,19 @@ class Writer:
             return {}
         told: dict[str, AttributeValue] = {names.CONTEXT_PREDECESSOR_SPAN: known[0]}
         return {**told, names.CONTEXT_PREDECESSOR_DIGEST: known[1]} if known[1] else told
+
+
+def _write(span: Span, record: Record, told: Mapping[str, AttributeValue]) -> None:
+    wrong = error_type(record)
+    if wrong is not None:
+        span.set_status(Status(StatusCode.ERROR, wrong))
+    fill(span, told)
+    for event in _outcome(record):
+        span.add_event(EVENT, event)
+
+
+def _outcome(record: Record) -> Iterator[dict[str, AttributeValue]]:
+    return evaluations(record) if isinstance(record, TaskRecord) else iter(())
 
 
 def facts_beside(
