@@ -31,6 +31,17 @@ def fields_of(source: object) -> dict[str, Any]:
         return source if isinstance(source, dict) else NOTHING
 
 
+def field_of(source: object, name: str) -> object:
+    """An attribute that an object of the SDK holds itself; asked for where it does not.
+
+    What such an object lacks is looked for by pydantic, or by the SDK, which takes long.
+    """
+    try:
+        return source.__dict__[name]
+    except (AttributeError, KeyError):
+        return getattr(source, name, None)
+
+
 def count(source: object, name: str) -> int | None:
     """A token count; ``None`` when it is missing or no whole number."""
     return whole(get(source, name))

@@ -5,24 +5,27 @@ import sys
 import time
 import weakref
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from touchdown.clients.arrival import unread_ns
 from touchdown.clients.body import watch_body, whole_body
 from touchdown.clients.events import AsyncEvents, Follower, events_of
+from touchdown.clients.fields import field_of
 from touchdown.clients.request import credential_of, keep_body, options_of
 from touchdown.clients.sending import (
     QUIET,
+    SENDING,
     Sending,
     current_sending,
     settle,
     settle_async,
     slept_async,
 )
+from touchdown.clients.wrapping import Method
 from touchdown.integration import CallObservation, add_headers, guarded
+from touchdown.runtime.guard import failed
 
-Wrapped = Callable[..., Any]
-Args = tuple[object, ...]
 Kwargs = dict[str, object]
 REFUSED = 400
 """HTTP statuses from here on are no answers."""
@@ -31,90 +34,145 @@ _by_response: "weakref.WeakKeyDictionary[object, Follower]" = weakref.WeakKeyDic
 
 
 class Inside:
-    """The hooks of everything that the SDK does between ``request`` and its answer."""
+    """The hooks of everything that the SDK does between ``request`` and its answer.
 
-    def __init__(self, open_call: Callable[[object, object], CallObservation | None]) -> None:
-        self._open_call = open_call
+    ``again``: this SDK has middleware, which may send again after it had an answer.
+    """
 
-    def build_request(self, wrapped: Wrapped, client: object, args: Args, kwargs: Kwargs) -> object:
+    def __init__(
+        self, open_call: Callable[[object, object], CallObservation | None], *, again: bool
+    ) -> None:
+        self._open_call, self._again = open_call, again
+
+    def build_request(self, method: Method) -> Method:
         """Each attempt: the body as it goes out, one-shot iterators already read by the SDK."""
-        request = wrapped(*args, **kwargs)
-        sending = current_sending.get()
-        if sending is not None:
-            with QUIET:
-                sending.sent, seen = True, sending.seen
-                seen.open_adopted()
-                seen.clocks.sent()
-                keep_body(seen.sent, options_of(args, kwargs, first=0))
-                seen.sent.credential = credential_of(request, seen.vendor)
-                if seen.sent.serving is not None:
-                    add_headers(seen.sent.serving, request, seen, seen.ids)
-        return request
 
-    def attempt(self, wrapped: Wrapped, client: object, args: Args, kwargs: Kwargs) -> object:
+        def build(client: object, /, *args: object, **kwargs: object) -> object:
+            request = method(client, *args, **kwargs)
+            sending = current_sending.get()
+            if sending is not None:
+                try:
+                    _note_sent(sending, request, options_of(args, kwargs, first=0))
+                except Exception:
+                    failed(SENDING)
+            return request
+
+        return build
+
+    def attempt(self, method: Method) -> Method:
         """One HTTP attempt; where a middleware of the SDK sends again, another call may begin with it."""
-        options = options_of(args, kwargs, first=0)
-        sending, later = current_sending.get(), False
-        if sending is not None:
-            sending.attempt(lambda: self._open_call(client, options))
-        else:
-            seen = self._open_call(client, options)
-            if seen is None:
-                return wrapped(*args, **kwargs)
-            sending, later = Sending(seen), True
-        if inspect.iscoroutinefunction(wrapped):
-            return _attempt_async(wrapped, args, kwargs, sending, later)
-        if not later:
-            return _attempt(wrapped, args, kwargs, sending)
-        with sending:
-            answer = _attempt(wrapped, args, kwargs, sending)
-        return _taken_later(sending, answer)
+        is_async = inspect.iscoroutinefunction(method)
 
-    def process_response(
-        self, wrapped: Wrapped, client: object, args: Args, kwargs: Kwargs
-    ) -> object:
+        def attempt(client: object, /, *args: object, **kwargs: object) -> object:
+            options = options_of(args, kwargs, first=0)
+            sending, later = current_sending.get(), False
+            if sending is not None:
+                if sending.began:
+                    sending.attempt(partial(self._open_call, client, options))
+            else:
+                seen = self._open_call(client, options)
+                if seen is None:
+                    return method(client, *args, **kwargs)
+                sending, later = Sending(seen), True
+            if is_async:
+                return _attempt_async(partial(method, client, *args, **kwargs), sending, later)
+            if later:
+                with sending:
+                    answer = method(client, *args, **kwargs)
+                return _taken_later(sending, answer)
+            try:
+                answer = method(client, *args, **kwargs)
+            except Exception:
+                sending.failed()
+                raise
+            _told(sending, answer)
+            return answer
+
+        return attempt
+
+    def process_response(self, method: Method) -> Method:
         """The answer that was taken: remember whose it is, for streams and raw responses made of it."""
-        sending = current_sending.get()
-        response = kwargs.get("response")
-        if sending is None or getattr(response, "status_code", 0) >= REFUSED:
-            return wrapped(*args, **kwargs)
-        seen = sending.seen
-        with QUIET:
-            seen.clocks.received()
-            seen.clocks.unread_ns = unread_ns(response, seen.clocks)
-            sending.answered(response)
-            _take(response, seen)
-        answer = wrapped(*args, **kwargs)
-        if seen.start.adopt:
-            if inspect.isawaitable(answer):
-                return settle_async(answer, seen)
-            settle(seen, answer)
-        return answer
+        again = self._again
 
-    def sleep_for_retry(
-        self, wrapped: Wrapped, client: object, args: Args, kwargs: Kwargs
-    ) -> object:
+        def process(client: object, /, *args: object, **kwargs: object) -> object:
+            sending = current_sending.get()
+            if sending is None:
+                return method(client, *args, **kwargs)
+            seen = sending.seen
+            taken = False
+            try:
+                taken = _note_received(sending, kwargs, again)
+            except Exception:
+                failed(SENDING)
+            answer: Any = method(client, *args, **kwargs)
+            if taken and seen.start.adopt:
+                if inspect.isawaitable(answer):
+                    return settle_async(answer, seen)
+                settle(seen, answer)
+            return answer
+
+        return process
+
+    def sleep_for_retry(self, method: Method) -> Method:
         """A failed attempt that is sent again: its status, and how long the SDK slept."""
-        sending = current_sending.get()
-        failure = sys.exc_info()[0]
-        began = time.monotonic()
-        slept = wrapped(*args, **kwargs)
-        if sending is None:
-            return slept
-        if inspect.isawaitable(slept):
-            return slept_async(slept, sending, kwargs.get("response"), failure, began)
-        with QUIET:
-            sending.slept(kwargs.get("response"), failure, began)
-        return slept
 
-    def stream_made(self, wrapped: Wrapped, stream: object, args: Args, kwargs: Kwargs) -> None:
+        def sleep(client: object, /, *args: object, **kwargs: object) -> object:
+            sending = current_sending.get()
+            failure = sys.exc_info()[0]
+            began = time.monotonic()
+            slept: Any = method(client, *args, **kwargs)
+            if sending is None:
+                return slept
+            if inspect.isawaitable(slept):
+                return slept_async(slept, sending, kwargs.get("response"), failure, began)
+            with QUIET:
+                sending.slept(kwargs.get("response"), failure, began)
+            return slept
+
+        return sleep
+
+    def stream_made(self, method: Method) -> Method:
         """A stream over an answer we know: its inner iterator is followed, the stream stays itself."""
-        wrapped(*args, **kwargs)
-        with QUIET:
-            seen = _by_response.get(kwargs.get("response"))
-            if seen is not None and not seen.closed:
-                seen.begin_stream()
-                follow(stream, seen)
+
+        def init(stream: object, /, *args: object, **kwargs: object) -> None:
+            method(stream, *args, **kwargs)
+            with QUIET:
+                seen = _by_response.get(kwargs.get("response"))
+                if seen is not None and not seen.closed:
+                    seen.begin_stream()
+                    follow(stream, seen)
+
+        return init
+
+
+def _note_sent(sending: Sending, request: object, options: object) -> None:
+    sending.sent, seen = True, sending.seen
+    sent = seen.sent
+    seen.open_adopted()
+    seen.clocks.sent()
+    keep_body(sent, options)
+    sent.credential = credential_of(request, seen.vendor)
+    if sent.serving is not None:
+        add_headers(sent.serving, request, seen, seen.ids)
+
+
+def _note_received(sending: Sending, given: Kwargs, again: bool) -> bool:
+    """Whether this is an answer."""
+    response: Any = given.get("response")
+    status = field_of(response, "status_code")
+    if isinstance(status, int) and status >= REFUSED:
+        return False
+    seen = sending.seen
+    clocks = seen.clocks
+    clocks.received()
+    clocks.unread_ns = unread_ns(response, clocks)
+    if again:
+        sending.answered(response)
+    if given.get("stream") or not field_of(response, "is_closed"):
+        _take(response, seen)  # a stream may be made of it, or its body be read later
+    else:
+        seen.sent.http_status = status if isinstance(status, int) else None
+    return True
 
 
 def _take(response: Any, seen: CallObservation) -> None:
@@ -123,42 +181,31 @@ def _take(response: Any, seen: CallObservation) -> None:
     watch_body(response, seen)
 
 
-def _attempt(wrapped: Wrapped, args: Args, kwargs: Kwargs, sending: Sending) -> object:
-    try:
-        answer = wrapped(*args, **kwargs)
-    except Exception:
-        sending.failed()
-        raise
-    _told(sending, answer)
-    return answer
-
-
 async def _attempt_async(
-    wrapped: Callable[..., Awaitable[object]],
-    args: Args,
-    kwargs: Kwargs,
-    sending: Sending,
-    later: bool,
+    call: Callable[[], Awaitable[object]], sending: Sending, later: bool
 ) -> object:
     if not later:
         try:
-            answer = await wrapped(*args, **kwargs)
+            answer = await call()
         except Exception:
             sending.failed()
             raise
         _told(sending, answer)
         return answer
     with sending:
-        answer = await wrapped(*args, **kwargs)
+        answer = await call()
     return _taken_later(sending, answer)
 
 
 def _told(sending: Sending, answer: object) -> None:
-    with QUIET:
+    try:
         response = _response_of(answer)
-        if response.status_code >= REFUSED:
+        status = field_of(response, "status_code")
+        if not isinstance(status, int) or status >= REFUSED:
             sending.seen.sent.http_status = response.status_code
             sending.failed(response)
+    except Exception:
+        failed(SENDING)
 
 
 def _taken_later(sending: Sending, answer: object) -> object:

@@ -1,11 +1,12 @@
 """Reading what the SDK's base client is given: its options object, its URL, a failed attempt's answer."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from types import MemberDescriptorType, ModuleType
 from typing import Any
 
-from msgspec import Struct
-
+from touchdown.clients.endpoint import endpoint_of
+from touchdown.clients.fields import field_of
 from touchdown.context.blocks import copied
 from touchdown.records import Attempt
 from touchdown.runtime.sent import Sent
@@ -13,6 +14,12 @@ from touchdown.runtime.sent import Sent
 ABSENT = frozenset({"Omit", "NotGiven"})
 """Types by which both SDKs say that an argument was not given."""
 
+_absent: set[type] = set()
+
+Setter = Callable[[object, object], None]
+SLOTS = ("fields_set", "extra", "private")
+MOST_CLASSES = 64
+_slots: dict[type, tuple[Setter, Setter, Setter]] = {}
 
 RAW_HEADER = "x-stainless-raw-response"
 """Header by which both SDKs mark a call of ``with_raw_response`` and ``with_streaming_response``."""
@@ -53,79 +60,64 @@ def with_options(
 
 
 def method_of(options: object) -> str:
-    return str(getattr(options, "method", "")).lower()
-
-
-class Endpoint(Struct, frozen=True):
-    """Where a client sends its requests, as the parts that are asked for."""
-
-    url: object
-    text: str = ""
-    host: str = ""
-    port: int | None = None
-
-
-_MOST_ENDPOINTS = 256
-_endpoints: dict[int, Endpoint] = {}
-
-
-def endpoint_of(client: object) -> Endpoint:
-    """The client's base URL. Taken apart once, for an SDK's URL object takes long to."""
-    url = getattr(client, "base_url", None)
-    known = _endpoints.get(id(url))
-    if known is not None and known.url is url:
-        return known
-    host = str(getattr(url, "host", "") or "")
-    made = Endpoint(url, "" if url is None else str(url), host, port_of(url))
-    if len(_endpoints) >= _MOST_ENDPOINTS:
-        _endpoints.clear()
-    _endpoints[id(url)] = made
-    return made
+    method = field_of(options, "method")
+    return method if method == "post" else str(method or "").lower()
 
 
 def path_of(options: object, client: object) -> str:
     """The path below the client's base URL, in the one form that the SDK's own methods use."""
-    url = str(getattr(options, "url", "")).split("?", 1)[0]
+    url = str(field_of(options, "url") or "").split("?", 1)[0]
     if url[:1] != "/":
         url = url.removeprefix(endpoint_of(client).text)
     return "/" + url.strip("/")
 
 
-def port_of(url: object) -> int | None:
-    port = getattr(url, "port", None)
-    if isinstance(port, int):
-        return port
-    return {"https": 443, "http": 80}.get(str(getattr(url, "scheme", "")))
+def know_absent(types: ModuleType) -> None:
+    """Tell by which types an SDK says that an argument was not given: they are looked for in each request."""
+    _absent.update(vars(types)[name] for name in ABSENT & vars(types).keys())
 
 
 def parts_of(options: object) -> dict[str, object]:
     """The parameters of a request, as the method was given them."""
-    parts = _given(getattr(options, "json_data", None))
-    more = getattr(options, "extra_json", None)
+    parts = _given(field_of(options, "json_data"))
+    more = field_of(options, "extra_json")
     if more:
         parts.update(_given(more))
     return parts
 
 
 def _given(part: object) -> dict[str, object]:
-    if not isinstance(part, (dict, Mapping)):
-        return {}
-    return {key: value for key, value in part.items() if type(value).__name__ not in ABSENT}
+    if type(part) is dict or isinstance(part, Mapping):
+        absent = _absent
+        return {name: value for name, value in part.items() if type(value) not in absent}
+    return {}
 
 
 def copy_of(options: Any) -> Any:
     """A copy of the SDK's options object, as pydantic makes it, at a third of the price."""
-    fields_set = getattr(options, "__pydantic_fields_set__", None)
-    private = getattr(options, "__pydantic_private__", None)
-    if fields_set is None or private is not None:
+    kind = type(options)
+    slots = _slots.get(kind) or _slots_of(kind)
+    if slots is None or options.__pydantic_private__ is not None:
         return options.model_copy() if hasattr(options, "model_copy") else options.copy()
-    made, extra = object.__new__(type(options)), options.__pydantic_extra__
-    set_slot = object.__setattr__
-    set_slot(made, "__dict__", options.__dict__.copy())
-    set_slot(made, "__pydantic_fields_set__", fields_set.copy())
-    set_slot(made, "__pydantic_extra__", None if extra is None else extra.copy())
-    set_slot(made, "__pydantic_private__", None)
+    set_fields, set_extra, set_private = slots
+    extra = options.__pydantic_extra__
+    made = object.__new__(kind)
+    made.__dict__.update(options.__dict__)
+    set_fields(made, options.__pydantic_fields_set__.copy())
+    set_extra(made, None if extra is None else extra.copy())
+    set_private(made, None)
     return made
+
+
+def _slots_of(kind: type) -> tuple[Setter, Setter, Setter] | None:
+    """How to fill the places that pydantic's objects have beside their fields; ``None`` for other ones."""
+    places = [getattr(kind, f"__pydantic_{name}__", None) for name in SLOTS]
+    if not all(isinstance(place, MemberDescriptorType) for place in places):
+        return None
+    fields_set, extra, private = (place.__set__ for place in places if place is not None)
+    if len(_slots) < MOST_CLASSES:
+        _slots[kind] = fields_set, extra, private
+    return fields_set, extra, private
 
 
 def with_field(options: Any, name: str, value: object) -> object:
@@ -172,21 +164,33 @@ def _is_same(known: object, value: object) -> bool:
         return False
 
 
-_KEY, _TOKEN = ("X-Api-Key", "x-api-key"), ("Authorization", "authorization")
-_CREDENTIALS = {"anthropic": (*_KEY, *_TOKEN)}
-_AS_BYTES = {name: name.encode() for name in (*_KEY, *_TOKEN)}
+_KEY, _TOKEN = b"x-api-key", b"authorization"
+_WANTED = {"anthropic": (_KEY, _TOKEN)}
+_places: dict[bytes, int] = {}
+"""Where a header stood in the last request that had it."""
 
 
 def credential_of(request: object, vendor: str) -> str:
-    """What the request was sent with: as the SDKs write the header, else looked up, which takes long."""
-    headers: Any = getattr(request, "headers", {})
-    sent = dict(getattr(headers, "raw", ()))
-    wanted = _CREDENTIALS.get(vendor, _TOKEN + _KEY)
-    for name in wanted:
-        value = sent.get(_AS_BYTES[name])
-        if value:
-            return str(value, "latin-1")
-    return next((value for name in wanted if (value := headers.get(name))), "")
+    """What the request was sent with: looked for in its headers, as httpx holds them, where it stood last."""
+    headers: Any = field_of(request, "headers")
+    first, second = _WANTED.get(vendor, (_TOKEN, _KEY))
+    try:
+        value = _header(headers._list, first) or _header(headers._list, second)
+    except (AttributeError, TypeError, ValueError):  # another library's
+        ask = getattr(headers, "get", lambda _name: None)
+        return ask(first.decode()) or ask(second.decode()) or ""
+    return str(value, "latin-1") if value else ""
+
+
+def _header(held: list[tuple[bytes, bytes, bytes]], name: bytes) -> bytes:
+    place = _places.get(name, 0)
+    if place < len(held) and held[place][1] == name:
+        return held[place][2]
+    for place, (_, found, value) in enumerate(held):
+        if found == name:
+            _places[name] = place
+            return value
+    return b""
 
 
 def read_as_bytes(options: object) -> bool:

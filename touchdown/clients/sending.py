@@ -10,9 +10,11 @@ from contextvars import ContextVar
 from touchdown.clients.body import whole_body
 from touchdown.clients.request import attempt_of
 from touchdown.integration import CallObservation, Guard, guarded
+from touchdown.runtime.guard import failed
 from touchdown.runtime.place import reset_place, set_place
 
-QUIET = Guard("clients.sending")
+SENDING = "clients.sending"
+QUIET = Guard(SENDING)
 
 current_sending: ContextVar["Sending | None"] = ContextVar("touchdown_sending", default=None)
 """The request that is being sent in this thread or task, for the hooks inside it."""
@@ -41,22 +43,33 @@ class Sending:
 
     def __exit__(self, kind: object, error: BaseException | None, tb: object) -> None:
         self._end()
-        with suppress(ValueError):  # a coroutine that is closed from another context
+        try:  # noqa: SIM105 - a context manager more in each call
             current_sending.reset(self._token)
+        except ValueError:  # a coroutine that is closed from another context
+            pass
         if error is not None:
             with QUIET:
                 self.seen.fail(error)
 
     def _begin(self) -> None:
-        self._active = self.seen.activate()
-        with QUIET:
-            self._active.__enter__()
+        self._active = active = self.seen.activate()
+        try:
+            active.__enter__()
+        except Exception:
+            failed(SENDING)
 
     def _end(self) -> None:
-        with QUIET:
+        try:
             self._active.__exit__(None, None, None)
+        except Exception:
+            failed(SENDING)
 
     # -- its attempts ------------------------------------------------------------------------
+
+    @property
+    def began(self) -> bool:
+        """Whether an attempt was made that another may follow."""
+        return self._failed is not None or self._answered is not None
 
     def attempt(self, open_another: Callable[[], CallObservation | None]) -> None:
         """An attempt goes out: the first, one after a failure, or another call after an answer.
@@ -93,15 +106,13 @@ class Sending:
         """This attempt's answer was taken."""
         self._answered = weakref.ref(response)
 
-    @guarded("clients.settle")
     def settle(self, answer: object) -> None:
         """The request came back with this; it is the call's answer unless a middleware made it."""
-        if self._failed is not None:
-            self.seen.finish(status="error")
-        elif not self.sent:
-            self.seen.finish(status="not_started")
-        else:
+        if self.sent and self._failed is None:
             settle(self.seen, answer)
+        else:
+            with QUIET:
+                self.seen.finish(status="not_started" if self._failed is None else "error")
 
 
 class Aside:

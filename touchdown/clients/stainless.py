@@ -7,18 +7,17 @@ the body as it is sent), ``_attempt_request`` (the same, where the SDK has middl
 """
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from types import ModuleType
-from typing import Any, Protocol
-
-import wrapt
+from typing import Protocol
 
 from touchdown.clients.comparing import Hold, LastAnswers
-from touchdown.clients.fields import text
+from touchdown.clients.endpoint import endpoint_of
+from touchdown.clients.fields import field_of
 from touchdown.clients.inside import Inside
 from touchdown.clients.pools import POOLS
 from touchdown.clients.request import (
-    endpoint_of,
+    know_absent,
     method_of,
     options_of,
     parts_of,
@@ -28,6 +27,7 @@ from touchdown.clients.request import (
     with_options,
 )
 from touchdown.clients.sending import Aside, Sending
+from touchdown.clients.wrapping import Method, Wrapped
 from touchdown.integration import (
     Asked,
     CallObservation,
@@ -37,8 +37,8 @@ from touchdown.integration import (
     Undo,
     guarded,
 )
-
-Wrapped = Callable[..., object]
+from touchdown.runtime.guard import failed
+from touchdown.runtime.sent import Sent
 
 
 class Sdk(Protocol):
@@ -97,104 +97,101 @@ class Hooks:
     def __init__(self, sdk: Sdk, seam: Seam) -> None:
         self._sdk, self._seam = sdk, seam
         self._last = LastAnswers()
-        self._on = False
+        self._wrapped = Wrapped()
 
     def install(self, package: ModuleType) -> Undo:
         """Wrap the SDK's base client and streams; hands back what restores them by identity."""
         base = sys.modules[f"{package.__name__}._base_client"]
         streaming = sys.modules[f"{package.__name__}._streaming"]
-        inside = Inside(self._open_again)
-        targets: list[tuple[type, str, Wrapped]] = [
-            (base.BaseClient, "_build_request", inside.build_request),
-            (streaming.Stream, "__init__", inside.stream_made),
-            (streaming.AsyncStream, "__init__", inside.stream_made),
-        ]
+        know_absent(sys.modules[f"{package.__name__}._types"])
+        attempts = hasattr(base.SyncAPIClient, "_attempt_request")
+        inside = Inside(self._open_again, again=attempts)
+        wrapped = self._wrapped
+        wrapped.wrap(base.BaseClient, "_build_request", inside.build_request)
+        for stream in (streaming.Stream, streaming.AsyncStream):
+            wrapped.wrap(stream, "__init__", inside.stream_made)
         for client, request in (
             (base.SyncAPIClient, self.request),
             (base.AsyncAPIClient, self.request_async),
         ):
-            targets += [
-                (client, "request", request),
-                (client, "_process_response", inside.process_response),
-                (client, "_sleep_for_retry", inside.sleep_for_retry),
-            ]
-            if hasattr(client, "_attempt_request"):
-                targets.append((client, "_attempt_request", inside.attempt))
-        patched = [
-            (owner, name, wrapt.FunctionWrapper(vars(owner)[name], hook, enabled=self._is_on))
-            for owner, name, hook in targets
-        ]
-        self._on = True
-        for owner, name, ours in patched:
-            setattr(owner, name, ours)
+            wrapped.wrap(client, "request", request)
+            wrapped.wrap(client, "_process_response", inside.process_response)
+            wrapped.wrap(client, "_sleep_for_retry", inside.sleep_for_retry)
+            if attempts:
+                wrapped.wrap(client, "_attempt_request", inside.attempt)
         POOLS.hold()
 
         def undo() -> None:
-            self._on = False
             POOLS.let_go()
-            for owner, name, ours in patched:
-                # What someone else wrapped around ours is theirs to take back; ours only passes on.
-                if vars(owner)[name] is ours:
-                    setattr(owner, name, ours.__wrapped__)
+            wrapped.take_back()
 
         return undo
 
-    def _is_on(self) -> bool:
-        return self._on
-
     # -- the call ------------------------------------------------------------------------------
 
-    def request(
-        self, wrapped: Wrapped, client: object, args: tuple[object, ...], kwargs: dict[str, object]
-    ) -> object:
-        """Observe one call of a sync client."""
-        opened = self._open(client, options_of(args, kwargs))
-        if opened is None:
-            return self._pass_on(wrapped, client, args, kwargs)
-        seen, prepared = opened
-        args, kwargs = with_options(prepared.options, args, kwargs)
-        with Sending(seen) as sending:
-            answer = wrapped(*args, **kwargs)
-        sending.settle(answer)
-        return answer
+    def request(self, method: Method) -> Method:
+        """Observe the calls of a sync client."""
+        wrapped = self._wrapped
 
-    def request_async(
-        self, wrapped: Wrapped, client: object, args: tuple[object, ...], kwargs: dict[str, object]
-    ) -> object:
-        """Observe one call of an async client."""
-        opened = self._open(client, options_of(args, kwargs))
-        if opened is None:
-            return self._pass_on_async(wrapped, client, args, kwargs)
-        seen, prepared = opened
-        args, kwargs = with_options(prepared.options, args, kwargs)
-        return self._await(wrapped, args, kwargs, seen)
+        def request(client: object, /, *args: object, **kwargs: object) -> object:
+            if not wrapped.on:
+                return method(client, *args, **kwargs)
+            options = options_of(args, kwargs)
+            opened = self._open(client, options)
+            if opened is None:
+                with Aside():
+                    answer = method(client, *args, **kwargs)
+                self._look(client, options, answer)
+                return answer
+            seen, sent = opened
+            if sent is not options:
+                args, kwargs = with_options(sent, args, kwargs)
+            with Sending(seen) as sending:
+                answer = method(client, *args, **kwargs)
+            sending.settle(answer)
+            return answer
 
-    async def _await(
-        self,
-        wrapped: Callable[..., Any],
-        args: tuple[object, ...],
-        kwargs: dict[str, object],
-        seen: CallObservation,
-    ) -> object:
-        with Sending(seen) as sending:
-            answer = await wrapped(*args, **kwargs)
-        sending.settle(answer)
-        return answer
+        return request
 
-    def _open(self, client: object, options: object) -> tuple[CallObservation, Prepared] | None:
+    def request_async(self, method: Method) -> Method:
+        """Observe the calls of an async client."""
+        wrapped = self._wrapped
+
+        async def request(client: object, /, *args: object, **kwargs: object) -> object:
+            if not wrapped.on:
+                return await method(client, *args, **kwargs)
+            options = options_of(args, kwargs)
+            opened = self._open(client, options)
+            if opened is None:
+                with Aside():
+                    answer = await method(client, *args, **kwargs)
+                self._look(client, options, answer)
+                return answer
+            seen, sent = opened
+            if sent is not options:
+                args, kwargs = with_options(sent, args, kwargs)
+            with Sending(seen) as sending:
+                answer = await method(client, *args, **kwargs)
+            sending.settle(answer)
+            return answer
+
+        return request
+
+    def _open(self, client: object, options: object) -> tuple[CallObservation, object] | None:
         """A call is to be sent. Raises only what a budget raises: then it is not."""
         ready = self._prepare(client, options)
         if ready is None:
             return None
         prepared, asked, url, serving = ready
         admission = self._seam.admit(asked)
+        host, port = asked.host, asked.port
         seen = self._seam.model_call(
             asked.reader,
             vendor=asked.vendor,
             provider=asked.provider,
             model=asked.model,
-            host=asked.host,
-            port=asked.port,
+            host=host,
+            port=port,
             adopt=prepared.adopt,
             admission=admission,
         )
@@ -202,7 +199,7 @@ class Hooks:
             if admission is not None:
                 admission.release()
             return None
-        headers = self._seam.headers_to(asked.host, asked.port)
+        headers = self._seam.headers_to(host, port)
         if headers:
             prepared.options = with_headers(prepared.options, headers)
         body: Mapping[str, object] = asked.body
@@ -210,38 +207,41 @@ class Hooks:
             body = self._compare(client, prepared, seen) or body
         seen.hide_usage_chunk = prepared.hide_usage_chunk
         seen.hold = prepared.hold
-        seen.sent.body, seen.sent.copies = body, asked.copies
-        seen.sent.base_url = url
-        seen.sent.serving = serving
-        return seen, prepared
+        seen.sent = Sent(body, asked.copies, url, serving=serving)
+        return seen, prepared.options
 
-    @guarded("clients.open")
     def _prepare(
         self, client: object, options: object
     ) -> tuple[Prepared, Asked, str, ServingHost | None] | None:
-        reader = self._sdk.reader_for(method_of(options), path_of(options, client))
-        if reader is None:
+        try:
+            reader = self._reader_for(client, options)
+            if reader is None:
+                return None
+            body = parts_of(options)
+            prepared = self._sdk.prepare(client, options, body, self._seam)
+            if prepared.hide_usage_chunk:
+                body = parts_of(prepared.options)
+            endpoint = endpoint_of(client)
+            serving = self._seam.serving(endpoint.host, endpoint.port)
+            if serving is not None:
+                for name, value in serving.fields(reader.api, body).items():
+                    prepared.options = with_field(prepared.options, name, value)
+                body = parts_of(prepared.options)
+            vendor, provider = self._sdk.vendor, self._sdk.provider_of(client)
+            model = body.get("model")
+            named = model if isinstance(model, str) else ""
+            asked = Asked(reader, vendor, provider, named, endpoint.host, endpoint.port, body)
+        except Exception:
+            failed("clients.open")
             return None
-        body = parts_of(options)
-        prepared = self._sdk.prepare(client, options, body, self._seam)
-        if prepared.hide_usage_chunk:
-            body = parts_of(prepared.options)
-        endpoint = endpoint_of(client)
-        serving = self._seam.serving(endpoint.host, endpoint.port)
-        if serving is not None:
-            for name, value in serving.fields(reader.api, body).items():
-                prepared.options = with_field(prepared.options, name, value)
-            body = parts_of(prepared.options)
-        asked = Asked(
-            reader=reader,
-            vendor=self._sdk.vendor,
-            provider=self._sdk.provider_of(client),
-            model=text(body, "model"),
-            host=endpoint.host,
-            port=endpoint.port,
-            body=body,
-        )
         return prepared, asked, endpoint.text, serving
+
+    def _reader_for(self, client: object, options: object) -> CallReader | None:
+        """Who reads such a request; ``None`` when it is no model call."""
+        method = method_of(options)
+        url = field_of(options, "url")
+        known = self._sdk.reader_for(method, url) if isinstance(url, str) else None
+        return known or self._sdk.reader_for(method, path_of(options, client))
 
     @guarded("clients.compare")
     def _compare(
@@ -256,33 +256,10 @@ class Hooks:
     def _open_again(self, client: object, options: object) -> CallObservation | None:
         """A call that a middleware of the SDK makes with these options, after one that was answered."""
         opened = self._open(client, options)
-        return opened[0] if opened is not None else None
-
-    def _pass_on(
-        self, wrapped: Wrapped, client: object, args: tuple[object, ...], kwargs: dict[str, object]
-    ) -> object:
-        """A request that is no model call: only its answer is looked at, when it may end one."""
-        with Aside():
-            answer = wrapped(*args, **kwargs)
-        self._look(client, args, kwargs, answer)
-        return answer
-
-    async def _pass_on_async(
-        self,
-        wrapped: Callable[..., Any],
-        client: object,
-        args: tuple[object, ...],
-        kwargs: dict[str, object],
-    ) -> object:
-        with Aside():
-            answer = await wrapped(*args, **kwargs)
-        self._look(client, args, kwargs, answer)
-        return answer
+        return None if opened is None else opened[0]
 
     @guarded("clients.look")
-    def _look(
-        self, client: object, args: tuple[object, ...], kwargs: dict[str, object], answer: object
-    ) -> None:
-        options = options_of(args, kwargs)
+    def _look(self, client: object, options: object, answer: object) -> None:
+        """A request that was no model call: its answer may end one."""
         if self._sdk.watches(method_of(options), path_of(options, client)):
             self._sdk.fetched(client, answer)

@@ -3,9 +3,9 @@
 import threading
 from collections import OrderedDict
 
+from touchdown.clients.endpoint import endpoint_of
 from touchdown.clients.fields import get, text
 from touchdown.clients.openai.responses import RUNNING, ResponsesReader
-from touchdown.clients.request import endpoint_of
 from touchdown.integration import AnswerView, CallObservation, Seam, StreamReader, guarded
 from touchdown.records.call import CallStatus
 from touchdown.runtime.raw import RawBody, read_json, read_raw
