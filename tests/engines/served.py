@@ -1,7 +1,7 @@
 """A server on the loopback interface that answers what a real engine did."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,12 +12,14 @@ from touchdown.engines.hosts import HOSTS, EngineHost
 from touchdown.testing.provider.answer import EVENT_STREAM, Answer, server_sent_event
 from touchdown.testing.provider.server import LoopbackServer, Received
 
+Page = str | int | Callable[[], str]
+
 
 class Served:
     """What came in, and what goes out: pages by their path, answers to calls in order, the last for ever."""
 
-    def __init__(self, answers: list[dict[str, Any]], pages: dict[str, str | int]) -> None:
-        self.answers, self.pages = answers, pages
+    def __init__(self, answers: list[dict[str, Any]], pages: Mapping[str, Page]) -> None:
+        self.answers, self.pages = answers, dict(pages)
         self.received: list[Received] = []
         self._clients: list[OpenAI] = []
         self.server = LoopbackServer(self._respond)
@@ -42,6 +44,8 @@ class Served:
         self.received.append(received)
         if received.method == "GET":
             page = self.pages.get(received.target, 404)
+            if callable(page):
+                page = page()
             if isinstance(page, int):
                 return Answer(status=page, body=b"", content_type="text/html")
             return Answer(body=page.encode(), content_type="text/plain")
@@ -63,8 +67,8 @@ class Served:
 
 
 @contextmanager
-def serving(answers: list[dict[str, Any]], **pages: str | int) -> Iterator[Served]:
-    """``metrics`` and ``prometheus_metrics`` are pages, or the status that is answered instead."""
+def serving(answers: list[dict[str, Any]], **pages: Page) -> Iterator[Served]:
+    """``metrics`` and ``prometheus_metrics`` are pages, what makes them, or the status answered instead."""
     paths = {"/" + name.replace("_", "/"): page for name, page in pages.items()}
     served = Served(answers, paths)
     served.server.start()

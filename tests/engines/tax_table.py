@@ -119,7 +119,7 @@ REMOVED = {"type": "BlockRemoved", "block_hashes": [1], "medium": "GPU"}
 EVENTS: Mapping[str, tuple[Any, Any]] = {
     "vllm": (REMOVED, {**STORED, "session_id": "task"}),
     "dynamo": (REMOVED, {**STORED, "session_id": "task"}),
-    "sglang": (REMOVED, STORED),
+    "sglang": (REMOVED, {**STORED, "session_id": "task"}),
     "tokenspeed": (["BlockRemoved", [1]], ["BlockStored", [1], None, [], 16]),
 }
 """An eviction and a store as each publishes them; Dynamo's are its workers'."""

@@ -297,7 +297,6 @@ def test_what_the_engine_read_from_its_cache_stands_in_for_a_usage_without_it() 
     first, second = (call.usage for call in seen.calls)
     assert (first.uncached, first.cache_read, first.input_tokens) == (251, 542, 793)
     assert (second.uncached, second.cache_read) == (793, None)
-    assert own.bodies[0]["return_meta_info"] is True
 
 
 def test_answers_that_make_no_sense_are_unknown_with_the_reason() -> None:

@@ -51,7 +51,7 @@ def test_the_variable_goes_before_the_file(config: Path) -> None:
     assert [line.partition(": ")[2] for line in wrong] == [
         "unknown kind of engine 'x'; known: auto, dynamo, vllm, sglang, tensorrt_llm, tokenspeed",
         "'nohost' is no address of an engine: write http://host:port",
-        "unknown key 'king'; the keys are url, kind, kv_events, tool_events",
+        "unknown key 'king'; the keys are url, kind, kv_events, tool_events, perf_metrics",
         'write url = "http://host:port"',
     ]
 

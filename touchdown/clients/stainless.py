@@ -203,6 +203,8 @@ class Hooks:
         if headers:
             prepared.options = with_headers(prepared.options, headers)
         body: Mapping[str, object] = asked.body
+        if serving is not None:
+            body = _speak_out(serving, prepared, seen, asked) or body
         if self._seam.cache_diagnostics:
             body = self._compare(client, prepared, seen) or body
         seen.hide_usage_chunk = prepared.hide_usage_chunk
@@ -223,10 +225,6 @@ class Hooks:
                 body = parts_of(prepared.options)
             endpoint = endpoint_of(client)
             serving = self._seam.serving(endpoint.host, endpoint.port)
-            if serving is not None:
-                for name, value in serving.fields(reader.api, body).items():
-                    prepared.options = with_field(prepared.options, name, value)
-                body = parts_of(prepared.options)
             vendor, provider = self._sdk.vendor, self._sdk.provider_of(client)
             model = body.get("model")
             named = model if isinstance(model, str) else ""
@@ -263,3 +261,13 @@ class Hooks:
         """A request that was no model call: its answer may end one."""
         if self._sdk.watches(method_of(options), path_of(options, client)):
             self._sdk.fetched(client, answer)
+
+
+@guarded("clients.serving")
+def _speak_out(
+    serving: ServingHost, prepared: Prepared, seen: CallObservation, asked: Asked
+) -> Mapping[str, object]:
+    """Ask a server that the user named to say more."""
+    for name, value in serving.fields(seen.start, asked.reader.api, asked.body).items():
+        prepared.options = with_field(prepared.options, name, value)
+    return parts_of(prepared.options)

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from touchdown.collect.limits import MIB, Limits
 from touchdown.collect.receiver import Receiver
-from touchdown.records import EngineReport, Kept, ModelCall
+from touchdown.records import Kept, ModelCall
 from touchdown.runtime import core
 from touchdown.runtime.guard import Guard, warn_once
+from touchdown.runtime.reported import Reported
 from touchdown.telemetry.serving.joining import Joiner
 from touchdown.telemetry.span import SpanView
 
@@ -73,15 +74,10 @@ class Collector:
         while self._calls:
             self._joiner.call(self._calls.popleft(), now_s)
         for report in self._joiner.joined(now_s):
-            self._runtime.delivery.put(_Reported(self, report))
+            self._runtime.delivery.put(Reported(self._runtime, report, self.miss))
 
-    def settle(self, report: EngineReport) -> None:
-        """Let a ledger have it; behind the queue."""
-        if not self._runtime.accountant.note(report):
-            self.late += 1
-
-    def missed(self, report: EngineReport) -> None:
-        """The queue was full: a call is as if no engine had spoken of it."""
+    def miss(self) -> None:
+        """A ledger is no longer held, or the queue was full: a call is as if no engine had spoken of it."""
         self.late += 1
 
     def show(self, call: ModelCall) -> None:
@@ -138,18 +134,3 @@ class Shown:
 
     def close(self) -> None:
         """Nothing is open."""
-
-
-class _Reported:
-    """What an engine told of a call, on its way."""
-
-    __slots__ = ("_collector", "_report")
-
-    def __init__(self, collector: Collector, report: EngineReport) -> None:
-        self._collector, self._report = collector, report
-
-    def deliver(self) -> None:
-        self._collector.settle(self._report)
-
-    def drop(self) -> None:
-        self._collector.missed(self._report)

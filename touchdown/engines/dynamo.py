@@ -71,7 +71,9 @@ class Dynamo(Struct, frozen=True):
         """What the frontend says of the workers of its model."""
         return whole_of(page.value("dynamo_frontend_model_kv_cache_block_size"))
 
-    def fields(self, api: str, body: Mapping[str, object]) -> Mapping[str, object]:
+    def fields(
+        self, api: str, body: Mapping[str, object], session: str = ""
+    ) -> Mapping[str, object]:
         """``nvext.extra_fields``, beside what the request has there already."""
         if api not in ASKED:
             return {}

@@ -5,12 +5,14 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from msgspec import Struct, field
+from msgspec.structs import replace
 
 from touchdown.engines.exposition import Counter, Exposition
 from touchdown.records import EngineTiming, Usage
 from touchdown.records.engine import COUNTS, FIGURES
 from touchdown.records.verdict import Basis
 
+_BY_WINDOW = "inferred: the only call that it fits"
 NO_EVENTS = "only the engine's cache events tell it (docs/engines.md)"
 
 
@@ -65,8 +67,13 @@ class Engine(Protocol):
         """How many tokens a block of its cache has, by its metrics."""
         ...
 
-    def fields(self, api: str, body: Mapping[str, object]) -> Mapping[str, object]:
-        """Fields of a request that ask it to say more in its answer; those of the body stay in force."""
+    def fields(
+        self, api: str, body: Mapping[str, object], session: str = ""
+    ) -> Mapping[str, object]:
+        """Fields of a request that ask it to say more; those of the body stay in force.
+
+        ``session``: whose the request is, where its cache events are read.
+        """
         ...
 
     def read(self, told: Told) -> EngineTiming:
@@ -164,6 +171,15 @@ class Figures(Struct):
             },
             **self.values,
         )
+
+
+def inferred(timing: EngineTiming) -> EngineTiming:
+    """The same figures, no surer than how their call was found: it is the only one that they fit."""
+    return replace(
+        timing,
+        basis=dict.fromkeys(timing.basis, "estimated"),
+        evidence={name: f"{said} ({_BY_WINDOW})" for name, said in timing.evidence.items()},
+    )
 
 
 def as_number(value: object) -> float | None:

@@ -12,16 +12,16 @@ class NoPage(Exception):  # noqa: N818 - what became of the page, told in words
     """There was no page, in a few words for people."""
 
 
-def fetch_text(url: str, path: str) -> str:
+def fetch_text(url: str, path: str, timeout_s: float = TIMEOUT_S) -> str:
     """The text at a path of a host; one redirect within it is followed.
 
     Errors: :class:`NoPage` for a status other than 200, too long a page, and a host that does not answer.
     """
     try:
-        status, answer, location = _get(url, path)
+        status, answer, location = _get(url, path, timeout_s)
         if status in REDIRECTS and _is_within(url, location):
             path = urlsplit(urljoin(url + path, location)).path
-            status, answer, _ = _get(url, path)
+            status, answer, _ = _get(url, path, timeout_s)
     except (OSError, http.client.HTTPException, ValueError) as error:
         why = "no answer in time" if isinstance(error, TimeoutError) else _words(error)
         raise NoPage(f"{path} cannot be read ({why})") from error
@@ -32,10 +32,10 @@ def fetch_text(url: str, path: str) -> str:
     return answer.decode("utf-8", "replace")
 
 
-def _get(url: str, path: str) -> tuple[int, bytes, str]:
+def _get(url: str, path: str, timeout_s: float) -> tuple[int, bytes, str]:
     parts = urlsplit(url)
     kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    connection = kind(parts.hostname or "", parts.port, timeout=TIMEOUT_S)
+    connection = kind(parts.hostname or "", parts.port, timeout=timeout_s)
     try:
         connection.request("GET", path, headers={"accept": "text/plain"})
         response = connection.getresponse()

@@ -13,7 +13,9 @@ from touchdown.engines.kv.evicted import with_evicted
 from touchdown.engines.kv.feed import KvFeed
 from touchdown.engines.looking import Look, look
 from touchdown.engines.named import Named, name_host
+from touchdown.engines.perf_metrics import PerfMetrics
 from touchdown.engines.registry import engine_of
+from touchdown.engines.tensorrt_llm import TensorRtLlm
 from touchdown.engines.tool_events import ToolEvents
 from touchdown.engines.watching import Watch
 from touchdown.records import AnswerView, CallStart, EngineTiming
@@ -38,6 +40,7 @@ class EngineHost:
         self._prefills = Prefills()
         self._feed = KvFeed(named.kv_events) if named.kv_events else None
         self.tool_events = ToolEvents(named.tool_events) if named.tool_events else None
+        self._perf = PerfMetrics(named) if named.perf_metrics else None
         self._problem = NOT_LOOKED
 
     @property
@@ -63,8 +66,8 @@ class EngineHost:
 
     @property
     def events_problem(self) -> str:
-        """What keeps events from being read or pushed, in words; empty when they are or are not asked for."""
-        asked = (self._feed, self.tool_events)
+        """What keeps events and records from being read or pushed; empty where nothing does."""
+        asked = (self._feed, self.tool_events, self._perf)
         return "; ".join(one.problem for one in asked if one is not None and one.problem)
 
     def __str__(self) -> str:
@@ -81,9 +84,12 @@ class EngineHost:
 
     # -- what the capture side asks -------------------------------------------------------------
 
-    def fields(self, api: str, body: Mapping[str, object]) -> Mapping[str, object]:
-        """Fields of the request that ask the engine to say more in its answer."""
-        return {} if self._engine is None else self._engine.fields(api, body)
+    def fields(
+        self, start: CallStart, api: str, body: Mapping[str, object]
+    ) -> Mapping[str, object]:
+        """Fields of the request that ask the engine to say more."""
+        session = start.agent_id if self._feed is not None else ""
+        return {} if self._engine is None else self._engine.fields(api, body, session)
 
     def headers(
         self, start: CallStart, request_id: str, trace_id: str, span_id: str
@@ -104,6 +110,8 @@ class EngineHost:
     def sent(self, call: Underway) -> None:
         """An attempt of this call goes to the host now."""
         self._prefills.sent(call)
+        if self._perf is not None:
+            self._perf.sent()
         if self.tool_events is not None:
             self.tool_events.knows(call.start.agent_id)
 
@@ -111,6 +119,8 @@ class EngineHost:
         """What the engine says of the request that was answered like this, and what others took of it."""
         self._watch.wake(self)
         told = self._told(answer)
+        if (perf := self._records) is not None:
+            perf.ended(call, answer)
         if self._feed is not None:
             told = with_evicted(self._feed, call, told, self._prefills.company(call))
         return self._prefills.beside(call, told)
@@ -148,15 +158,26 @@ class EngineHost:
     def after_fork(self) -> None:
         """In a forked child: locks may be held by the parent's threads, and sockets are the parent's."""
         self._lock = threading.Lock()
-        for one in (self._prefills, self._feed, self.tool_events):
+        for one in (self._prefills, self._feed, self.tool_events, self._perf):
             if one is not None:
                 one.after_fork()
+
+    @property
+    def _records(self) -> PerfMetrics | None:
+        return self._perf if self.engine == TensorRtLlm().id else None
+
+    def hear(self, timeout_s: float) -> None:
+        """The process ends: read the records of calls that ended, if any wait for theirs."""
+        if (perf := self._records) is not None:
+            perf.look(timeout_s, last=True)
 
     # -- its metrics ------------------------------------------------------------------------------
 
     def look(self) -> None:
-        """Read its metrics now, and wait for them: at most a few seconds."""
+        """Read its metrics and records now, and wait for them: at most a few seconds."""
         self.note(look(self._named, self._engine))
+        if (perf := self._records) is not None:
+            perf.look()
 
     def note(self, seen: Look) -> None:
         """Take in what a look at its metrics found."""
@@ -232,6 +253,11 @@ class EngineHosts:
         """Those that take tool events."""
         return tuple(host.tool_events for host in self.all if host.tool_events is not None)
 
+    def hear(self, timeout_s: float) -> None:
+        """The process ends: read what engines hold for calls that ended."""
+        for host in self.all:
+            host.hear(timeout_s)
+
     def after_fork(self) -> None:
         """In a forked child: no thread watches yet, and locks may be held by the parent's."""
         self._watch.after_fork()
@@ -243,7 +269,12 @@ HOSTS = NAMED.source = EngineHosts()
 
 
 def engine(
-    url: str, kind: str = "auto", *, kv_events: str = "", tool_events: str = ""
+    url: str,
+    kind: str = "auto",
+    *,
+    kv_events: str = "",
+    tool_events: str = "",
+    perf_metrics: bool = True,
 ) -> EngineHost:
     """Name a host as self-hosted: ``touchdown.engine("http://127.0.0.1:8000")``.
 
@@ -252,10 +283,13 @@ def engine(
     is ``vllm``, ``sglang``, ``tensorrt_llm``, ``dynamo`` or ``tokenspeed``; ``auto`` finds it out.
     ``kv_events`` is where vLLM or SGLang publishes its cache events (``tcp://host:port``, behind a comma
     its replay socket): with them evictions are seen, not inferred. ``tool_events`` is where Dynamo takes
-    events of tools for its request trace. Both need the extra ``engines``.
+    events of tools for its request trace. Both need the extra ``engines``. ``perf_metrics=False`` leaves
+    TensorRT-LLM's records of requests, which it hands out once, to whoever else reads them.
     Errors: ``ValueError`` for what is no http address, for another kind, and for no ZeroMQ address.
     """
-    host = HOSTS.name(name_host(url, kind, "touchdown.engine", kv_events, tool_events))
+    host = HOSTS.name(
+        name_host(url, kind, "touchdown.engine", kv_events, tool_events, perf_metrics)
+    )
     if core.active() is not None:
         host.wake()
     return host

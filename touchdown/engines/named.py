@@ -12,7 +12,7 @@ from touchdown.prices.location import find_config
 VARIABLE = "TOUCHDOWN_ENGINES"
 PORTS = {"http": 80, "https": 443}
 TRANSPORTS = ("tcp://", "ipc://")
-KEYS = ("url", "kind", "kv_events", "tool_events")
+KEYS = ("url", "kind", "kv_events", "tool_events", "perf_metrics")
 """Of an ``[[engine]]`` table."""
 
 
@@ -29,6 +29,8 @@ class Named(Struct, frozen=True):
     """Where its cache events are published; empty: they are not read."""
     tool_events: str = ""
     """Where it takes tool events; empty: none are pushed."""
+    perf_metrics: bool = True
+    """Whether TensorRT-LLM's records of requests are read, which it hands out once."""
 
     @property
     def url(self) -> str:
@@ -38,7 +40,12 @@ class Named(Struct, frozen=True):
 
 
 def name_host(
-    url: str, kind: str = AUTO, place: str = "", kv_events: str = "", tool_events: str = ""
+    url: str,
+    kind: str = AUTO,
+    place: str = "",
+    kv_events: str = "",
+    tool_events: str = "",
+    perf_metrics: bool = True,
 ) -> Named:
     """An address as it is compared; any path in it is ignored.
 
@@ -56,7 +63,8 @@ def name_host(
         raise ValueError(f"{url!r} is no address ({error})") from None
     if parts.scheme not in PORTS or not parts.hostname or port is None:
         raise ValueError(f"{url!r} is no address of an engine: write http://host:port")
-    return Named(parts.scheme, parts.hostname, port, kind, place, kv_events, tool_events)
+    more = kv_events, tool_events, perf_metrics
+    return Named(parts.scheme, parts.hostname, port, kind, place, *more)
 
 
 def from_variable(value: str) -> Iterator[Named | str]:
@@ -91,8 +99,12 @@ def _of_table(table: object, place: str) -> Named:
     strange = [key for key in table if key not in KEYS]
     if strange:
         raise ValueError(f"unknown key {strange[0]!r}; the keys are {', '.join(KEYS)}")
-    kind, *events = (str(table.get(key, "")) for key in KEYS[1:])
-    return name_host(table["url"], kind or AUTO, place, *events)
+    kind, *events = (str(table.get(key, "")) for key in KEYS[1:4])
+    read = table.get("perf_metrics", True)
+    if not isinstance(read, bool):
+        raise ValueError("perf_metrics is true or false")
+    kv_events, tool_events = events
+    return name_host(table["url"], kind or AUTO, place, kv_events, tool_events, read)
 
 
 def configured(environment: Mapping[str, str]) -> tuple[list[Named], list[str]]:

@@ -17,11 +17,13 @@ from touchdown.engines.exposition import Counter, Exposition
 from touchdown.records import EngineTiming
 
 NO_REPORT = "start SGLang with --enable-cache-report"
-NO_META = "the answer has no meta_info"
+NO_META = "SGLang tells it in whole answers to chats alone, and in its spans"
 NO_METRICS = "start SGLang with --enable-metrics: without it meta_info has no times"
 SPAN_ONLY = "only SGLang's own spans tell it"
 SPAN = "gen_ai.latency."
 WAITING = "prefill_waiting"
+SESSIONS = frozenset({"session_id", "session_params"})
+"""Of a request: only one of them may be there."""
 TRANSFERS = ("prefill_transfer_kv_cache", "decode_transferred")
 
 
@@ -52,11 +54,18 @@ class Sglang(Struct, frozen=True):
         """Its page size; 1 is usual."""
         return whole_of(page.value("sglang_page_size"))
 
-    def fields(self, api: str, body: Mapping[str, object]) -> Mapping[str, object]:
-        """``return_meta_info``, where the request does not say otherwise."""
-        if api != "chat.completions" or "return_meta_info" in body:
+    def fields(
+        self, api: str, body: Mapping[str, object], session: str = ""
+    ) -> Mapping[str, object]:
+        """``return_meta_info``, which it refuses with a stream, and the session that its events name."""
+        if api != "chat.completions":
             return {}
-        return {"return_meta_info": True}
+        asked: dict[str, object] = {}
+        if "return_meta_info" not in body and not body.get("stream"):
+            asked["return_meta_info"] = True
+        if session and body.keys().isdisjoint(SESSIONS):
+            asked["session_id"] = session
+        return asked
 
     def read(self, told: Told) -> EngineTiming:
         """``meta_info`` of the first choice."""

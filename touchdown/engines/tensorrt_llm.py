@@ -48,7 +48,9 @@ class TensorRtLlm(Struct, frozen=True):
         value = page.value("trtllm_kv_cache_tokens_per_block")
         return int(value) if value else None
 
-    def fields(self, api: str, body: Mapping[str, object]) -> Mapping[str, object]:
+    def fields(
+        self, api: str, body: Mapping[str, object], session: str = ""
+    ) -> Mapping[str, object]:
         """Nothing."""
         return {}
 

@@ -38,7 +38,9 @@ class TokenSpeed(Struct, frozen=True):
         """Where its configuration has labels as vLLM's."""
         return whole_of(page.label("tokenspeed_cache_config_info", "block_size"))
 
-    def fields(self, api: str, body: Mapping[str, object]) -> Mapping[str, object]:
+    def fields(
+        self, api: str, body: Mapping[str, object], session: str = ""
+    ) -> Mapping[str, object]:
         """Nothing."""
         return {}
 

@@ -73,7 +73,9 @@ class Vllm(Struct, frozen=True):
         """From the labels of its configuration."""
         return whole_of(page.label("vllm_cache_config_info", "block_size"))
 
-    def fields(self, api: str, body: Mapping[str, object]) -> Mapping[str, object]:
+    def fields(
+        self, api: str, body: Mapping[str, object], session: str = ""
+    ) -> Mapping[str, object]:
         """Nothing: its switches are the server's."""
         return {}
 

@@ -1,5 +1,6 @@
 """What a serving engine says of one request: where its time went and what its cache held."""
 
+import re
 from collections.abc import Mapping
 from typing import Literal
 
@@ -103,6 +104,14 @@ class EngineReport(Struct, frozen=True):
     routed: bool = False
     span_id: str = ""
     """Of the engine's own span: two of one engine are two requests."""
+
+
+_KIND = re.compile(r"^(chatcmpl|cmpl|resp|msg)[-_]")
+
+
+def bare_id(name: str) -> str:
+    """An id without what an API puts in front of it, e.g. ``chatcmpl-``."""
+    return _KIND.sub("", name)
 
 
 def told_by_engine(usage: Usage, timing: EngineTiming | None) -> Usage:

@@ -243,15 +243,16 @@ class Runtime:
         deadline = time.monotonic() + timeout_s
         with IDLE:
             self.implicit.close_idle(all_of_them=True)
-        ended = self._joined.ended() if self._joined is not None else None
-        if ended is not None:
+        if self._joined is not None and (ended := self._joined.ended()) is not None:
             self.deliver_record(ended)
         if self.family is not None:
             self.family.close()
         unheard: list[str] = []
-        if self.collector is not None:
-            self.delivery.drain(left_until(deadline))
-            with HEARING:
+        self.delivery.drain(left_until(deadline))
+        with HEARING:
+            if self.serving is not None:
+                self.serving.hear(left_until(deadline))
+            if self.collector is not None:
                 unheard = self.collector.close(left_until(deadline))
         late, full = self.delivery.close(left_until(deadline)), self.delivery.dropped
         lost = [f"{late:,} records (not read within {timeout_s:g} s)"] if late else []

@@ -25,8 +25,10 @@ class Underway(Protocol):
 class ServingHost(Protocol):
     """One named host. Every method is quick; none waits for the network."""
 
-    def fields(self, api: str, body: Mapping[str, object]) -> Mapping[str, object]:
-        """Fields of the request that ask the engine to say more in its answer."""
+    def fields(
+        self, start: CallStart, api: str, body: Mapping[str, object]
+    ) -> Mapping[str, object]:
+        """Fields of the request that ask the engine to say more."""
         ...
 
     def headers(
@@ -81,6 +83,10 @@ class ServingHosts(Protocol):
         """The host that was named; ``None`` for every other one, which is left alone."""
         ...
 
+    def hear(self, timeout_s: float) -> None:
+        """The process ends: read what engines hold for calls that ended. Quick where none does."""
+        ...
+
 
 class NamedHosts:
     """The hosts of this process. Empty, and nothing of any engine is loaded, until one is named."""
@@ -97,6 +103,11 @@ class NamedHosts:
     def tool_takers(self) -> Sequence[ToolTaker]:
         """Those that want to know of tool executions."""
         return () if self.source is None else self.source.tool_takers
+
+    def hear(self, timeout_s: float) -> None:
+        """The process ends: read what engines hold for calls that ended."""
+        if self.source is not None:
+            self.source.hear(timeout_s)
 
 
 NAMED = NamedHosts()

@@ -7,7 +7,8 @@ from typing import TypeVar
 from msgspec import Struct
 
 from touchdown.records import ModelCall
-from touchdown.telemetry.serving.requests import Key, bare_id
+from touchdown.records.engine import bare_id
+from touchdown.telemetry.serving.requests import Key
 
 P = TypeVar("P", bound=Hashable)
 N = TypeVar("N", bound=Hashable)

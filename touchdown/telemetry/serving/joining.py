@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping
 from typing import TypeVar
 
 from msgspec import Struct
-from msgspec.structs import replace
 
-from touchdown.records import EngineReport, EngineTiming, ModelCall
+from touchdown.engines.engine import inferred
+from touchdown.records import EngineReport, ModelCall
 from touchdown.records.engine import JoinedBy
 from touchdown.telemetry.serving.calls import Calls, Sought, sought, take_from
 from touchdown.telemetry.serving.requests import (
@@ -31,9 +31,6 @@ KEEP_S = 600.0
 """A request that no call was found for is kept for so long."""
 TIGHT_NS, SLACK_NS = 5_000_000, 1_000_000_000
 """So far an engine's clock may be from ours for a time window to fit: on one machine, and on two."""
-
-_BY_WINDOW = "inferred: the only call that it fits"
-
 
 Place = TypeVar("Place")
 
@@ -208,7 +205,7 @@ class Joiner:
         self.counts[how] += 1
         timing = request.engine.read_request(engine_span(request.span, self._steps_of(request.key)))
         if how == "window":
-            timing = _inferred(timing)
+            timing = inferred(timing)
         return EngineReport(call.task_id, call.id, timing, how, request.routed, request.key[1])
 
     def _steps_of(self, key: Key) -> dict[str, float]:
@@ -262,12 +259,3 @@ def _fits(request: EngineRequest, call: Sought, slack_ns: int) -> bool:
     same = request.tokens is None or call.tokens is None or request.tokens == call.tokens
     named = not request.model or not call.models or request.model in call.models
     return begins <= span.began_ns and span.ended_ns <= ends and same and named
-
-
-def _inferred(timing: EngineTiming) -> EngineTiming:
-    """The same figures, no surer than how they were found."""
-    return replace(
-        timing,
-        basis=dict.fromkeys(timing.basis, "estimated"),
-        evidence={name: f"{said} ({_BY_WINDOW})" for name, said in timing.evidence.items()},
-    )

@@ -1,6 +1,5 @@
 """One request as an engine's span tells it, and what a span says of its place and its ids."""
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,6 +7,7 @@ from msgspec import Struct
 
 from touchdown.engines.engine import Engine, EngineSpan, whole_of
 from touchdown.engines.registry import ENGINES, ROUTERS
+from touchdown.records.engine import bare_id
 from touchdown.telemetry.span import SpanView
 
 STEPS = frozenset().union(*(engine.steps for engine in ENGINES))
@@ -15,7 +15,6 @@ STEPS = frozenset().union(*(engine.steps for engine in ENGINES))
 
 _SIGNS = frozenset().union(*(engine.span_signs for engine in ENGINES))
 _NAMED_BY = ("x_request_id", "request_id", "gen_ai.request.id", "rid")
-_KIND = re.compile(r"^(chatcmpl|cmpl|resp|msg)[-_]")
 _OUTPUT = ("gen_ai.usage.completion_tokens", "output_tokens")
 _PROMPT = ("gen_ai.usage.prompt_tokens", "input_tokens")
 _MODEL = ("gen_ai.response.model", "gen_ai.request.model", "model")
@@ -79,8 +78,3 @@ def ids_of(attributes: Mapping[str, Any]) -> tuple[str, ...]:
         if isinstance(value, str) and value and (bare := bare_id(value)) not in found:
             found = (*found, bare)
     return found
-
-
-def bare_id(name: str) -> str:
-    """An id without what an API puts in front of it, e.g. ``chatcmpl-``."""
-    return _KIND.sub("", name)
