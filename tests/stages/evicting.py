@@ -9,13 +9,16 @@ from typing import Any
 import openai
 
 import touchdown
-from tests.stages.talk import MODEL, PATIENCE_S, SETTLE_S
+from tests.stages.checks import SETTLE_S
+from tests.stages.talk import MODEL, PATIENCE_S
 from touchdown.engines.hosts import EngineHost
 from touchdown.testing import Capture, capture
 
 SENTENCE = "You are a careful coding agent. "
 FULL = 2
 """Long prompts that need the whole cache that ci/stages/vllm.sh gives it."""
+SENTENCES = 1900
+"""Of a long prompt."""
 
 ASKED: Any = {
     "id": "call_1",
@@ -46,14 +49,16 @@ def wait_until_heard(host: EngineHost) -> None:
 
 
 @touchdown.tool
-def search(url: str, fill: int) -> str:
+def search(url: str, fill: int, sentences: int) -> str:
     """Takes its time; meanwhile others use the cache."""
     for _ in range(fill):
-        post(url, f"{secrets.token_hex(8)} {SENTENCE * 1900}")
+        post(url, f"{secrets.token_hex(8)} {SENTENCE * sentences}")
     return "found nothing"
 
 
-def talk_around_a_tool(host: EngineHost, kind: str, fill: int) -> Capture:
+def talk_around_a_tool(
+    host: EngineHost, kind: str, fill: int, sentences: int = SENTENCES
+) -> Capture:
     """Two calls, and a tool between them in which others send so many long prompts."""
     messages: list[Any] = [
         {"role": "system", "content": f"Session {secrets.token_hex(8)}. {SENTENCE * 200}"},
@@ -68,10 +73,36 @@ def talk_around_a_tool(host: EngineHost, kind: str, fill: int) -> Capture:
         wait_until_heard(host)
         asked: Any = {"model": MODEL, "max_tokens": 8}
         client.chat.completions.create(messages=messages, **asked)
-        found = search(host.url, fill)
+        found = search(host.url, fill, sentences)
         messages += [
             {"role": "assistant", "content": "", "tool_calls": [ASKED]},
             {"role": "tool", "tool_call_id": "call_1", "content": found},
         ]
         client.chat.completions.create(messages=messages, **asked)
     return seen
+
+
+def check_eviction(seen: Capture, lost: int) -> None:
+    """So much of the first call's prompt was evicted while the tool ran, as measured."""
+    first, second = seen.calls
+    told = second.engine
+    assert first.engine is not None
+    assert told is not None
+    assert first.engine.evicted_tokens is None
+    assert told.evicted_tokens == lost
+    assert told.basis["evicted_tokens"] == "measured"
+    assert told.evicted_ago_ns is not None
+    assert 0 < told.evicted_ago_ns < second.sent_at_ns - first.ended_at_ns
+    (miss,) = seen.verdicts[1].misses
+    assert (miss.cause, miss.tax, miss.basis) == ("eviction_seen", "cache_expired", "measured")
+    assert "while search ran" in miss.detail
+
+
+def check_none(seen: Capture) -> None:
+    """The first call's prompt stayed while the tool ran."""
+    told = seen.calls[1].engine
+    assert told is not None
+    assert told.cached_tokens
+    assert told.evicted_tokens is None
+    assert "nothing was seen to be evicted" in told.not_observable["evicted_tokens"]
+    assert seen.verdicts[1].misses == ()

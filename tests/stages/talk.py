@@ -1,23 +1,25 @@
-"""A conversation with a model that somebody serves, and what its engine counted of it."""
+"""A conversation with a model that somebody serves, through the real SDKs."""
 
+import json
 import secrets
-import time
 from typing import Any
 
 import anthropic
 import openai
 
-from touchdown.accounting.facts import CallFacts
-from touchdown.accounting.time.phases import phases_of
+import touchdown
 from touchdown.engines.hosts import EngineHost
-from touchdown.prices.rates import Unpriced
-from touchdown.records import ModelCall
 
 MODEL = "tiny"
-SETTLE_S = 60.0
+TURNS = 5
 PATIENCE_S = 600.0
 
 Messages = list[Any]
+
+
+TOOL = "run_tests"
+OFFERED = {"name": TOOL, "description": "Runs the tests."}
+TAKES: Any = {"type": "object", "properties": {"attempt": {"type": "integer"}}}
 
 
 def begin(name: str) -> Messages:
@@ -30,14 +32,26 @@ def begin(name: str) -> Messages:
 
 
 def go_on(messages: Messages, said: str, turn: int) -> None:
+    """The model's turn, in which it called a tool, and what that gave: a tiny model calls none by itself."""
+    call_id = f"call_{turn}"
+    called = {"name": TOOL, "arguments": json.dumps({"attempt": turn})}
     messages += [
-        {"role": "assistant", "content": said},
-        {"role": "user", "content": f"result {turn}: " + "line of output " * 40},
+        {
+            "role": "assistant",
+            "content": said,
+            "tool_calls": [{"id": call_id, "type": "function", "function": called}],
+        },
+        {
+            "role": "tool",
+            "tool_call_id": call_id,
+            "content": f"result {turn}: " + "line of output " * 40,
+        },
     ]
 
 
 def ask(client: openai.OpenAI, messages: Messages, stream: bool) -> str:
     asked: dict[str, Any] = {"model": MODEL, "messages": messages, "max_tokens": 16}
+    asked["tools"] = [{"type": "function", "function": {**OFFERED, "parameters": TAKES}}]
     if not stream:
         return client.chat.completions.create(**asked).choices[0].message.content or ""
     chunks = client.chat.completions.create(stream=True, **asked)
@@ -46,8 +60,9 @@ def ask(client: openai.OpenAI, messages: Messages, stream: bool) -> str:
 
 def ask_as_claude(client: anthropic.Anthropic, messages: Messages, stream: bool) -> str:
     system, *rest = messages
-    asked: dict[str, Any] = {"system": system["content"], "messages": rest}
+    asked: dict[str, Any] = {"system": system["content"], "messages": list(map(_as_claude, rest))}
     asked |= {"model": MODEL, "max_tokens": 16}
+    asked["tools"] = [{**OFFERED, "input_schema": TAKES}]
     if not stream:
         answer = client.messages.create(**asked)
     else:
@@ -56,23 +71,29 @@ def ask_as_claude(client: anthropic.Anthropic, messages: Messages, stream: bool)
     return getattr(answer.content[0], "text", "")
 
 
-def counted_by(host: EngineHost, figure: str, wanted: float) -> float:
-    """What the engine has counted, once it has come to this: its pages lag behind its answers."""
-    deadline = time.monotonic() + SETTLE_S
-    while True:
-        host.look()
-        found = host.counted.figures.get(figure, 0.0)
-        if found >= wanted or time.monotonic() > deadline:
-            return found
-        time.sleep(0.2)
+def _as_claude(message: Any) -> Any:
+    """A message in Anthropic's form."""
+    if message["role"] == "tool":
+        result = {"type": "tool_result", "content": message["content"]}
+        result["tool_use_id"] = message["tool_call_id"]
+        return {"role": "user", "content": [result]}
+    parts = [{"type": "text", "text": message["content"]}] if message["content"] else []
+    for call in message.get("tool_calls", []):
+        called = call["function"]
+        given = {"name": called["name"], "input": json.loads(called["arguments"])}
+        parts.append({"type": "tool_use", "id": call["id"], **given})
+    return {"role": message["role"], "content": parts}
 
 
-def phases_add_up(call: ModelCall) -> None:
-    """The phases of a call cover it from end to end, and each has parts that add up to it."""
-    phases = phases_of(CallFacts(call, None, Unpriced("no price is asked for"), None))
-    at = call.sent_at_ns
-    for phase in phases:
-        assert phase.start_ns == at
-        at = phase.end_ns
-        assert sum(ns for _, ns in phase.parts) == phase.end_ns - phase.start_ns
-    assert at == call.ended_at_ns
+def converse(host: EngineHost, name: str, *, turns: int = TURNS, as_claude: int = TURNS) -> None:
+    """So many turns through the openai SDK, then through the anthropic one; every other is a stream."""
+    messages = begin(name)
+    with (
+        openai.OpenAI(base_url=f"{host.url}/v1", api_key="none", timeout=PATIENCE_S) as client,
+        anthropic.Anthropic(base_url=host.url, api_key="none", timeout=PATIENCE_S) as claude,
+        touchdown.task("mend the option"),
+    ):
+        for turn in range(turns):
+            go_on(messages, ask(client, messages, stream=turn % 2 == 1), turn)
+        for turn in range(turns, turns + as_claude):
+            go_on(messages, ask_as_claude(claude, messages, stream=turn % 2 == 1), turn)

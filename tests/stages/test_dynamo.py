@@ -18,7 +18,8 @@ import openai
 import pytest
 
 import touchdown
-from tests.stages.talk import MODEL, SETTLE_S, ask, ask_as_claude, begin, counted_by, go_on
+from tests.stages.checks import SETTLE_S, counted_by
+from tests.stages.talk import MODEL, ask, ask_as_claude, begin, go_on
 from touchdown.engines.fetching import fetch_text
 from touchdown.engines.hosts import HOSTS, EngineHost
 from touchdown.records import ModelCall

@@ -11,7 +11,8 @@ import openai
 import pytest
 
 import touchdown
-from tests.stages.talk import SETTLE_S, ask, begin, go_on
+from tests.stages.checks import SETTLE_S
+from tests.stages.talk import ask, begin, go_on
 from touchdown.engines.hosts import HOSTS
 from touchdown.testing import capture
 

@@ -5,18 +5,16 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-import openai
 import pytest
 
 import touchdown
-from tests.stages.talk import PATIENCE_S, SETTLE_S, ask, begin, counted_by, go_on, phases_add_up
+from tests.stages.checks import SETTLE_S, phases_add_up, sums_are_counted
+from tests.stages.talk import TURNS, converse
 from tests.telemetry.receiver import Receiver, plain_attributes, receiving
 from touchdown.engines.hosts import HOSTS, EngineHost
 from touchdown.testing import capture
 
 pytestmark = pytest.mark.stage_vllm
-
-TURNS = 5
 
 
 @pytest.fixture
@@ -50,27 +48,17 @@ def spans_in(receiver: Receiver, trace_id: str) -> list[dict[str, Any]]:
 
 
 def test_a_conversation_through_a_gateway(engine: EngineHost, gateway: EngineHost) -> None:
-    messages = begin("gateway")
     with (
         receiving(port=int(os.environ["VLLM_OTLP_PORT"])) as receiver,
-        openai.OpenAI(base_url=f"{gateway.url}/v1", api_key="none", timeout=PATIENCE_S) as client,
         capture(stream_usage=True) as seen,
     ):
-        with touchdown.task("mend the option"):
-            for turn in range(TURNS):
-                go_on(messages, ask(client, messages, stream=turn % 2 == 1), turn)
+        converse(gateway, "gateway", as_claude=0)
         calls = seen.calls
         (trace_id,) = {call.trace_id for call in calls}
         spans = spans_in(receiver, trace_id)
     prompts = [call.usage.input_tokens for call in calls]
     assert sorted(span["gen_ai.usage.prompt_tokens"] for span in spans) == prompts
     assert all(call.usage.cache_read for call in calls[1:])
-    assert counted_by(engine, "requests", TURNS) == TURNS
-    assert engine.counted.figures["prompt_tokens"] == sum(
-        call.usage.input_tokens or 0 for call in calls
-    )
-    assert engine.counted.figures["cached_tokens"] == sum(
-        call.usage.cache_read or 0 for call in calls
-    )
+    sums_are_counted(engine, calls)
     for call in calls:
         phases_add_up(call)
