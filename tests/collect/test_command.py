@@ -80,11 +80,11 @@ def endpoint_in(said: list[str]) -> str:
     return found[0]
 
 
-def run_agent(endpoint: str) -> None:
+def run_agent(endpoint: str, agent: str = AGENT, **variables: str) -> None:
     plain = {name: value for name, value in os.environ.items() if not name.startswith("OTEL_")}
     subprocess.run(
-        [sys.executable, "-c", AGENT],
-        env={**plain, "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint},
+        [sys.executable, "-c", agent],
+        env={**plain, **variables, "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint},
         cwd=REPOSITORY,
         check=True,
         timeout=120,

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from tests.engines.test_beside import STALLED, call, in_one_piece, prefilled
-from tests.engines.test_texts import LINE, record, sglang
+from tests.engines.test_texts import LINE, record, sglang, stats
 from touchdown.accounting.time.phases import ENGINE_TAXES
 from touchdown.engines.beside import LONG_PREFILL_TOKENS, Prefills
 from touchdown.engines.dynamo import Dynamo
@@ -71,8 +71,6 @@ def sources() -> dict[str, dict[str, EngineTiming]]:
     }
     queued = {**nvext["timing"], "router_queue_depth": 2}
     slices = {"tokenize": 0.001, "prefill_waiting": 0.1, "prefill_transfer_kv_cache": 0.01}
-    line = TokenSpeed().read_log_line(LINE)
-    assert line is not None
     return {
         "vllm": {
             "answer": Vllm().read(Told(({"metrics": vllm_metrics},), USAGE)),
@@ -104,7 +102,7 @@ def sources() -> dict[str, dict[str, EngineTiming]]:
             ),
             "answer ": Dynamo().read(Told(({"nvext": {**nvext, "timing": queued}},), USAGE)),
         },
-        "tokenspeed": {"answer": TokenSpeed().read(Told((), USAGE)), "log": line[1]},
+        "tokenspeed": {"answer": TokenSpeed().read(Told((), USAGE)), "log": stats(LINE)},
     }
 
 

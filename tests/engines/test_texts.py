@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from touchdown.engines.engine import Told
+from touchdown.engines.engine import EngineSpan, Told
 from touchdown.engines.exposition import counted, read_exposition
 from touchdown.engines.registry import recognise
 from touchdown.engines.sglang import Sglang
 from touchdown.engines.tensorrt_llm import TensorRtLlm
-from touchdown.engines.tokenspeed import TokenSpeed
-from touchdown.records import Usage
+from touchdown.engines.tokenspeed import STATS, TokenSpeed, read_log_line
+from touchdown.records import EngineTiming, Usage
 
 
 def record(*moments: float, **more: float) -> dict[str, Any]:
@@ -121,11 +121,19 @@ LINE = (
 )
 
 
+def stats(line: str) -> EngineTiming:
+    logged = read_log_line(line)
+    assert logged is not None
+    return TokenSpeed().read_request(EngineSpan(STATS, "", logged.said, 0.0))
+
+
 def test_tokenspeeds_line_of_one_request() -> None:
-    read = TokenSpeed().read_log_line(f"[2026-06-23 14:21:36] {LINE}\n")
-    assert read is not None
-    request, timing = read
-    assert request == "chatcmpl-019ef6b7"
+    line = f"[2026-06-23 14:21:36] {LINE}\n"
+    logged = read_log_line(line)
+    assert logged is not None
+    assert logged.request_id == "chatcmpl-019ef6b7"
+    assert (logged.began_s, logged.ended_s) == (1782255696.726, 1782255696.784)
+    timing = stats(line)
     assert (timing.prompt_tokens, timing.cached_tokens) == (28_684, 832)
     assert timing.phases_ns == {
         "frontend_ns": 12_500_000,
@@ -139,27 +147,25 @@ def test_tokenspeeds_line_of_one_request() -> None:
 
 
 def test_tokenspeed_hands_over_what_others_prefill_took_of_the_decode() -> None:
-    read = TokenSpeed().read_log_line(LINE.replace("preempt_ms=0.0", "preempt_ms=9.25"))
-    assert read is not None
-    assert read[1].prefill_beside_ns == 9_250_000
-    assert (read[1].decode_ns or 0) > 9_250_000
+    timing = stats(LINE.replace("preempt_ms=0.0", "preempt_ms=9.25"))
+    assert timing.prefill_beside_ns == 9_250_000
+    assert (timing.decode_ns or 0) > 9_250_000
 
 
 def test_tokenspeeds_request_that_was_aborted_in_the_queue() -> None:
     aborted = LINE.replace("prefill_ms=15.8", "prefill_ms=0.0").replace(
         "ttft_ms=42.1", "ttft_ms=0.0"
     )
-    read = TokenSpeed().read_log_line(aborted)
-    assert read is not None
-    assert read[1].not_observable["prefill_ns"] == "the request did not come so far"
-    assert read[1].queue_ns == 13_800_000
+    timing = stats(aborted)
+    assert timing.not_observable["prefill_ns"] == "the request did not come so far"
+    assert timing.queue_ns == 13_800_000
 
 
 @pytest.mark.parametrize(
     "line", ["", "Req: a Finish! Accept_num_tokens_avg=1.0", "Decode batch. #running-req: 3"]
 )
 def test_other_lines_of_its_log_are_passed_over(line: str) -> None:
-    assert TokenSpeed().read_log_line(line) is None
+    assert read_log_line(line) is None
 
 
 META = {

@@ -15,7 +15,9 @@ from touchdown.accounting.policies import configured_policies
 from touchdown.collect.asked import LOOPBACK
 from touchdown.collect.bookkeeping import Bookkeeper
 from touchdown.collect.forwarding import check_url
+from touchdown.collect.intake import Reader
 from touchdown.collect.limits import MIB, Limits
+from touchdown.collect.logs import WithLogs
 from touchdown.collect.receiver import GRPC_PORT, Receiver, is_loopback
 from touchdown.live.accountant import LiveAccountant
 from touchdown.live.journal import Journal, unwritable
@@ -51,8 +53,9 @@ def main(argv: list[str]) -> int:
         _say(line)
     accountant = LiveAccountant(PriceBook.configured(()), *journals, policies=policies)
     books = Bookkeeper(accountant)
+    reader = WithLogs(books, options.log)
     try:
-        receiver = _receiver(options, books)
+        receiver = _receiver(options, reader)
     except OSError as error:
         return _refuse(f"cannot listen on {options.host}: {error.strerror or error}")
     gc.set_threshold(*COLLECT_GARBAGE)
@@ -61,6 +64,8 @@ def main(argv: list[str]) -> int:
         _greet(options, receiver)
         _wait(ended, receiver, books, options.quiet)
         lost = receiver.close(END_S)
+        reader.tick(time.monotonic())
+        reader.close()
         books.finish()
         accountant.close()
         _finish(options, receiver, books, accountant, lost)
@@ -93,6 +98,7 @@ def _parse(argv: list[str]) -> argparse.Namespace:
         default=os.environ.get("TOUCHDOWN_JOURNAL", ""),
         help="append every record to this file (default: TOUCHDOWN_JOURNAL)",
     )
+    add("--log", action="append", default=[], metavar="FILE", help="follow TokenSpeed's log, too")
     add("--json", action="store_true", help="print the report as JSON at the end")
     add("--quiet", action="store_true", help="print no progress")
     return parser.parse_args(argv)
@@ -126,9 +132,9 @@ def _header(text: str) -> tuple[str, str]:
     return name.strip(), value.strip()
 
 
-def _receiver(options: argparse.Namespace, books: Bookkeeper) -> Receiver:
+def _receiver(options: argparse.Namespace, reader: Reader) -> Receiver:
     return Receiver(
-        books,
+        reader,
         host=options.host,
         http_port=options.http_port,
         grpc_port=None if options.no_grpc else options.grpc_port,

@@ -11,7 +11,8 @@ from touchdown.engines.exposition import Counter, Exposition
 from touchdown.records import EngineTiming
 
 NO_REPORT = "start TokenSpeed with --enable-cache-report"
-LOG_ONLY = "TokenSpeed's answers hold no times; --enable-log-request-stats writes them to its log"
+LOG_ONLY = "only TokenSpeed's log tells it: --enable-log-request-stats, and touchdown collect --log"
+STATS = "RequestStats"
 LINE = re.compile(r"Req: (\S+) Finish! RequestStats\((.*)\)\s*$")
 PAIR = re.compile(r"(\w+)=('(?:[^'\\]|\\.)*'|[^,]+)")
 
@@ -22,7 +23,7 @@ class TokenSpeed(Struct, frozen=True):
     id: str = "tokenspeed"
     title: str = "TokenSpeed"
     metrics_path: str = "/metrics"
-    span_signs: frozenset[str] = frozenset()
+    span_signs: frozenset[str] = frozenset({"preempt_ms"})
     steps: frozenset[str] = frozenset()
     counters: tuple[Counter, ...] = (
         Counter("requests", ("tokenspeed_num_requests_total",)),
@@ -51,33 +52,41 @@ class TokenSpeed(Struct, frozen=True):
         return found.done(LOG_ONLY)
 
     def serves(self, span: EngineSpan) -> bool:
-        """It makes no spans."""
-        return False
+        """It makes none: :func:`read_log_line` makes one of a line of its log."""
+        return span.name == STATS
 
     def read_request(self, span: EngineSpan) -> EngineTiming:
-        """Nothing."""
-        return Figures(self.id).done(LOG_ONLY)
-
-    def read_log_line(self, line: str) -> tuple[str, EngineTiming] | None:
-        """The request's id and its statistics; ``None`` for a line of another kind.
-
-        Units: milliseconds, 0 where nothing was noted.
-        """
-        matched = LINE.search(line)
-        if matched is None:
-            return None
-        said = {name: _literal(value) for name, value in PAIR.findall(matched[2])}
-        found = Figures(self.id)
+        """What that line says. Units: milliseconds, 0 where nothing was noted."""
+        found, said = Figures(self.id), span.attributes
         for name, key in (
             ("prompt_tokens", "prompt_tokens"),
             ("cached_tokens", "cache_tokens"),
         ):
-            found.count(name, said.get(key), f"RequestStats.{key}")
+            found.count(name, said.get(key), f"{STATS}.{key}")
         if {"prompt_tokens", "cached_tokens"} <= found.values.keys():
             computed = found.values["prompt_tokens"] - found.values["cached_tokens"]
-            found.count("computed_tokens", computed, "RequestStats", "derived")
+            found.count("computed_tokens", computed, STATS, "derived")
         _times(found, said)
-        return matched[1], found.done("TokenSpeed does not tell it")
+        return found.done("TokenSpeed does not tell it")
+
+
+class Logged(Struct, frozen=True):
+    """A request as a line of a log tells it. Units: seconds since the epoch; ``None``: not told."""
+
+    request_id: str
+    began_s: float | None
+    ended_s: float | None
+    said: Mapping[str, object]
+
+
+def read_log_line(line: str) -> Logged | None:
+    """The statistics of one request; ``None`` for a line of another kind."""
+    matched = LINE.search(line)
+    if matched is None:
+        return None
+    said = {name: _literal(value) for name, value in PAIR.findall(matched[2])}
+    began, ended = (as_number(said.get(f"{name}_ts")) for name in ("recv", "finish"))
+    return Logged(matched[1], began or None, ended or None, said)
 
 
 def _times(found: Figures, said: Mapping[str, object]) -> None:
