@@ -4,12 +4,12 @@ import inspect
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, get_args
 
 import anthropic
 import pytest
-from msgspec.structs import replace
 
 import touchdown
 from tests.clients import shapes
