@@ -38,10 +38,18 @@ def split_content(facts: CallFacts, bill: Bill, claims: Sequence[Claim]) -> list
     on_input = [(n, claim) for n, claim in enumerate(claims) if claim.is_on_input]
     if not on_input:
         return amounts
+    before = [0] * len(claims)
     for stretch in _stretches(facts, bill, [claim for _, claim in on_input]):
         left = stretch.end - stretch.start
         for number, claim in on_input:
-            taken = min(_tokens(claim, stretch), left)
+            places = claim.places
+            if places is None:
+                taken = _tokens(claim, stretch)
+            else:
+                # Stretches lie one behind the other from the first token on.
+                until = places.tokens_until(stretch.end)
+                taken, before[number] = until - before[number], until
+            taken = min(taken, left)
             if taken:
                 amounts[number] += taken * (stretch.premium if claim.premium else stretch.content)
                 left -= taken
@@ -49,17 +57,13 @@ def split_content(facts: CallFacts, bill: Bill, claims: Sequence[Claim]) -> list
 
 
 def _tokens(claim: Claim, stretch: _Stretch) -> int:
-    places = claim.places
-    if places is not None:
-        until = places.tokens_until(stretch.end)
-        return until - places.tokens_until(stretch.start) if until else 0
     inside = any(first <= stretch.start and stretch.end <= last for first, last in claim.tokens)
     return stretch.end - stretch.start if inside else 0
 
 
 def _stretches(facts: CallFacts, bill: Bill, claims: Sequence[Claim]) -> Iterator[_Stretch]:
     missed = [r for miss in facts.diagnosis.misses if tax_of(miss.cause) for r in miss.ranges]
-    ranges = [*missed, *(r for claim in claims for r in claim.tokens)]
+    ranges = missed + [r for claim in claims for r in claim.tokens]
     read = bill.read_rate
     plain = bill.rates.uncached if bill.rates else None
     for band in bill.bands:

@@ -91,7 +91,9 @@ def post(facts: CallFacts, claims: Sequence[Claim]) -> Posting:
     for tax_id, usd in _claimed(facts, facts.bill, layer, claims):
         taxes[tax_id] = taxes.get(tax_id, NOTHING) + usd
         work -= usd
-    within = parts_of_work(facts.call, scaled_cost(facts), work)
+    billed = facts.call.usage
+    cost = scaled_cost(facts) if billed.server_tools or billed.steps else None
+    within = parts_of_work(facts.call, cost, work)
     return Posting(layer.total, work, _paid(taxes), _paid(unexplained), within)
 
 

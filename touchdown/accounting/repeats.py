@@ -45,7 +45,11 @@ def repeated_calls(calls: Iterable[CallFacts], changes: Changes) -> list[CallFac
     """
     answered: dict[Hashable, CallFacts] = {}
     found: list[CallFacts] = []
-    for facts in calls:
+    seen, again = set[tuple[int, int]](), set[tuple[int, int]]()
+    known = [(facts, facts.context.identity) for facts in calls if facts.context is not None]
+    for _, context in known:
+        (again if context in seen else seen).add(context)
+    for facts in [facts for facts, context in known if context in again]:
         request = _request(facts)
         if request is None:
             continue

@@ -184,6 +184,8 @@ def join_tools(tools: Iterable[ToolCall], results: Iterable[Result]) -> list[Exe
     left_results = list(results)
     joined: list[Execution] = []
     for of_tool, of_result in _KEYS:
+        if not left_tools or not left_results:
+            break
         left_tools, left_results = _join(joined, left_tools, left_results, of_tool, of_result)
     joined += [Execution(tool, None) for tool in left_tools]
     joined += [Execution(None, result) for result in left_results]

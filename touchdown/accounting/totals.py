@@ -1,8 +1,10 @@
 """Totals: usage, cache, context, models, agents and tools of the calls of one task."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
+from itertools import chain
+from operator import methodcaller
 
 from touchdown.accounting.account import (
     CacheTotals,
@@ -26,18 +28,20 @@ Postings = Mapping[str, Posting]
 def total_usage(usages: Iterable[Usage]) -> UsageTotals:
     """Sums by class; a class that no call reported stays ``None``."""
     known = [part for usage in usages for part in (usage, *(s.usage for s in usage.steps))]
-    written: Counter[str] = Counter()
-    for usage in known:
-        written.update(usage.cache_write or {})
+    lives = [usage.cache_write for usage in known if usage.cache_write is not None]
+    written: dict[str, int] = {}
+    for life, tokens in chain.from_iterable(map(_items, lives)):
+        written[life] = written.get(life, 0) + tokens
     return UsageTotals(
-        uncached_input=_sum(usage.uncached for usage in known),
-        cache_read=_sum(usage.cache_read for usage in known),
-        cache_write=dict(sorted(written.items()))
-        if any(usage.cache_write is not None for usage in known)
-        else None,
-        output=_sum(usage.output for usage in known),
-        reasoning=_sum(usage.reasoning for usage in known),
+        uncached_input=_sum([usage.uncached for usage in known]),
+        cache_read=_sum([usage.cache_read for usage in known]),
+        cache_write=dict(sorted(written.items())) if lives else None,
+        output=_sum([usage.output for usage in known]),
+        reasoning=_sum([usage.reasoning for usage in known]),
     )
+
+
+_items = methodcaller("items")
 
 
 def total_cache(calls: Sequence[CallFacts]) -> CacheTotals:

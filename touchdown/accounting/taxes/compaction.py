@@ -35,11 +35,13 @@ class CompactionTax(Struct, frozen=True):
 
     def claims(self, seen: Evidence) -> Iterator[Claim]:
         """Whole calls that wrote a summary, steps on the server that did, and first readings."""
-        calls = {facts.call.id: facts for facts in seen.calls}
+        compacted = [facts for facts in seen.calls if facts.compaction is not None]
+        calls = {facts.call.id: facts for facts in seen.calls} if compacted else {}
         for facts in seen.calls:
-            if facts.call.output.is_summary:
-                yield Claim(self.id, facts.call.id, whole=True)
-            for number, step in enumerate(facts.call.usage.steps):
+            call = facts.call
+            if call.output.summary_chars and call.output.is_summary:
+                yield Claim(self.id, call.id, whole=True)
+            for number, step in enumerate(call.usage.steps):
                 if step.kind == "compaction" and isinstance(facts.bill, Bill):
                     yield Claim(self.id, facts.call.id, step=number)
             if facts.compaction is None:
@@ -91,7 +93,7 @@ def _compactions(seen: Evidence) -> list[CallFacts]:
 
 def _saved(seen: Evidence) -> Decimal:
     """The removed tokens at the read price of every call that went on without them."""
-    return sum((_saved_at(facts) for facts in seen.calls), Decimal(0))
+    return sum((_saved_at(facts) for facts in seen.calls if facts.removed), Decimal(0))
 
 
 def _saved_at(facts: CallFacts) -> Decimal:

@@ -28,9 +28,13 @@ class MissGroup(Struct, frozen=True):
 
 def cache_is_hidden(seen: Evidence) -> str | None:
     """Why cache misses cannot be told for these calls; ``None`` when they can."""
-    chats = [facts for facts in seen.calls if facts.call.operation != "embeddings"]
-    reported = any(facts.call.usage.cache_read is not None for facts in chats)
-    return CACHE_UNREPORTED if chats and not reported else None
+    reason = None
+    for facts in seen.calls:
+        if facts.call.operation != "embeddings":
+            if facts.call.usage.cache_read is not None:
+                return None
+            reason = CACHE_UNREPORTED
+    return reason
 
 
 def group_misses(seen: Evidence, tax: str) -> list[MissGroup]:

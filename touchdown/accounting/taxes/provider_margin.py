@@ -8,9 +8,8 @@ from msgspec import Struct
 from touchdown.accounting.account import Finding
 from touchdown.accounting.pricing import Bill
 from touchdown.accounting.taxes.tax import Claim, Evidence, Kind
-from touchdown.prices.cost import price_exactly
-from touchdown.prices.rates import Rates
-from touchdown.records import CostByClass
+from touchdown.prices.cost import sum_exactly
+from touchdown.prices.rates import Rates, Unpriced
 
 MOST_COMPARED = 256
 """Pairs of offers and rates whose comparison is kept."""
@@ -74,11 +73,11 @@ def _offers(seen: Evidence) -> Iterator[_Offer]:
         if by_table and not _compared.may_undercut(offers, bill.rates):
             continue
         for seller, rates in offers.items():
-            cost = price_exactly(facts.call.usage, rates)
-            if not isinstance(cost, CostByClass) or cost.total >= paid:
+            there = sum_exactly(facts.call.usage, rates)
+            if isinstance(there, Unpriced) or there >= paid:
                 continue
-            if best is None or cost.total < best.there_usd:
-                best = _Offer(seller, cost.total, paid - cost.total)
+            if best is None or there < best.there_usd:
+                best = _Offer(seller, there, paid - there)
         if best is not None:
             yield best
 

@@ -26,14 +26,16 @@ class Queue(Timed, frozen=True):
 
     def not_observable(self, seen: Evidence) -> str | None:
         """Where nobody told of a queue: a hosted model's first token may have waited in one unseen."""
-        if any(_waited_s(facts.call) is not None for facts in seen.calls):
+        told = (facts.call for facts in seen.calls if _may_have_waited(facts.call))
+        if any(_waited_s(call) is not None for call in told):
             return None
         return engine_is_silent(seen, "queue_ns", UNSEEN)
 
     def findings(self, seen: Evidence) -> Iterator[Finding]:
         """One for all calls that waited."""
-        waited = {facts.call.id: _waited_s(facts.call) or 0.0 for facts in seen.calls}
-        found: list[CallFacts] = [facts for facts in seen.calls if waited[facts.call.id]]
+        told = {f.call.id: _waited_s(f.call) for f in seen.calls if _may_have_waited(f.call)}
+        waited = {name: seconds for name, seconds in told.items() if seconds}
+        found = [facts for facts in seen.calls if facts.call.id in waited] if waited else []
         if not found:
             return
         refused = sum(asked_to_wait(a) for facts in found for a in facts.call.attempts)
@@ -59,6 +61,10 @@ def _basis(found: list[CallFacts]) -> Basis:
     """As the engines have it; what a server asked for was measured here."""
     told = {f.call.engine.basis.get("queue_ns") for f in found if f.call.engine is not None}
     return "estimated" if "estimated" in told else "measured"
+
+
+def _may_have_waited(call: ModelCall) -> bool:
+    return bool(call.attempts) or call.engine is not None
 
 
 def _waited_s(call: ModelCall) -> float | None:

@@ -37,11 +37,11 @@ class Retries(Struct, frozen=True):
 
     def findings(self, seen: Evidence) -> Iterator[Finding]:
         """One for all failed attempts but those that a busy server asked to wait: they are ``queue``."""
-        lost = {facts.call.id: _lost(facts) for facts in seen.calls}
+        lost = {f.call.id: found for f in seen.calls if f.call.attempts and (found := _lost(f))}
         attempts = [attempt for found in lost.values() for attempt in found]
         claimed = _sent_again(seen)
-        again = {facts.call.id for facts in claimed}
-        failed = [facts for facts in seen.calls if lost[facts.call.id] or facts.call.id in again]
+        again = lost.keys() | {facts.call.id for facts in claimed}
+        failed = [facts for facts in seen.calls if facts.call.id in again] if again else []
         if not failed:
             return
         paid = seen.paid(self.id)
@@ -69,8 +69,10 @@ def _lost(facts: CallFacts) -> list[Attempt]:
 
 
 def _sent_again(seen: Evidence) -> list[CallFacts]:
-    waiting: defaultdict[tuple[object, ...], list[CallFacts]] = defaultdict(list)
     found: list[CallFacts] = []
+    if FAILED.isdisjoint({facts.call.status for facts in seen.calls}):
+        return found
+    waiting: defaultdict[tuple[object, ...], list[CallFacts]] = defaultdict(list)
     for facts in seen.calls:
         call = facts.call
         if facts.context is None or not facts.context.length:
