@@ -11,7 +11,7 @@ from touchdown.accounting.policies import Policies
 from touchdown.accounting.postings import post
 from touchdown.accounting.repeats import Changes, repeated_calls, repeated_tools
 from touchdown.accounting.taxes.registry import CLAIM_ORDER, TAXES
-from touchdown.accounting.taxes.tax import Claim, Evidence
+from touchdown.accounting.taxes.tax import Claim, Evidence, engines_of
 from touchdown.accounting.toolbook import Execution, join_tools
 from touchdown.prices.rates import Prices
 from touchdown.records import AgentRun, TaskRecord, ToolCall
@@ -39,6 +39,7 @@ def settle(
         last_ns=_last_ns(fold, tools.values()),
         closed_ns=_closed_ns(tasks),
         runs=runs,
+        engines=engines_of(fold.calls),
     )
     claims = _claims_by_call(seen)
     postings = {
@@ -77,12 +78,14 @@ def _closed_ns(tasks: Mapping[str, TaskRecord]) -> dict[str, int]:
 
 def of_tasks(seen: Evidence, tasks: set[str]) -> Evidence:
     """The part that belongs to these tasks."""
+    calls = [facts for facts in seen.calls if facts.call.task_id in tasks]
     return replace(
         seen,
-        calls=[facts for facts in seen.calls if facts.call.task_id in tasks],
+        calls=calls,
         executions=[done for done in seen.executions if done.task_id in tasks],
         repeated_calls=[facts for facts in seen.repeated_calls if facts.call.task_id in tasks],
         repeated_tools=[done for done in seen.repeated_tools if done.task_id in tasks],
+        engines=engines_of(calls),
     )
 
 
@@ -99,7 +102,18 @@ def of_calls(seen: Evidence, calls: Sequence[CallFacts]) -> Evidence:
         executions=list(filter(is_mine, seen.executions)),
         repeated_calls=[facts for facts in seen.repeated_calls if facts.call.id in ids],
         repeated_tools=list(filter(is_mine, seen.repeated_tools)),
+        engines=engines_of(calls),
     )
+
+
+def with_payers(seen: Evidence) -> Evidence:
+    """The same with the calls that paid each tax."""
+    payers: defaultdict[str, list[tuple[CallFacts, Posting]]] = defaultdict(list)
+    for facts in seen.calls:
+        posting = seen.postings[facts.call.id]
+        for tax in posting.taxes:
+            payers[tax].append((facts, posting))
+    return replace(seen, payers=payers)
 
 
 def _asking_call(seen: Evidence, done: Execution) -> str:

@@ -11,7 +11,7 @@ from touchdown.accounting.agreement import VERSION as PROVIDER_REASONS_VERSION
 from touchdown.accounting.bill import total_money
 from touchdown.accounting.cache_rules import VERSION as CACHE_RULES_VERSION
 from touchdown.accounting.facts import CallFacts
-from touchdown.accounting.settlement import of_calls, of_tasks
+from touchdown.accounting.settlement import of_calls, of_tasks, with_payers
 from touchdown.accounting.taxes.compaction import POLICY as COMPACTION_POLICY
 from touchdown.accounting.taxes.registry import TAXES
 from touchdown.accounting.taxes.subagent_fanout import SMALLEST_SHARED_TOKENS
@@ -80,7 +80,7 @@ def _state(
     runs: Sequence[AgentRun],
     wall_s: float | None,
 ) -> TaskAccount:
-    seen = replace(seen, task=task)
+    seen = with_payers(replace(seen, task=task))
     started = [run for run in runs if run.status != "not_started"]
     calls = [facts.call for facts in seen.calls]
     attempts = [attempt for call in calls for attempt in call.attempts]

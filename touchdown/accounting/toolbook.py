@@ -38,6 +38,8 @@ class Execution(Struct, frozen=True, eq=False):
 
     tool: ToolCall | None
     result: Result | None
+    failed: bool
+    """It raised, the protocol says so, or its own rule does."""
 
     @property
     def name(self) -> str:
@@ -45,12 +47,6 @@ class Execution(Struct, frozen=True, eq=False):
         if self.result is not None and self.result.name != UNNAMED:
             return self.result.name
         return self.tool.name if self.tool is not None else UNNAMED
-
-    @property
-    def failed(self) -> bool:
-        """It raised, the protocol says so, or its own rule does."""
-        by_tool = self.tool is not None and self.tool.failed
-        return by_tool or (self.result is not None and self.result.failed)
 
     def asked(self, book: "ToolBook") -> tuple[CallFacts, int] | None:
         """The call that asked for it, and which of its requests."""
@@ -187,8 +183,8 @@ def join_tools(tools: Iterable[ToolCall], results: Iterable[Result]) -> list[Exe
         if not left_tools or not left_results:
             break
         left_tools, left_results = _join(joined, left_tools, left_results, of_tool, of_result)
-    joined += [Execution(tool, None) for tool in left_tools]
-    joined += [Execution(None, result) for result in left_results]
+    joined += [Execution(tool, None, tool.failed) for tool in left_tools]
+    joined += [Execution(None, result, result.segment.failed) for result in left_results]
     return joined
 
 
@@ -215,7 +211,7 @@ def _join(
         if queue:
             result = queue.popleft()
             taken.add(result.number)
-            joined.append(Execution(tool, result))
+            joined.append(Execution(tool, result, tool.failed or result.failed))
         else:
             left.append(tool)
     return left, [result for result in results if result.number not in taken]

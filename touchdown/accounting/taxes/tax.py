@@ -13,7 +13,7 @@ from touchdown.accounting.policies import NO_POLICIES, Policies
 from touchdown.accounting.ranges import Range
 from touchdown.accounting.toolbook import Execution, ToolBook
 from touchdown.prices.rates import Prices
-from touchdown.records import AgentRun, ModelCall, TaskRecord
+from touchdown.records import AgentRun, EngineTiming, ModelCall, TaskRecord
 
 Kind = Literal["account", "account (time)", "memo"]
 """``account`` taxes partition the bill; ``memo`` ones stand beside it."""
@@ -69,11 +69,14 @@ class Evidence(Struct, frozen=True):
     whole_claims: Mapping[str, str] = field(default_factory=dict)
     """Call to the tax that takes the whole of it, the first in the order of claims."""
     postings: Mapping[str, Posting] = field(default_factory=dict)
+    payers: Mapping[str, Sequence[tuple[CallFacts, Posting]]] = field(default_factory=dict)
+    """By tax: the calls that paid it, once an account of these calls is asked for."""
+    engines: Sequence[EngineTiming] = ()
+    """What serving engines say of these calls."""
 
-    def paid(self, tax: str) -> list[tuple[CallFacts, Posting]]:
+    def paid(self, tax: str) -> Sequence[tuple[CallFacts, Posting]]:
         """The calls that paid this tax."""
-        found = [(facts, self.postings[facts.call.id]) for facts in self.calls]
-        return [(facts, posting) for facts, posting in found if posting.taxes.get(tax)]
+        return self.payers.get(tax, ())
 
     def usd(self, tax: str) -> Decimal:
         """What was paid of this tax."""
@@ -82,6 +85,11 @@ class Evidence(Struct, frozen=True):
     def known_until_ns(self, call: ModelCall) -> int:
         """Up to when something may still be said of this call: nothing moves out of a closed task."""
         return self.closed_ns.get(call.task_id, self.last_ns)
+
+
+def engines_of(calls: Iterable[CallFacts]) -> list[EngineTiming]:
+    """What serving engines say of these calls."""
+    return [facts.call.engine for facts in calls if facts.call.engine is not None]
 
 
 class Tax(Protocol):

@@ -60,6 +60,8 @@ class StretchedDecode(EngineTold, frozen=True):
 
     def findings(self, seen: Evidence) -> Iterator[Finding]:
         """One for all calls that were stretched; it names the owner of the longest stretch."""
+        if not seen.engines:
+            return
         told = {facts.call.id: facts.call.engine or NO_ENGINE_TOLD for facts in seen.calls}
         lost = {name: getattr(engine, self.told_by) or 0 for name, engine in told.items()}
         found = [facts for facts in seen.calls if lost[facts.call.id]]
@@ -82,8 +84,7 @@ class StretchedDecode(EngineTold, frozen=True):
 
 def engine_is_silent(seen: Evidence, figure: str, otherwise: str) -> str | None:
     """``None`` where an engine tells this figure of any call; else its own reason, else ``otherwise``."""
-    engines = [facts.call.engine for facts in seen.calls if facts.call.engine is not None]
-    if any(getattr(engine, figure) is not None for engine in engines):
+    if any(getattr(engine, figure) is not None for engine in seen.engines):
         return None
-    reasons = (engine.not_observable.get(figure) for engine in engines)
+    reasons = (engine.not_observable.get(figure) for engine in seen.engines)
     return next(filter(None, reasons), otherwise)

@@ -56,8 +56,9 @@ def tree_of(task: TaskRecord, end_ns: int, records: Iterable[Timed]) -> Interval
         if end is not None and record.id != task.id:
             found[record.id] = (_interval(record, end), _parent_id(record, runs))
     above = {identity: parent for identity, (_, parent) in found.items()}
+    around = set(above.values())
     for identity, (interval, parent) in found.items():
-        known = parent in found and not _is_looped(identity, above)
+        known = parent in found and not (identity in around and _is_looped(identity, above))
         (found[parent][0] if known else root).children.append(interval)
     return root
 

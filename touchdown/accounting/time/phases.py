@@ -36,7 +36,9 @@ def estimated_by_engines(calls: Iterable[CallFacts]) -> frozenset[str]:
     """Taxes of seconds that rest on what an engine only estimates."""
     found: set[str] = set()
     for facts in calls:
-        basis = facts.call.engine.basis if facts.call.engine is not None else {}
+        if facts.call.engine is None:
+            continue
+        basis = facts.call.engine.basis
         found |= {name for field, name in ENGINE_TAXES.items() if basis.get(field) == "estimated"}
         if basis.get("prefill_ns") == "estimated":
             found |= {miss.tax for miss in facts.misses}
