@@ -9,9 +9,9 @@ from touchdown.accounting.changes import Change
 from touchdown.accounting.contexts import Context
 from touchdown.accounting.evictions import eviction_basis, eviction_in_words, seen_evicted
 from touchdown.accounting.facts import CallFacts, Diagnosis, Missed
+from touchdown.accounting.pricing import Bill
 from touchdown.accounting.ranges import Range, clip, count, joined, overlap
 from touchdown.context.shares import Shares
-from touchdown.prices.rates import Unpriced
 from touchdown.records.verdict import Basis, CacheState
 
 FREE_CAUSES = frozenset({"below_minimum", "not_offered"})
@@ -82,7 +82,8 @@ def read_all(facts: CallFacts) -> Diagnosis | None:
     read, shares = facts.call.usage.cache_read, facts.shares
     if read is None or shares is None:
         return None
-    if shares.end(facts.common) - read >= max(_tolerance(facts), 1):
+    missed = shares.end(facts.common) - read
+    if missed > 0 and missed >= _tolerance(facts):
         return None
     return Diagnosis("warm" if read else _state(facts, read, [], 0), read, read, 0)
 
@@ -98,7 +99,7 @@ def _off(facts: CallFacts) -> bool:
 
 
 def _no_read_rate(facts: CallFacts) -> bool:
-    return not isinstance(facts.bill, Unpriced) and facts.bill.read_rate is None
+    return isinstance(facts.bill, Bill) and facts.bill.read_rate is None
 
 
 def _hidden(facts: CallFacts, read: int, total: int) -> Diagnosis:

@@ -123,7 +123,7 @@ class Context(Struct, frozen=True, eq=False):
             return 0
         first = self.trunk.first_message
         if name != "system":
-            return self.length if first is None else min(first, self.length)
+            return self.length if first is None or first > self.length else first
         index = 0
         while index < self.length and self.trunk.segments[index].kind == "tools":
             index += 1

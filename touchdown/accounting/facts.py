@@ -1,7 +1,6 @@
 """What the fold knows of one model call."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from decimal import Decimal
 
 import msgspec
@@ -10,7 +9,7 @@ from msgspec import Struct
 from touchdown.accounting.cache_rules import CacheRule
 from touchdown.accounting.contexts import Context
 from touchdown.accounting.places import Places
-from touchdown.accounting.pricing import Bill
+from touchdown.accounting.pricing import NOTHING, Bill
 from touchdown.accounting.ranges import Range
 from touchdown.accounting.time.accounts import Phase
 from touchdown.context.shares import Shares
@@ -128,8 +127,7 @@ class CacheWrite(Struct, eq=False):
 _UNKNOWN = Diagnosis("unknown")
 
 
-@dataclass(slots=True, eq=False)
-class CallFacts:
+class CallFacts(Struct, eq=False):
     """One model call with everything that folding made of it."""
 
     call: ModelCall
@@ -157,7 +155,7 @@ class CallFacts:
     """Whether a later call goes on with it as it is, on the same route."""
     stale: tuple[tuple[int, Range], ...] = ()
     """Numbers and tokens of the tool results that are stale here and dearer than dropping them, by policy."""
-    rewriting_usd: Decimal = Decimal(0)
+    rewriting_usd: Decimal = NOTHING
     """What dropping the outputs that became stale at this call would have cost, once."""
     compaction: Compaction | None = None
     removed: int = 0
@@ -172,35 +170,36 @@ class CallFacts:
     phased: tuple[object, Sequence[Phase]] | None = None
     """The same of its phases in time."""
 
-    key: tuple[int, str] = field(init=False)
+    key: tuple[int, str] = (0, "")
     """The order of folding."""
-    model: str = field(init=False)
+    model: str = ""
     """The model that is priced."""
-    route: tuple[str, str, str] = field(init=False)
+    route: tuple[str, str, str] = ("", "", "")
     """Whose cache, and of which model: entries of other routes cannot be read."""
-    answered: bool = field(init=False)
+    answered: bool = False
     """Whether an answer began, so that the call may have written to the cache."""
-    is_hidden: bool = field(init=False)
+    is_hidden: bool = False
     """Whether the input that was billed is not the context as it was sent."""
-    clock_is_sound: bool = field(init=False)
+    clock_is_sound: bool = True
     """Whether its times can be compared with others."""
-    worker: str = field(init=False)
+    worker: str = ""
     """Which worker of a serving engine answered; empty when that is not known."""
-    input_tokens: int | None = field(init=False)
+    input_tokens: int | None = None
     """The whole input; ``None`` when it was not reported."""
 
     def __post_init__(self) -> None:
         """What is asked again and again by later calls, worked out once."""
         call, usage = self.call, self.call.usage
         self.key = call.sent_at_ns, call.id
-        self.model = call.priced_model
+        self.model = call.response_model or call.model
         self.route = call.scope, call.provider, self.model
         self.answered = (
             call.status == "ok" or call.first_chunk_ns is not None or usage.completeness != "none"
         )
-        self.is_hidden = call.context.opaque is not None or usage.compacted
+        self.is_hidden = call.context.opaque is not None or bool(usage.steps and usage.compacted)
         self.clock_is_sound = call.duration_ns >= 0 and (call.first_chunk_ns or 0) >= 0
-        self.worker = call.engine.worker if call.engine is not None else ""
+        if call.engine is not None:
+            self.worker = call.engine.worker
         self.input_tokens = usage.input_tokens
 
     @property

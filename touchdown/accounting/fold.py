@@ -75,10 +75,10 @@ class Fold:
 
     def _charge(self, facts: CallFacts) -> None:
         misses = facts.diagnosis.misses
-        charges = [self._capped(facts, missed) for missed in misses]
-        facts.layer = price_layer(facts, charges)
         if not misses:
+            facts.layer = price_layer(facts, ())
             return
+        facts.layer = price_layer(facts, [self._capped(facts, missed) for missed in misses])
         paid = facts.layer.misses if facts.layer and not facts.layer.unsplit else None
         facts.misses = tuple(
             _miss(missed, paid[index] if paid is not None else None)
@@ -168,12 +168,13 @@ def _removed(facts: CallFacts) -> int:
 
 def _life(facts: CallFacts) -> str | None:
     """The longest life that this call wrote or asked for, else that of the entry it read."""
-    written = [life for life, tokens in written_lives(facts.call.usage) if tokens]
     known: Iterable[str] = facts.rule.lives if facts.rule else ()
+    written = [life for life, tokens in written_lives(facts.call.usage) if tokens]
     if written and written[0] in known:
         return written[0]
-    for name in ("prompt_cache_ttl", "prompt_cache_retention"):
-        wanted = facts.call.request.get(name)
+    request = facts.call.request
+    for name in ("prompt_cache_ttl", "prompt_cache_retention") if request else ():
+        wanted = request.get(name)
         if isinstance(wanted, str) and wanted in known:
             return wanted
     context = facts.context
@@ -212,7 +213,7 @@ def verdict_of(facts: CallFacts) -> CallVerdict:
     """What is said of a call once it is folded."""
     bill, found = facts.bill, facts.diagnosis
     rates = bill.rates if isinstance(bill, Bill) else None
-    unpriced = bill.reason if isinstance(bill, Unpriced) else None
+    unpriced = None if isinstance(bill, Bill) else bill.reason
     if facts.layer is not None and facts.layer.unsplit:
         unpriced = UNSPLIT if unpriced is None else f"{UNSPLIT}: {unpriced}"
     return CallVerdict(
@@ -238,4 +239,4 @@ def price_basis(facts: CallFacts) -> Basis:
         return "measured"
     if facts.call.usage.cache_policy:
         return "estimated"
-    return "estimated" if isinstance(facts.bill, Unpriced) else facts.bill.basis
+    return facts.bill.basis if isinstance(facts.bill, Bill) else "estimated"

@@ -65,9 +65,13 @@ class Learned(Struct):
 
     def weigh(self, segments: Sequence[Segment]) -> list[int]:
         """About how many tokens each of these has. Units: ``UNIT`` is one token."""
-        ratios = self._ratios
+        ratios, kinds, whole = self._ratios, self.kinds, self.whole
         for kind in set(map(_kind, segments)).difference(ratios):
-            ratios[kind] = self._ratio(kind)
+            ratio = 1_000_000 * whole.tokens // whole.estimated if whole.estimated else 1_000_000
+            own = kinds.get(kind)
+            if own is not None:
+                ratio = (PRIOR * ratio + 1_000_000 * own.tokens) // (PRIOR + own.estimated)
+            ratios[kind] = ratio
         return [(4 * one.tokens or one.chars) * ratios[one.kind] for one in segments]
 
     def note_whole(self, segments: Sequence[Segment], tokens: int) -> None:
@@ -94,13 +98,6 @@ class Learned(Struct):
             kind.estimated += own
             if kind.estimated > MEMORY:
                 kind.fade()
-
-    def _ratio(self, kind: str) -> int:
-        whole, own = self.whole, self.kinds.get(kind)
-        ratio = 1_000_000 * whole.tokens // whole.estimated if whole.estimated else 1_000_000
-        if own is None:
-            return ratio
-        return (PRIOR * ratio + 1_000_000 * own.tokens) // (PRIOR + own.estimated)
 
 
 def _sizes_of(segments: Sequence[Segment], tokens: int) -> list[int]:

@@ -215,8 +215,9 @@ class Ledger:
         key = (call.sent_at_ns, call.id)
         if call.id in self._contexts.missing or (self._last is not None and key < self._last):
             self._stale = True
-        self._last = max(self._last or key, key)
-        return self._fold.take(self._told(call))
+        if self._last is None or key > self._last:
+            self._last = key
+        return self._fold.take(self._told(call) if self._reports else call)
 
     def _told(self, call: ModelCall) -> ModelCall:
         return with_reports(call, self._reports[call.id]) if call.id in self._reports else call

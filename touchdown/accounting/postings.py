@@ -25,7 +25,7 @@ def price_layer(facts: CallFacts, charges: Sequence[Decimal]) -> PriceLayer | No
     ``None`` for an unpriced call.
     """
     reported = reported_usd(facts)
-    if isinstance(facts.bill, Unpriced):
+    if not isinstance(facts.bill, Bill):
         return (
             None
             if reported is None
@@ -60,7 +60,7 @@ def charge_of(missed: Missed, bill: Bill | Unpriced) -> Decimal:
 def scaled_cost(facts: CallFacts) -> CostByClass | None:
     """The cost by class as it was charged; ``None`` where there is nothing to split it with."""
     layer, bill = facts.layer, facts.bill
-    if layer is None or layer.unsplit or isinstance(bill, Unpriced):
+    if layer is None or layer.unsplit or not isinstance(bill, Bill):
         return None
     cost = bill.cost
     if layer.total == bill.total:
@@ -77,7 +77,7 @@ def post(facts: CallFacts, claims: Sequence[Claim]) -> Posting:
     layer = facts.layer
     if layer is None:
         return Posting()
-    if layer.unsplit or isinstance(facts.bill, Unpriced):
+    if layer.unsplit or not isinstance(facts.bill, Bill):
         return Posting(layer.total, unexplained={UNSPLIT: layer.total})
     taxes: dict[str, Decimal] = {}
     unexplained: dict[str, Decimal] = {}

@@ -109,7 +109,7 @@ class Bill(Struct, frozen=True):
 def bill_of(call: ModelCall, prices: Prices) -> Bill | Unpriced:
     """The bill of this call by the table, with what it did on the server; unpriced with the reason."""
     bill = _bill_without_steps(call, prices.rates_for(call))
-    if isinstance(bill, Unpriced) or not call.usage.steps:
+    if not call.usage.steps or isinstance(bill, Unpriced):
         return bill
     found = [_price_step(call, step, prices) for step in call.usage.steps]
     costs = tuple([NO_COST if isinstance(cost, Unpriced) else cost for cost in found])
@@ -151,10 +151,10 @@ def _bill_without_steps(call: ModelCall, rates: Rates | Unpriced) -> Bill | Unpr
         return Bill(usage)
     if (negative := _negative_class(usage)) is not None:
         return Unpriced(f"negative token count: {negative}")
-    if isinstance(rates, Unpriced):
+    if not isinstance(rates, Rates):
         return rates
     total = sum_exactly(usage, rates)
-    return total if isinstance(total, Unpriced) else Bill(usage, total, rates)
+    return Bill(usage, total, rates) if isinstance(total, Decimal) else total
 
 
 def costs_nothing(call: ModelCall) -> bool:
@@ -191,13 +191,18 @@ def _integers(amounts: Sequence[Decimal]) -> list[int]:
     return [int(amount / step) for amount in amounts]
 
 
+def _is_sound(usage: Usage) -> bool:
+    if (usage.uncached or 0) < 0 or (usage.cache_read or 0) < 0:
+        return False
+    if (usage.output or 0) < 0 or (usage.reasoning or 0) < 0:
+        return False
+    if usage.cache_write and min(usage.cache_write.values()) < 0:
+        return False
+    return not usage.server_tools or min(usage.server_tools.values()) >= 0
+
+
 def _negative_class(usage: Usage) -> str | None:
-    least = min(usage.uncached or 0, usage.cache_read or 0, usage.output or 0, usage.reasoning or 0)
-    if usage.cache_write:
-        least = min(least, *usage.cache_write.values())
-    if usage.server_tools:
-        least = min(least, *usage.server_tools.values())
-    if least >= 0:
+    if _is_sound(usage):
         return None
     for name, tokens in (
         ("uncached", usage.uncached),

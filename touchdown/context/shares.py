@@ -84,7 +84,8 @@ class Shares(Struct):
 
     def at(self, token: int) -> int:
         """Index of the segment in which ``token`` lies."""
-        return min(bisect_right(self.ends, token, 0, self.length), max(self.length - 1, 0))
+        index = bisect_right(self.ends, token, 0, self.length)
+        return index if index < self.length else max(self.length - 1, 0)
 
     def is_measured(self, segments: int) -> bool:
         """Whether the end of the first ``segments`` segments is a provider's count."""

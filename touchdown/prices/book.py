@@ -14,7 +14,7 @@ from touchdown.prices.location import find_config
 from touchdown.prices.matching import CLOUDS, find_exact, find_model, provider_at, provider_named
 from touchdown.prices.override import Override, PriceConfigError, Rule
 from touchdown.prices.rates import Rates, Unpriced
-from touchdown.prices.schedule import DAY_NS, Cell, Schedule
+from touchdown.prices.schedule import DAY_NS, Cell, Ladder, Schedule
 from touchdown.prices.terms import Condition
 from touchdown.prices.volume import Volume, open_file, open_installed
 from touchdown.records import CostByClass, ModelCall
@@ -98,7 +98,7 @@ class PriceBook:
     def rates_for(self, call: ModelCall) -> Rates | Unpriced:
         """The rates of this call: its model, host, date, tier, speed and geography, its own prompt size."""
         cell = self.cell_for(call)
-        if isinstance(cell, Unpriced):
+        if not isinstance(cell, Ladder):
             return cell
         usage = call.usage
         size = usage.input_tokens if cell.edges else None
@@ -174,7 +174,7 @@ class PriceBook:
             if len(self._found) >= _ENTRIES:
                 self._found.clear()
             self._found[key] = found
-        return found if isinstance(found, Unpriced) else found.at(call.sent_at_ns)
+        return found.at(call.sent_at_ns) if isinstance(found, Schedule) else found
 
     def _find(self, call: ModelCall) -> Schedule | Unpriced:
         for rule in self._rules:

@@ -24,7 +24,7 @@ def price_usage(usage: Usage, rates: Rates) -> CostByClass | Unpriced:
 def price_exactly(usage: Usage, rates: Rates) -> CostByClass | Unpriced:
     """The same for a caller whose own decimal context rounds nothing."""
     total = sum_exactly(usage, rates)
-    return total if isinstance(total, Unpriced) else split_exactly(usage, rates)
+    return split_exactly(usage, rates) if isinstance(total, Decimal) else total
 
 
 def sum_exactly(usage: Usage, rates: Rates) -> Decimal | Unpriced:
@@ -34,10 +34,15 @@ def sum_exactly(usage: Usage, rates: Rates) -> Decimal | Unpriced:
     if (missing := _class_without_rate(usage, rates)) is not None:
         where = f" ({rates.source})" if rates.source else ""
         return Unpriced(f"no rate for {missing}{where}")
-    total = _times(usage.uncached, rates.uncached) + _times(usage.cache_read, rates.cache_read)
+    total = _NOTHING
+    if usage.uncached and rates.uncached is not None:
+        total = rates.uncached * usage.uncached
+    if usage.cache_read and rates.cache_read is not None:
+        total += rates.cache_read * usage.cache_read
     if usage.cache_write:
         total += _times_each(usage.cache_write, rates.cache_write)
-    total += _times(usage.output, rates.output)
+    if usage.output and rates.output is not None:
+        total += rates.output * usage.output
     if usage.server_tools:
         total += _times_each(usage.server_tools, rates.server_tools, tool_name)
     return total
