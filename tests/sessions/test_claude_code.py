@@ -11,6 +11,7 @@ from tests.sessions import claude_lines as claude
 from tests.sessions.claude_lines import answer, prompt, result, text, tool_use, usage
 from tests.sessions.reading import Read, read_all, read_one
 from tests.shared_data import shared_data
+from touchdown.context.blocks import MEDIA_CHARS
 from touchdown.prices.book import PriceBook
 from touchdown.records import Segment
 
@@ -84,6 +85,43 @@ def test_an_answer_that_was_cut_off_has_a_lower_bound_of_output(tmp_path: Path) 
         answer("a1", "u1", 2, "msg_1", usage(10, 0, 0, 1), stop=None),
     )
     assert read_one(path).calls[0].usage.completeness == "lower_bound"
+
+
+RESULTS: tuple[tuple[Any, int], ...] = (
+    ("plain", 5),
+    ([text("one"), text("three")], 8),
+    ([text("one"), {"type": "image", "source": {}}], 3 + MEDIA_CHARS),
+    ([{"type": "tool_reference", "tool_name": "a"}], 0),
+    ([{"type": "tool_reference", "tool_name": "b", "content": {"n": 1}}], 0),
+    (["no", "parts"], len('["no","parts"]')),
+    ({"of": "another form"}, len('{"of": "another form"}')),
+    (None, 0),
+)
+"""What tools may return, and the characters that a model reads of it."""
+
+
+def test_results_of_any_form_have_a_size_and_are_told_apart(tmp_path: Path) -> None:
+    """A result of a form of its own takes nothing from the plain one beside it."""
+    blocks = [
+        {"type": "tool_result", "tool_use_id": f"t{n}", "content": content}
+        for n, (content, _) in enumerate(RESULTS)
+    ]
+    plain = [block for block in blocks if not isinstance(block["content"], dict)]
+    asked = [tool_use(f"t{n}", "Look") for n in range(len(RESULTS))]
+    path = claude.write(
+        tmp_path / "a",
+        answer("a1", None, 2, "msg_1", usage(10, 0, 0, 1), *asked),
+        claude.line("user", "r1", "a1", 3, message={"role": "user", "content": blocks}),
+        answer("a2", "r1", 4, "msg_2", usage(10, 0, 0, 1), *asked),
+        claude.line("user", "r2", "a2", 5, message={"role": "user", "content": plain}),
+        answer("a3", "r2", 6, "msg_3", usage(10, 0, 0, 1)),
+    )
+    read = read_one(path)
+    found = [s for s in context_of(read, "msg_3") if s.kind == "tool_result"]
+    assert [segment.chars for segment in found[: len(RESULTS)]] == [chars for _, chars in RESULTS]
+    assert len({segment.digest for segment in found[: len(RESULTS)]}) == len(RESULTS)
+    again = [s.digest for s in found if s.call_id != f"t{len(RESULTS) - 2}"]
+    assert again[: len(plain)] == again[len(plain) :]
 
 
 def test_a_rewind_leaves_a_branch_that_cost_and_is_read_no_more(tmp_path: Path) -> None:

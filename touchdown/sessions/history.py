@@ -36,11 +36,13 @@ class History:
         self._segments.append(segment)
         self._chars += segment.chars
 
-    def extend(self, segments: Sequence[Segment]) -> None:
-        """The model will read these, too."""
+    def extend(self, segments: Sequence[Segment]) -> int:
+        """The model will read these, too. Tells how many it read before."""
+        before = len(self._segments)
         self._segments += segments
         for segment in segments:
             self._chars += segment.chars
+        return before
 
     def cut(self, length: int) -> None:
         """Only the first ``length`` segments are still read."""
@@ -86,11 +88,11 @@ def with_unseen(shape: ContextShape, chars: int, agent_id: str) -> ContextShape:
     is claimed for what happens in it.
     """
     going_on = shape.predecessor is not None
-    first = () if going_on else (Segment("opaque", chars, f"unseen:{agent_id}"),)
+    unseen = () if going_on else (Segment("opaque", chars, f"unseen:{agent_id}"),)
     return ContextShape(
         predecessor=shape.predecessor,
         shared=shape.shared + 1 if going_on else shape.shared,
-        new=(*first, *shape.new),
+        new=unseen + shape.new,
         sequence=shape.sequence,
         digest=shape.digest,
         chars=shape.chars,
@@ -107,4 +109,4 @@ def digest(kind: str, *pieces: str | bytes) -> str:
     It is the interpreter's own keyed hash, which takes text as it lies in memory: it means nothing in another
     process.
     """
-    return f"{hash((kind, *pieces)):x}"
+    return hex(hash((kind, *pieces)))

@@ -77,4 +77,4 @@ class Turns:
 
 def reads_results(shape: ContextShape) -> bool:
     """Whether results of tools are new in a context."""
-    return any(segment.kind == "tool_result" for segment in shape.new)
+    return "tool_result" in [segment.kind for segment in shape.new]

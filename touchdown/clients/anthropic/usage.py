@@ -5,8 +5,8 @@ Source: anthropic 2.12.0 ``types/usage.py`` and ``types/beta/beta_usage.py``, 20
 
 from collections.abc import Callable
 
-from touchdown.clients.counts import NEGATIVE, known, too_much_reasoning
-from touchdown.clients.fields import count, get, getter, items, text
+from touchdown.clients.counts import NEGATIVE, too_much_reasoning
+from touchdown.clients.fields import NOTHING, count, get, getter, items, text
 from touchdown.clients.fields import whole as number
 from touchdown.records import Completeness, ServerStep, Usage
 
@@ -30,9 +30,9 @@ def read_usage(usage: object, *, whole: bool = True) -> Usage:
     read, written = number(of("cache_read_input_tokens")), _written(of)
     details = of("output_tokens_details")
     reasoning = None if details is None else count(details, "thinking_tokens")
-    if min(uncached, *known(output, read, reasoning), *(written or {}).values()) < 0:
+    if min(uncached, output or 0, read or 0, reasoning or 0, *(written or NOTHING).values()) < 0:
         return Usage(problems=(NEGATIVE,))
-    steps = items(of("iterations"))
+    steps = items(of("iterations") or ())
     return Usage(
         uncached=uncached,
         cache_read=read,
@@ -42,9 +42,9 @@ def read_usage(usage: object, *, whole: bool = True) -> Usage:
         server_tools=_server_tools(of("server_tool_use")),
         completeness=_completeness(output, whole),
         problems=too_much_reasoning(reasoning, output)
-        + _unknown_steps(steps)
+        + (_unknown_steps(steps) if steps else ())
         + _credit(of("fallback_credit")),
-        steps=_steps(steps),
+        steps=_steps(steps) if steps else (),
     )
 
 
@@ -58,8 +58,9 @@ def _written(of: Callable[[str], object]) -> dict[str, int] | None:
     total, lives = number(of("cache_creation_input_tokens")), of("cache_creation")
     short = long = 0
     if lives is not None:
-        short = count(lives, "ephemeral_5m_input_tokens") or 0
-        long = count(lives, "ephemeral_1h_input_tokens") or 0
+        life = getter(lives)
+        short = number(life("ephemeral_5m_input_tokens")) or 0
+        long = number(life("ephemeral_1h_input_tokens")) or 0
     split = {"5m": short} if short else {}
     if long:
         split["1h"] = long
@@ -74,10 +75,11 @@ def _written(of: Callable[[str], object]) -> dict[str, int] | None:
 def _server_tools(used: object) -> dict[str, int] | None:
     if used is None:
         return None
-    counted = {
-        "web_search": count(used, "web_search_requests") or 0,
-        "web_fetch": count(used, "web_fetch_requests") or 0,
-    }
+    of = getter(used)
+    searches, fetches = of("web_search_requests"), of("web_fetch_requests")
+    if not searches and not fetches:
+        return None
+    counted = {"web_search": number(searches) or 0, "web_fetch": number(fetches) or 0}
     return {name: requests for name, requests in counted.items() if requests} or None
 
 
@@ -92,8 +94,6 @@ def _steps(steps: list[object]) -> tuple[ServerStep, ...]:
 
 
 def _unknown_steps(steps: list[object]) -> tuple[str, ...]:
-    if not steps:
-        return ()
     kinds = {text(step, "type") for step in steps}
     unknown = sorted(kinds - BESIDE_THE_TOTALS - {"message", ""})
     return tuple(

@@ -6,8 +6,8 @@ Source: openai 3.54.0 ``types/completion_usage.py`` and ``types/responses/respon
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 
-from touchdown.clients.counts import NEGATIVE, known, too_much_reasoning
-from touchdown.clients.fields import count, dollars, get, getter, whole
+from touchdown.clients.counts import NEGATIVE, too_much_reasoning
+from touchdown.clients.fields import NOTHING, count, dollars, get, getter, whole
 from touchdown.records import Completeness, Usage
 
 
@@ -26,7 +26,8 @@ def read_usage(usage: object, server_tools: Mapping[str, int] | None = None) -> 
     cached = sum((written or {}).values())
     uncached = total_input - (read or 0) - cached
     reasoning = count(answered, "reasoning_tokens")
-    if min(total_input, *known(output, read, reasoning), *(written or {}).values()) < 0:
+    counts = (total_input, output or 0, read or 0, reasoning or 0)
+    if min(*counts, *(written or NOTHING).values()) < 0:
         return Usage(problems=(NEGATIVE,))
     if uncached < 0:
         of_input = f"{read or 0} read + {cached} written of {total_input} input tokens"

@@ -6,15 +6,16 @@ import msgspec
 from msgspec import Struct, field
 
 from touchdown.clients.anthropic.usage import read_usage
-from touchdown.clients.fields import text
+from touchdown.clients.fields import getter, words
 from touchdown.records import Attempt, ContextShape, ModelCall, Output, ToolRequest, Usage
 from touchdown.records.call import Awaited
 from touchdown.sessions.claude_code.content import Content, argument_chars, thinking_chars
-from touchdown.sessions.claude_code.line import Line
+from touchdown.sessions.claude_code.line import Line, Message
 from touchdown.sessions.history import with_unseen
 
 PROVIDERS = {"msg_bdrk_": "aws.bedrock", "msg_vrtx_": "gcp.vertex_ai"}
 """How the ids of answers begin where another company sells the model."""
+ID_BEGINS = 9
 
 STATUS = re.compile(r"API Error:\D{0,20}(\d{3})\b")
 UNKNOWN_TERMS = ("", "not_available")
@@ -40,25 +41,25 @@ class Answer(Struct, eq=False):
     _usage: bytes = b"null"
     _usage_ns: int = -1
 
-    def note_usage(self, line: Line, at_ns: int) -> None:
-        """Keep the usage of the line if it is the last so far: earlier ones hold placeholders."""
-        message = line.message
-        if message is None:
-            return
-        self.last_ns = max(self.last_ns, at_ns)
-        if at_ns >= self._usage_ns and bytes(message.usage) != b"null":
-            self._usage, self._usage_ns = bytes(message.usage), at_ns
+    def note_usage(self, message: Message, at_ns: int) -> None:
+        """Keep the usage of a line's message if it is the last so far: earlier ones hold placeholders."""
+        if at_ns > self.last_ns:
+            self.last_ns = at_ns
+        if at_ns >= self._usage_ns and (usage := bytes(message.usage)) != b"null":
+            self._usage, self._usage_ns = usage, at_ns
             self.stop_reason = message.stop_reason
 
     def note_content(self, content: Content) -> None:
         """Add the sizes of what one line says."""
-        self.text_chars += len(content.text or "")
+        if content.text is not None:
+            self.text_chars += len(content.text)
         for part in content.parts:
-            if part.type == "text":
+            kind = part.type
+            if kind == "text":
                 self.text_chars += len(part.text)
-            elif part.type == "thinking":
+            elif kind == "thinking":
                 self.reasoning_chars += thinking_chars(part)
-            elif part.type == "tool_use":
+            elif kind == "tool_use":
                 self.requests[part.id] = ToolRequest(part.id, part.name, argument_chars(part))
 
     def usage(self) -> tuple[Usage, object]:
@@ -75,17 +76,15 @@ class Answer(Struct, eq=False):
     ) -> ModelCall:
         """The model call. ``unseen_chars`` is the size of what its agent reads and no transcript holds."""
         usage, terms = self.usage()
-        tier, speed, place = (
-            text(terms, name) for name in ("service_tier", "speed", "inference_geo")
-        )
-        seller = next((PROVIDERS[p] for p in PROVIDERS if self.id.startswith(p)), "anthropic")
+        of = getter(terms)
+        place = words(of("inference_geo"))
         return ModelCall(
             id=self.id,
             task_id=task_id,
             agent_id=self.agent_id,
             api="messages",
             operation="chat",
-            provider=seller,
+            provider=PROVIDERS.get(self.id[:ID_BEGINS], "anthropic"),
             vendor="anthropic",
             sent_at_ns=self.sent_at_ns,
             duration_ns=max(self.last_ns - self.sent_at_ns, 0),
@@ -100,8 +99,8 @@ class Answer(Struct, eq=False):
             status="error" if self.error_type else "ok",
             http_status=self.http_status,
             error_type=self.error_type,
-            service_tier=tier or None,
-            speed=speed or None,
+            service_tier=words(of("service_tier")) or None,
+            speed=words(of("speed")) or None,
             geography=None if place in UNKNOWN_TERMS else place,
             conversation=conversation,
             awaited=awaited,

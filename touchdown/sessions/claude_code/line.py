@@ -28,8 +28,15 @@ class Part(msgspec.Struct, gc=False):
     name: str = ""
     input: msgspec.Raw = NOTHING
     tool_use_id: str = ""
-    content: msgspec.Raw = NOTHING
+    content: str | list[msgspec.Raw] | None = None
+    """What a tool returned."""
     is_error: bool | None = None
+
+
+class OpenPart(Part, gc=False):
+    """A block whose content has no known form."""
+
+    content: msgspec.Raw = NOTHING  # type: ignore[assignment]
 
 
 class Message(msgspec.Struct, gc=False):

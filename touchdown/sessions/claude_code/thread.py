@@ -51,11 +51,14 @@ class Thread:
 
     def place(self, node: Node) -> None:
         """Make the branch on which the line stands the live one. ``append`` has to follow."""
+        branch = self._branch
         if node.root:
             self._cut(0)
             return
+        if branch and node.parent and branch[-1].uuid == node.parent:
+            return
         parent = self._nodes.get(node.parent or "")
-        if parent is None or (self._branch and parent is self._branch[-1]):
+        if parent is None or (branch and parent is branch[-1]):
             return
         if parent.index < 0:
             self._revive(parent)
@@ -77,14 +80,13 @@ class Thread:
         if branch and branch[-1].at_ns > node.at_ns:
             # Lines that are written together may carry times a little out of order.
             node.at_ns = branch[-1].at_ns
-        node.index = len(branch)
-        node.before = len(self._history)
+        node.index = place = len(branch)
         if node.response and (not branch or branch[self._step].response != node.response):
-            self._step = node.index
+            self._step = place
         if node.prompt:
-            self._prompt = node.index
+            self._prompt = place
         branch.append(node)
-        self._history.extend(node.segments)
+        node.before = self._history.extend(node.segments)
 
     def _same_step(self, parent: Node, node: Node) -> bool:
         """Whether all behind ``parent`` belongs to its step, so that the line only joins it."""

@@ -46,6 +46,7 @@ class Transcript:
         self._tools = Tools()
         self._turns = Turns(session)
         self._speakers: dict[str, _Speaker] = {}
+        self._main: _Speaker | None = None
         self._side_lines: dict[str, str] = {}
         self._answers: dict[str, Answer] = {}
         self._now_ns = written_ns
@@ -65,7 +66,8 @@ class Transcript:
         if line.type not in IN_THE_TREE:
             return
         at_ns = self._time(line)
-        speaker = self._speaker(line, agent)
+        main = self._main
+        speaker = main if main and agent is None and not line.side else self._speaker(line, agent)
         if line.uuid and speaker.thread.knows(line.uuid):
             return
         self.agents.seen(speaker.id, at_ns)
@@ -99,6 +101,8 @@ class Transcript:
         speaker = self._speakers.get(name)
         if speaker is None:
             speaker = self._speakers[name] = _Speaker(name)
+            if name == self.session:
+                self._main = speaker
             if agent is not None:
                 self.agents.spawned(agent, *self._tools.spawned_by(agent))
         return speaker
@@ -121,7 +125,7 @@ class Transcript:
             answer = self._begin(node.response, speaker, node, message.model or "")
         if answer.agent_id == speaker.id:
             # A side thread may replay lines of its parent: they are read there and were paid here.
-            answer.note_usage(line, node.at_ns)
+            answer.note_usage(message, node.at_ns)
             answer.note_content(content)
             self._tools.requested(content, speaker.id, node.at_ns)
             if line.cost_usd is not None:
@@ -147,10 +151,9 @@ class Transcript:
 
     def _user(self, line: Line, speaker: _Speaker, node: Node) -> None:
         content = read_content(line.message.content) if line.message else Content()
-        said = content.said
-        answers = any(part.type == "tool_result" for part in content.parts)
+        answers = "tool_result" in [part.type for part in content.parts]
         typed = not answers and not line.meta and not line.summary_of_history
-        node.prompt = typed and not said.startswith(NO_PROMPT)
+        node.prompt = typed and not content.said.startswith(NO_PROMPT)
         if node.prompt and speaker.id == self.session:
             self._turns.begin(node.at_ns, line.prompt)
         node.segments = segments_of(
