@@ -1,6 +1,6 @@
 """The bytes that spans are sent in say the same as those of the SDK's own encoder."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -8,10 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import ReadableSpan, SpanLimits, TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import (
     Link,
     NonRecordingSpan,
@@ -25,7 +27,10 @@ from opentelemetry.trace import (
 )
 
 from tests.telemetry.test_otlp_exporter import KNOWN
-from touchdown.telemetry.wire import UnusualError, encode_request
+from touchdown.telemetry import known
+from touchdown.telemetry.known import add_attributes
+from touchdown.telemetry.protobuf import UnusualError
+from touchdown.telemetry.wire import encode_request
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=300)
 WHOLE = st.integers(-(2**63), 2**63 - 1)
@@ -86,6 +91,45 @@ def test_what_is_unusual_is_left_to_the_sdk(told: dict[str, Any]) -> None:
         encode_request(made(told))
     with pytest.raises(UnusualError):
         encode_request(made({}, links=[Link(SpanContext(1, 2, False))]))
+
+
+@pytest.mark.skipif(not KNOWN, reason="the SDK encodes")
+@given(st.lists(TOLD, max_size=3))
+def test_attributes_met_before(told: list[dict[str, Any]]) -> None:
+    for some in [*told, *told]:
+        parts: list[bytes] = []
+        add_attributes(parts, {n: tuple(v) if isinstance(v, list) else v for n, v in some.items()})
+        assert list(Span.FromString(b"".join(parts)).attributes) == encoded(some)
+
+
+def test_equal_values_of_other_types() -> None:
+    """They are one key of a dict."""
+    for value in (1, True, 1.0, (1,), (True,), (1.0,), "1", ("1",), 0.0, -0.0):
+        for _ in range(2):
+            parts: list[bytes] = []
+            add_attributes(parts, {"same": value})
+            assert list(Span.FromString(b"".join(parts)).attributes) == encoded({"same": value})
+
+
+def test_a_name_of_many_values_keeps_few(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(known, "_names", known._Names())
+    for number in range(100):
+        add_attributes([], {"many": f"value {number}", "lists": (f"value {number}",)})
+        add_attributes([], {f"name {number * 1_000 + n}": "" for n in range(20)})
+    assert len(known._names["many"]) < 20
+    assert len(known._names["lists"]) < 20
+    assert len(known._names) <= known._MOST_NAMES
+
+
+def encoded(attributes: Mapping[str, Any]) -> list[Any]:
+    readable = ReadableSpan(
+        "",
+        SpanContext(1, 2, False),
+        attributes=attributes,
+        resource=Resource({}),
+        instrumentation_scope=InstrumentationScope("s"),
+    )
+    return list(encode_spans([readable]).resource_spans[0].scope_spans[0].spans[0].attributes)
 
 
 def test_no_span() -> None:

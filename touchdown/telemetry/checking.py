@@ -8,6 +8,7 @@ from opentelemetry.util.types import AttributeValue
 
 from touchdown.records import AgentRun, ModelCall, Record, TaskRecord, ToolCall
 from touchdown.telemetry import attributes as names
+from touchdown.telemetry.context_read import MOST_NEW_SEGMENTS
 from touchdown.telemetry.model_call import call_attributes
 from touchdown.telemetry.outcome import error_type
 from touchdown.telemetry.steps import agent_attributes, task_attributes, tool_attributes
@@ -34,7 +35,9 @@ def check_of(record: Record, facts: dict[str, AttributeValue]) -> str:
     if isinstance(record, TaskRecord):
         facts = {**facts, **task_attributes(record, len(record.tags))}
     elif isinstance(record, ModelCall):
-        facts = {**facts, names.NEW_DIGESTS: [segment.digest for segment in record.context.new]}
+        new = record.context.new
+        if not new or len(new) > MOST_NEW_SEGMENTS:
+            facts = {**facts, names.NEW_DIGESTS: [segment.digest for segment in new]}
     return hashlib.blake2b(_plain(facts), digest_size=4).hexdigest()
 
 

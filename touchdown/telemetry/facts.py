@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
-from functools import cache
+from functools import cache, lru_cache
 from operator import attrgetter
 from typing import Any
 
@@ -11,6 +11,8 @@ from msgspec import Struct
 from opentelemetry.util.types import AttributeValue
 
 Attributes = Mapping[str, AttributeValue]
+_MOST_FILLED = 1_024
+"""Names of templates that are remembered: kinds, taxes, tags."""
 
 
 class CutError(ValueError):
@@ -160,8 +162,7 @@ def _as_list(column: Column, values: Any) -> list[Any]:
 
 def write_template(name: str, values: Mapping[str, Any]) -> dict[str, AttributeValue]:
     """A mapping as one attribute per key: `name` has the key's place in braces."""
-    before, after = _around(name)
-    return {f"{before}{key}{after}": value for key, value in values.items()}
+    return {_filled(name, key): value for key, value in values.items()}
 
 
 def read_template(
@@ -198,6 +199,12 @@ def read_pairs(name: str, attributes: Attributes) -> dict[str, Any]:
         return {key: json.loads(value) for key, _, value in parts}
 
     return _read(name, read, attributes[name]) if name in attributes else {}
+
+
+@lru_cache(_MOST_FILLED)
+def _filled(name: str, key: str) -> str:
+    before, after = _around(name)
+    return f"{before}{key}{after}"
 
 
 @cache

@@ -14,8 +14,9 @@ from touchdown.telemetry.begun import begun
 from touchdown.telemetry.encoded import Encoded
 from touchdown.telemetry.environment import OWN_METRICS
 from touchdown.telemetry.own_span import OwnSpan, OwnTracer, Sampled
+from touchdown.telemetry.protobuf import UnusualError
 from touchdown.telemetry.quiet import failed
-from touchdown.telemetry.wire import UnusualError, encode_own
+from touchdown.telemetry.wire import encode_own
 
 _PARENTS = (
     "_root",
@@ -97,9 +98,7 @@ class _SdkTracer(OwnTracer):
             time.time_ns() if ended_ns is None else ended_ns,
         )
         try:
-            data = encode_own(
-                span.get_span_context(), span.parent, about, {**before, **told}, error
-            )
+            data = encode_own(span.get_span_context(), span.parent, about, (before, told), error)
         except (UnusualError, UnicodeEncodeError):
             return False
         except Exception as error:

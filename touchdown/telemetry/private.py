@@ -90,7 +90,7 @@ class CountedProcessor(BatchSpanProcessor):
 
     def on_end(self, span: ReadableSpan | Encoded) -> None:
         """Queue a span that ended."""
-        if span.context is not None and span.context.trace_flags.sampled:
+        if type(span) is Encoded or (span.context is not None and span.context.trace_flags.sampled):
             self.count.add(given=1)
         super().on_end(cast(ReadableSpan, span))
 

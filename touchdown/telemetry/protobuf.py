@@ -1,0 +1,115 @@
+"""Values and attributes in the bytes of protobuf. Field numbers: ``common/v1/common.proto``."""
+
+from collections.abc import Callable, Mapping, Sequence
+from struct import Struct
+from typing import Any
+
+from opentelemetry.proto.common.v1.common_pb2 import ArrayValue
+
+SMALL = 128
+"""Numbers below take one byte."""
+BYTES = [bytes((number,)) for number in range(SMALL)]
+double: Callable[[float], bytes] = Struct("<d").pack
+
+
+class UnusualError(ValueError):
+    """Something that is not encoded here."""
+
+
+def pairs(tag: bytes, attributes: Mapping[str, Any]) -> bytes:
+    """Each attribute as a field with this tag.
+
+    Errors: :class:`UnusualError` for values that are no text, number, truth or list of such;
+    ``UnicodeEncodeError`` for half a character.
+    """
+    told = attributes.items()
+    return b"".join([field(tag, text(b"\x0a", n) + field(b"\x12", value(v))) for n, v in told])
+
+
+def value(of: Any) -> bytes:
+    """An ``AnyValue``. Errors: as :func:`pairs`."""
+    kind = type(of)
+    if kind is str:
+        return text(b"\x0a", of)
+    if kind is int:
+        return b"\x18" + whole(of)
+    if kind is float:
+        return b"\x21" + double(of)
+    if kind is bool:
+        return b"\x10\x01" if of else b"\x10\x00"
+    if kind is tuple or kind is list:
+        return field(b"\x2a", items(of))
+    raise UnusualError(f"an attribute of type {kind.__name__}")
+
+
+_WHOLE = frozenset({int})
+
+
+def items(of: Sequence[Any]) -> bytes:
+    """An ``ArrayValue``. Errors: as :func:`pairs`."""
+    if _WHOLE.issuperset(map(type, of)):
+        return _numbers(of)
+    return b"".join([field(b"\x0a", value(item)) for item in of])
+
+
+_MOST_NUMBERS = 32
+_lists: dict[int, tuple[ArrayValue, list[Any]]] = {}
+
+
+def _numbers(of: Sequence[int]) -> bytes:
+    """A list of whole numbers: seven bits a byte are slow work in Python, so these are protobuf's own.
+
+    A message of each length is kept: numbers are put into it in place.
+    """
+    length = len(of)
+    # Taken out, so that no other thread has it meanwhile.
+    kept = _lists.pop(length, None)
+    message, slots = _message(length) if kept is None else kept
+    try:
+        for slot, number in zip(slots, of, strict=True):
+            slot.int_value = number
+    except ValueError as error:
+        raise UnusualError(str(error)) from error
+    data: bytes = message.SerializeToString()
+    if length <= _MOST_NUMBERS:
+        _lists[length] = message, slots
+    return data
+
+
+def _message(length: int) -> tuple[ArrayValue, list[Any]]:
+    message = ArrayValue()
+    return message, [message.values.add() for _ in range(length)]
+
+
+def text(tag: bytes, of: str) -> bytes:
+    """A text as a field."""
+    return field(tag, of.encode())
+
+
+def field(tag: bytes, data: bytes) -> bytes:
+    """Bytes as a field."""
+    size = len(data)
+    return tag + (BYTES[size] if size < SMALL else varint(size)) + data
+
+
+def whole(of: int) -> bytes:
+    """A whole number, which may be negative."""
+    if 0 <= of < 1 << 63:
+        return varint(of)
+    if of < -(2**63) or of > 0:
+        raise UnusualError("a number of more than 64 bits")
+    return varint(of + 2**64)
+
+
+def varint(of: int) -> bytes:
+    """Seven bits a byte, the lowest first; all but the last have the eighth bit set."""
+    if of < 1 << 7:
+        return BYTES[of]
+    if of < 1 << 14:
+        return _MORE[of & 127] + BYTES[of >> 7]
+    if of < 1 << 21:
+        return _MORE[of & 127] + _MORE[of >> 7 & 127] + BYTES[of >> 14]
+    return _MORE[of & 127] + _MORE[of >> 7 & 127] + _MORE[of >> 14 & 127] + varint(of >> 21)
+
+
+_MORE = [bytes((number | 128,)) for number in range(SMALL)]
