@@ -89,7 +89,7 @@ class Seam:
         task = runtime.root if here is None else here.task
         if not (gate.budgets or (task is not None and task.budgets)):
             return None
-        place = _place(runtime)
+        place = here or _place(runtime)
         return None if place is None else gate.admit(place, asked)
 
     @guarded("seam.model_call")

@@ -149,7 +149,7 @@ def test_a_growing_conversation_is_bounded_by_what_was_counted_before(
 
         def admit(*given: Any) -> Any:
             reserved = inner(*given)
-            bounds.append((reserved.bound.input_tokens, reserved.bound.output_tokens))
+            bounds.append((reserved.input_tokens, reserved.terms.output_tokens))
             return reserved
 
         gate.admit = admit

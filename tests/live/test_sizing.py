@@ -1,5 +1,6 @@
 """What a budget reads of a request: of one that continues another only what is new, and the same."""
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -9,10 +10,13 @@ from hypothesis import strategies as st
 from touchdown.clients.anthropic.reader import MESSAGES
 from touchdown.clients.openai.chat import ChatReader
 from touchdown.live import sizing
+from touchdown.live.bounds import terms_of
 from touchdown.live.sizing import RatesBefore, read_after
 from touchdown.prices.book import PriceBook
+from touchdown.prices.cost import EXACT
 from touchdown.prices.rates import Rates, Unpriced
 from touchdown.runtime.admission import Asked
+from touchdown.runtime.budget import pico
 from touchdown.runtime.reading import CallReader
 
 CHAT = ChatReader()
@@ -123,3 +127,77 @@ def test_rates_are_known_again_until_the_minute_is_over(monkeypatch: pytest.Monk
         found.append(rates.of(sonnet, 10, None))
     assert found[0] is found[1]
     assert found[1] is not found[2] is found[3]
+
+
+def test_a_tool_that_is_changed_in_place_is_read_anew() -> None:
+    tools: list[Any] = [{"name": "look", "description": "short"}]
+    said = [{"role": "user", "content": "hi"}]
+    before = read_after(None, asked(MESSAGES, said, tools=tools))
+    again = asked(MESSAGES, said, tools=tools)
+    assert read_after(before, again) is before
+    assert again.copies["tools"] is before.copies["tools"] is not tools
+    tools[0]["description"] = "much longer"
+    now = asked(MESSAGES, said, tools=tools)
+    after = read_after(before, now)
+    assert after.view.blocks[0].content == now.copies["tools"][0] == tools[0]  # type: ignore[index]
+    assert before.copies["tools"] == [{"name": "look", "description": "short"}]
+
+
+def test_a_parameter_that_is_changed_in_place_is_read_anew() -> None:
+    config = {"effort": "low"}
+    said = [{"role": "user", "content": "hi"}]
+    before = read_after(None, asked(MESSAGES, said, output_config=config))
+    config["effort"] = "high"
+    after = read_after(before, asked(MESSAGES, said, output_config=config))
+    assert after.view.request["reasoning_effort"] == "high"
+
+
+class Odd:
+    """Compared with anything it raises, as some arrays do."""
+
+    def __eq__(self, other: object) -> bool:
+        raise ValueError("which of them?")
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+@pytest.mark.parametrize("place", ["messages", "metadata"])
+def test_what_cannot_be_compared_is_read_whole(place: str) -> None:
+    def again() -> Asked:
+        said = [{"role": "user", "content": "hi"}]
+        odd = {"role": "user", "content": "ho", "more": Odd()}
+        more = {"metadata": Odd()} if place == "metadata" else {}
+        return asked(MESSAGES, [*said, odd] if place == "messages" else said, **more)
+
+    before = read_after(None, again())
+    after = read_after(before, again())
+    assert after is not before
+    assert after.view.blocks == before.view.blocks
+
+
+rates = st.decimals(min_value=0, max_value=1, places=15) | st.decimals(
+    min_value=0, max_value=100, places=3
+)
+tokens = st.integers(min_value=0, max_value=2_000_000)
+
+
+@given(uncached=rates, written=rates, output=rates, size=tokens, limit=tokens)
+def test_whole_numbers_give_the_price_that_decimals_give(
+    uncached: Decimal, written: Decimal, output: Decimal, size: int, limit: int
+) -> None:
+    body = {"messages": [], "max_tokens": limit, "model": "m"}
+    book = Rates(uncached, output, cache_write={"30m": written})
+    terms = terms_of(CHAT.read_request(body), "chat", book)
+    dearest = max(uncached, written)
+    exact = EXACT.add(EXACT.multiply(dearest, size), EXACT.multiply(output, limit))
+    assert terms.input_rate == dearest
+    assert terms.pico_usd(size) == pico(exact)
+
+
+def test_terms_are_made_anew_where_the_rates_are_others() -> None:
+    said = [{"role": "user", "content": "hi"}]
+    before = read_after(None, asked(MESSAGES, said))
+    before.terms = terms_of(before.view, "chat", Rates(Decimal(1), Decimal(2)))
+    more = [*said, {"role": "assistant", "content": "yes"}]
+    assert read_after(before, asked(MESSAGES, more)).terms is before.terms
+    assert read_after(before, asked(MESSAGES, more, max_tokens=10)).terms is None

@@ -15,6 +15,7 @@ from touchdown.context.tracker import block_tokens
 from touchdown.prices.cost import EXACT
 from touchdown.prices.rates import Rates, Unpriced
 from touchdown.records import Usage
+from touchdown.runtime.budget import PICO
 
 OUTPUT_LIMITS = ("max_tokens", "max_completion_tokens", "max_output_tokens")
 
@@ -45,16 +46,30 @@ class Counted(Struct, frozen=True):
     output_tokens: int
 
 
-class Bound(Struct, frozen=True):
-    """The most that one call takes. ``usd`` is ``None`` where it has no price; ``unpriced`` then says why."""
+class Terms(Struct, frozen=True):
+    """What a request may take at most by one set of rates, the same however long it grows.
 
-    input_tokens: int
+    Units: tokens; US dollars per token, and what is made of them as whole numbers, so that a sum is exact.
+    ``unpriced`` says why there is no price.
+    """
+
     output_tokens: int
-    usd: Decimal | None = None
-    unpriced: str = ""
+    reason: str
+    """What had to be assumed for it."""
+    told: Rates | Unpriced
+    """What the terms were made of."""
     rates: Rates | None = None
     input_rate: Decimal = Decimal(0)
-    reason: str = ""
+    unpriced: str = ""
+    input_parts: int = 0
+    """Of one token, in parts of a pico-dollar: ``parts`` of them make one."""
+    output_parts: int = 0
+    """Of the whole output."""
+    parts: int = 1
+
+    def pico_usd(self, input_tokens: int) -> int:
+        """The price with so much input, in pico-dollars, rounded up; 0 where there is none."""
+        return -(-(self.input_parts * input_tokens + self.output_parts) // self.parts)
 
 
 class Yardsticks:
@@ -117,20 +132,32 @@ def bound_output(view: RequestView, operation: str) -> tuple[int, str]:
     return taken, f"the request sets no limit of its output: {taken:,} tokens are taken"
 
 
-def price_bound(
-    view: RequestView, input_tokens: int, output: tuple[int, str], rates: Rates | Unpriced
-) -> Bound:
-    """The bound with its price: the input at the dearest rate it may be billed at, none read from a cache."""
-    output_tokens, reason = output
-    if isinstance(rates, Unpriced):
-        return Bound(input_tokens, output_tokens, unpriced=rates.reason, reason=reason)
-    if rates.uncached is None or (rates.output is None and output_tokens):
-        return Bound(input_tokens, output_tokens, unpriced="no rate for its tokens", reason=reason)
-    rate = max([rates.uncached, *_write_rates(view, rates)])
-    usd = EXACT.add(
-        EXACT.multiply(rate, input_tokens), EXACT.multiply(rates.output or 0, output_tokens)
+def terms_of(view: RequestView, operation: str, told: Rates | Unpriced) -> Terms:
+    """The terms of a request: the input at the dearest rate it may be billed at, none read from a cache."""
+    output_tokens, reason = bound_output(view, operation)
+    if isinstance(told, Unpriced):
+        return Terms(output_tokens, reason, told, unpriced=told.reason)
+    if told.uncached is None or (told.output is None and output_tokens):
+        return Terms(output_tokens, reason, told, unpriced="no rate for its tokens")
+    rate = max([told.uncached, *_write_rates(view, told)])
+    output = told.output or Decimal(0)
+    digits = max(PICO, *(_digits(one) for one in (rate, output)))
+    return Terms(
+        output_tokens,
+        reason,
+        told,
+        told,
+        rate,
+        input_parts=int(rate.scaleb(digits, EXACT)),
+        output_parts=int(output.scaleb(digits, EXACT)) * output_tokens,
+        parts=10 ** (digits - PICO),
     )
-    return Bound(input_tokens, output_tokens, usd, "", rates, rate, reason)
+
+
+def _digits(rate: Decimal) -> int:
+    """How many digits behind the point it has."""
+    exponent = rate.as_tuple().exponent
+    return -exponent if isinstance(exponent, int) else 0
 
 
 def priced_usage(input_tokens: int) -> Usage:

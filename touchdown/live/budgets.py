@@ -2,32 +2,31 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
-from decimal import Decimal
+from collections.abc import Callable, Collection
 
 from msgspec import Struct, field
 
 from touchdown.context.blocks import RequestView
 from touchdown.live.bounds import (
-    Bound,
     Counted,
     Yardsticks,
     bound_input,
-    bound_output,
     hidden_input,
-    price_bound,
+    terms_of,
 )
 from touchdown.live.reservation import Reservation
 from touchdown.live.sizing import RatesBefore, Read, read_after
 from touchdown.prices.rates import Prices
 from touchdown.records import ModelCall
 from touchdown.runtime.admission import Admission, Asked
-from touchdown.runtime.budget import COUNTING, Amounts, Budget, Wanted, pico
+from touchdown.runtime.budget import COUNTING, Amounts, Budget, Wanted
 from touchdown.runtime.carried import start_apart
-from touchdown.runtime.guard import guarded
+from touchdown.runtime.guard import failed, guarded
 from touchdown.runtime.limits import BudgetExceeded
 from touchdown.runtime.loading import loading
 from touchdown.runtime.place import Place, TaskState
+
+NONE: frozenset[Budget] = frozenset()
 
 MOST_AGENTS = 1_000
 """Agents whose latest call is remembered; for others the whole input is estimated again."""
@@ -94,105 +93,118 @@ class BudgetGate:
 
     def admit(self, place: Place, asked: Asked) -> Admission | None:
         """Reserve what the call may take in each of its budgets, or stop it."""
-        budgets = (*place.task.budgets, *self.budgets)
+        budgets, process = place.task.budgets, self.budgets
+        budgets = (*budgets, *process) if budgets and process else budgets or process
         reserved = self._size(place, asked, budgets)
         if reserved is None:
             return None
+        refusal = self._hold(reserved, NONE)
+        return reserved if refusal is None else self._refused(reserved, refusal)
+
+    def _refused(
+        self, reserved: Reservation, refusal: tuple[Budget, BudgetExceeded] | None
+    ) -> Reservation:
+        """A budget does not hold: what the user asked for then decides."""
         allowed: set[Budget] = set()
-        while True:
-            refusal = self._hold(reserved, allowed)
-            if refusal is None:
-                return reserved
+        while refusal is not None:
             budget, exceeded = refusal
             try:
                 budget.refuse(exceeded)
             except BaseException:
-                self._note_refused(place.task)
+                self._note_refused(reserved.place.task)
                 raise
             allowed.add(budget)
+            refusal = self._hold(reserved, allowed)
+        return reserved
 
-    @guarded("budgets.size")
     def _size(self, place: Place, asked: Asked, budgets: tuple[Budget, ...]) -> Reservation | None:
         sized = counts_repeats = False
         for budget in budgets:
-            sized = sized or budget.limits.needs_size
-            counts_repeats = counts_repeats or budget.limits.repeats is not None
-        if not (sized or counts_repeats):
-            return Reservation(self.note_ended, place, asked, budgets, None, None, Wanted())
-        view = self._read(place.agent_id, asked)
-        repeats = self._repeats(place.agent_id, asked.model, view) if counts_repeats else 0
-        if not sized:
-            return Reservation(
-                self.note_ended, place, asked, budgets, view, None, Wanted(repeats=repeats)
-            )
-        bound = self._bound(place.agent_id, asked, view)
-        amounts = Amounts(pico(bound.usd or Decimal(0)), bound.input_tokens + bound.output_tokens)
-        wanted = Wanted(amounts, bound.unpriced, repeats, bound.reason)
-        return Reservation(self.note_ended, place, asked, budgets, view, bound, wanted)
+            limits = budget.limits
+            sized = sized or limits.usd is not None or limits.tokens is not None
+            counts_repeats = counts_repeats or limits.repeats is not None
+        try:
+            if not (sized or counts_repeats):
+                return Reservation(self.note_ended, place, asked.model, budgets)
+            with self._lock:
+                agent = self._agent(place.agent_id)
+                before = agent.read
+            read = agent.read = read_after(before, asked)
+            reserved = Reservation(self.note_ended, place, asked.model, budgets, read.view)
+            repeats = self._repeats(agent, asked.model, read.view) if counts_repeats else 0
+            if sized:
+                self._bound(reserved, agent, read, asked, repeats)
+            elif repeats:
+                reserved.wanted = Wanted(repeats=repeats)
+        except Exception:
+            failed("budgets.size")
+            return None
+        return reserved
 
-    def _read(self, agent_id: str, asked: Asked) -> RequestView:
-        with self._lock:
-            agent = self._agent(agent_id)
-            before = agent.read
-        agent.read = read_after(before, asked)
-        return agent.read.view
-
-    def _bound(self, agent_id: str, asked: Asked, view: RequestView) -> Bound:
-        with self._lock:
-            agent = self._agents.get(agent_id)
-            before = agent.counted.get(asked.model) if agent is not None else None
+    def _bound(
+        self, reserved: Reservation, agent: _Agent, read: Read, asked: Asked, repeats: int
+    ) -> None:
+        """The most that the call may take."""
+        view, before = read.view, agent.counted.get(asked.model)
         tokens = bound_input(asked.model, view, before, self._yardsticks)
-        tokens += hidden_input(view, before)
-        output = bound_output(view, asked.reader.operation)
-        return price_bound(view, tokens, output, self._rates.of(asked, tokens, _tier(view)))
+        if view.previous_response_id:
+            tokens += hidden_input(view, before)
+        rates, terms = self._rates.of(asked, tokens, _tier(view)), read.terms
+        if terms is None or terms.told is not rates:
+            terms = read.terms = terms_of(view, asked.reader.operation, rates)
+        reserved.terms, reserved.input_tokens = terms, tokens
+        amounts = Amounts(terms.pico_usd(tokens), tokens + terms.output_tokens)
+        reserved.wanted = Wanted(amounts, terms.unpriced, repeats, terms.reason)
 
-    def _repeats(self, agent_id: str, model: str, view: RequestView) -> int:
+    def _repeats(self, agent: _Agent, model: str, view: RequestView) -> int:
         """How often in a row this very call was made; one still under way is sampled, not repeated."""
-        if self._same(agent_id, model, view, running=True):
+        if self._same(agent, model, view, running=True):
             self._settle_pending()
-        return self._same(agent_id, model, view, running=False)
+        return self._same(agent, model, view, running=False)
 
-    def _same(self, agent_id: str, model: str, view: RequestView, *, running: bool) -> int:
+    def _same(self, agent: _Agent, model: str, view: RequestView, *, running: bool) -> int:
         with self._lock:
-            agent = self._agents.get(agent_id)
-            if agent is None or agent.model != model or bool(agent.running) is not running:
+            if agent.model != model or bool(agent.running) is not running:
                 return 0
             before, repeats = agent.view, agent.repeats
         return repeats if before is not None and _is_same(before, view) else 0
 
-    @guarded("budgets.hold")
     def _hold(
-        self, reserved: Reservation, allowed: set[Budget]
+        self, reserved: Reservation, allowed: Collection[Budget]
     ) -> tuple[Budget, BudgetExceeded] | None:
-        refusal = self._try(reserved, allowed)
-        if refusal is not None and not allowed:
-            self._settle_pending()  # calls that ended may have taken less than was held for them
+        try:
             refusal = self._try(reserved, allowed)
+            if refusal is not None and not allowed:
+                self._settle_pending()  # calls that ended may have taken less than was held for them
+                refusal = self._try(reserved, allowed)
+        except Exception:
+            failed("budgets.hold")
+            return None
         return refusal
 
     def _try(
-        self, reserved: Reservation, allowed: set[Budget]
+        self, reserved: Reservation, allowed: Collection[Budget]
     ) -> tuple[Budget, BudgetExceeded] | None:
         with COUNTING:
+            wanted = reserved.wanted
             for budget in reserved.budgets:
-                exceeded = None if budget in allowed else budget.exceeded_by(reserved.wanted)
+                exceeded = None if budget in allowed else budget.exceeded_by(wanted)
                 if exceeded is not None:
                     return budget, exceeded
             for budget in reserved.budgets:
-                budget.hold(reserved.wanted.amounts)
+                budget.hold(wanted.amounts)
             reserved.held = True
-        self._note_sent(reserved)
+        if reserved.view is not None:
+            self._note_sent(reserved, reserved.view)
         return None
 
     # -- what is remembered of agents ------------------------------------------------------------
 
-    def _note_sent(self, reserved: Reservation) -> None:
-        if reserved.view is None:
-            return
+    def _note_sent(self, reserved: Reservation, view: RequestView) -> None:
         with self._lock:
             agent = self._agent(reserved.place.agent_id)
-            agent.model = reserved.model
-            agent.view, agent.repeats = reserved.view, reserved.wanted.repeats + 1
+            agent.model, agent.view = reserved.model, view
+            agent.repeats = reserved.wanted.repeats + 1
             agent.running += 1
 
     def _agent(self, agent_id: str) -> _Agent:

@@ -5,10 +5,9 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from touchdown.context.blocks import RequestView
-from touchdown.live.bounds import Bound
+from touchdown.live.bounds import Terms
 from touchdown.prices.cost import EXACT
 from touchdown.records import CallVerdict, ModelCall
-from touchdown.runtime.admission import Asked
 from touchdown.runtime.budget import COUNTING, Amounts, Budget, Wanted, pico
 from touchdown.runtime.guard import guarded
 from touchdown.runtime.identity import this_process
@@ -20,6 +19,9 @@ CHARS_PER_TOKEN = 2
 Ended: TypeAlias = "Callable[[Reservation, ModelCall | None], object]"
 
 
+NOTHING = Wanted()
+
+
 class Reservation:
     """What is held for one call in all of its budgets."""
 
@@ -27,11 +29,12 @@ class Reservation:
         "_closing",
         "_note_ended",
         "_process",
-        "bound",
         "budgets",
         "held",
+        "input_tokens",
         "model",
         "place",
+        "terms",
         "view",
         "wanted",
     )
@@ -40,15 +43,15 @@ class Reservation:
         self,
         note_ended: Ended,
         place: Place,
-        asked: Asked,
+        model: str,
         budgets: tuple[Budget, ...],
-        view: RequestView | None,
-        bound: Bound | None,
-        wanted: Wanted,
+        view: RequestView | None = None,
     ) -> None:
-        self.place, self.budgets, self.view = place, budgets, view
-        self.bound, self.wanted = bound, wanted
-        self.model = asked.model
+        self.place, self.model, self.budgets, self.view = place, model, budgets, view
+        self.terms: Terms | None = None
+        """What it takes at most, with so much input; ``None`` where nobody needs to know."""
+        self.input_tokens = 0
+        self.wanted = NOTHING
         self.held = False
         """Whether it stands in the budgets yet."""
         self._note_ended = note_ended
@@ -79,23 +82,23 @@ class Reservation:
 
     def _spent(self, record: ModelCall, verdict: CallVerdict | None) -> Amounts:
         """The bill of a call; what is not known of it is taken as it was held, the output as far as read."""
-        usage, bound = record.usage, self.bound
-        if bound is None or _took_nothing(record):
+        usage, terms = record.usage, self.terms
+        if terms is None or _took_nothing(record):
             return Amounts()
         known = usage.completeness == "full"
         read = 0 if known else max(record.chunks, record.output.chars // CHARS_PER_TOKEN)
-        output = max(usage.output or 0, min(read, bound.output_tokens))
+        output = max(usage.output or 0, min(read, terms.output_tokens))
         given = usage.input_tokens
-        tokens = (bound.input_tokens if given is None else given) + output
+        tokens = (self.input_tokens if given is None else given) + output
         cost = verdict.cost.total if verdict is not None and verdict.cost is not None else None
         if cost is not None and (known or record.reported_usd is not None):
             return Amounts(pico(cost), tokens)
-        if bound.rates is None:
+        if terms.rates is None:
             return Amounts(0 if cost is None else pico(cost), tokens)
-        more = EXACT.multiply(bound.rates.output or 0, output - (usage.output or 0))
+        more = EXACT.multiply(terms.rates.output or 0, output - (usage.output or 0))
         if cost is None or given is None:
-            more = EXACT.multiply(bound.rates.output or 0, output)
-            cost = EXACT.multiply(bound.input_rate, tokens - output)
+            more = EXACT.multiply(terms.rates.output or 0, output)
+            cost = EXACT.multiply(terms.input_rate, tokens - output)
         return Amounts(pico(EXACT.add(cost, more)), tokens)
 
 

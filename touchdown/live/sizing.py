@@ -1,10 +1,12 @@
 """What a budget must know of a request before it is sent, at the price of what is new in it."""
 
+from collections.abc import Mapping
+
 from msgspec import Struct, field
 from msgspec.structs import replace
 
 from touchdown.context.blocks import Block, RequestView, copied
-from touchdown.live.bounds import priced_usage
+from touchdown.live.bounds import Terms, priced_usage
 from touchdown.prices.rates import Prices, Rates, Unpriced
 from touchdown.records import ContextShape, ModelCall
 from touchdown.runtime.admission import Asked
@@ -17,6 +19,10 @@ KEEP_NS = 60 * 1_000_000_000
 """Rates are taken for granted within one minute of the clock: some change at a time of day, on the minute."""
 
 
+LISTS = ("system", "tools")
+"""Lists in a request beside the one that grows: of them, too, a copy is kept."""
+
+
 class Read(Struct):
     """An agent's request, as it was sent and as it was read."""
 
@@ -26,6 +32,10 @@ class Read(Struct):
     """Of the parameter that grows from call to call; empty when none may."""
     said: list[object] = field(default_factory=list)
     rest: dict[str, object] = field(default_factory=dict)
+    copies: dict[str, object] = field(default_factory=dict)
+    """Its lists by name, as they were copied."""
+    terms: Terms | None = None
+    """What it may take, by the rates of the last call that said this."""
 
 
 def read_after(before: Read | None, asked: Asked) -> Read:
@@ -34,33 +44,52 @@ def read_after(before: Read | None, asked: Asked) -> Read:
     The messages before are compared at C speed; strings that are shared cost a pointer compare. Those that
     are the same stand in the request as they were copied then.
     """
-    name = "messages" if "messages" in asked.body else "input"
-    given = asked.body.get(name)
-    if not isinstance(given, list):
-        return Read(asked.reader.read_request(asked.body), asked.reader)
-    rest = {key: value for key, value in asked.body.items() if key != name}
-    if before is not None and _goes_on(before, asked, name, given, rest):
-        new = copied(given[len(before.said) :])  # the host may change its own objects
-        blocks = asked.reader.read_request({name: new}).blocks if new else []
-        if _can_grow(blocks):
-            said, view = before.said, before.view
-            if new:
-                said, view = said + new, replace(view, blocks=view.blocks + blocks)
-            asked.copies = {name: said}
-            return Read(view, asked.reader, name, said, rest)
+    body = asked.body
+    name = "messages" if "messages" in body else "input"
+    given = body.get(name)
+    if type(given) is not list:
+        return Read(asked.reader.read_request(body), asked.reader)
+    if before is not None and before.name == name and before.reader is asked.reader:
+        grown = _grown(before, body, name, given)
+        if grown is not None:
+            asked.copies = grown.copies
+            return grown
+    rest = {key: _kept(value) for key, value in body.items() if key != name}
     said = copied(given)
-    asked.copies = {name: said}
-    view = asked.reader.read_request(asked.body)
-    return Read(view, asked.reader, name if _can_grow(view.blocks) else "", said, rest)
+    copies = {key: rest[key] for key in LISTS if isinstance(rest.get(key), list)}
+    asked.copies = copies = {name: said, **copies}
+    view = asked.reader.read_request({**body, **copies})
+    return Read(view, asked.reader, name if _can_grow(view.blocks) else "", said, rest, copies)
 
 
-def _goes_on(
-    before: Read, asked: Asked, name: str, given: list[object], rest: dict[str, object]
-) -> bool:
-    """Whether the request says what the one before did, and then more."""
-    if before.name != name or before.reader is not asked.reader or before.rest != rest:
-        return False
-    return given[: len(before.said)] == before.said
+def _grown(before: Read, body: Mapping[str, object], name: str, given: list[object]) -> Read | None:
+    """The request as one that says what the one before did, and then more; ``None`` where it does not."""
+    rest = dict(body)
+    del rest[name]
+    said = before.said
+    try:
+        new = given[len(said) :]
+        if before.rest != rest or (given[: len(said)] if new else given) != said:
+            return None
+    except Exception:  # objects of the host's own types
+        return None
+    if not new:
+        return before
+    new = copied(new)  # the host may change its own objects
+    blocks = before.reader.read_request({name: new}).blocks
+    if not _can_grow(blocks):
+        return None
+    said = said + new
+    view = replace(before.view, blocks=before.view.blocks + blocks)
+    copies = {**before.copies, name: said}
+    return Read(view, before.reader, name, said, before.rest, copies, before.terms)
+
+
+def _kept(value: object) -> object:
+    """As it is kept to be compared with: the host may change its own lists and mappings."""
+    if isinstance(value, list):
+        return copied(value)
+    return dict(value) if type(value) is dict else value
 
 
 def _can_grow(blocks: list[Block]) -> bool:

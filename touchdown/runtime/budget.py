@@ -61,7 +61,7 @@ class Budget:
 
     def __init__(self, name: str, limits: Limits) -> None:
         self.name, self.limits = name, limits
-        self._most_pico = 0 if limits.usd is None else limits.usd.scaleb(PICO, EXACT)
+        self._most_pico = 0 if limits.usd is None else int(limits.usd.scaleb(PICO, EXACT))
         self._began_s = time.monotonic()
         self._cells: MutableSequence[int] = [0] * 6
         self._slot = ("", 0)
@@ -89,9 +89,10 @@ class Budget:
         if limits.calls is not None and cells[_CALLS] >= limits.calls:
             done = cells[_CALLS] - cells[_HELD_CALLS]
             return self._exceeded("calls", limits.calls, done, cells[_HELD_CALLS], 1)
-        passed_s = time.monotonic() - self._began_s
-        if limits.seconds is not None and passed_s >= limits.seconds:
-            return self._exceeded("seconds", limits.seconds, passed_s, 0, None)
+        if limits.seconds is not None:
+            passed_s = time.monotonic() - self._began_s
+            if passed_s >= limits.seconds:
+                return self._exceeded("seconds", limits.seconds, passed_s, 0, None)
         if limits.repeats is not None and wanted.repeats >= limits.repeats:
             return self._exceeded("repeats", limits.repeats, wanted.repeats, 0, 1)
         spent, held, asked = cells[_SPENT_TOKENS], cells[_HELD_TOKENS], wanted.amounts.tokens
