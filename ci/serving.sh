@@ -17,9 +17,10 @@ needs() {
 }
 
 # install_in NAME LOG ARGUMENT...: into the environment of that name, and skip the stage where a part is not to be had.
+# Most of an engine's modules are never imported: what is, is compiled then.
 install_in() {
     local missing
-    if ! "$BUILD/$1/bin/pip" install -qq "${@:3}" 2>"$2"; then
+    if ! "$BUILD/$1/bin/pip" install -qq --no-compile "${@:3}" 2>"$2"; then
         missing=$(grep -m 1 "No matching distribution" "$2") && skipped "$missing"
         cat "$2"
         exit 1
