@@ -140,6 +140,17 @@ def test_two_requests_or_two_engines_of_one_call_are_not_guessed_between() -> No
     assert account.not_observable["queue"] == TWO_ENGINES
 
 
+def test_where_nothing_tells_the_engines_requests_apart_the_routers_word_counts() -> None:
+    """One worker prefilled and another one decoded: two requests of the engine, one of the router."""
+    calls, reports = of_capture("vllm", "llm_request")
+    first = reports[0]
+    call = next(call for call in calls if call.id == first.call_id)
+    said = EngineTiming("dynamo", worker="7", fabric_ns=3, basis={"fabric_ns": "estimated"})
+    router = EngineReport(call.task_id, call.id, said, "parent", routed=True, span_id="56" * 8)
+    told = with_reports(call, [first, replace(first, span_id="12" * 8), router]).engine
+    assert told == said
+
+
 def test_an_answer_stands_where_the_spans_contradict() -> None:
     answers = timings("vllm", "vllm", "flags-responses.json")
     calls, reports = of_capture("vllm", "llm_request")

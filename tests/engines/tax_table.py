@@ -14,11 +14,11 @@ from tests.engines.test_beside import STALLED, call, in_one_piece, prefilled
 from tests.engines.test_texts import LINE, record, sglang, stats
 from touchdown.accounting.time.phases import ENGINE_TAXES
 from touchdown.engines.beside import LONG_PREFILL_TOKENS, Prefills
-from touchdown.engines.dynamo import Dynamo
+from touchdown.engines.dynamo import AT_WORKER, Dynamo
 from touchdown.engines.engine import EngineSpan, Told
 from touchdown.engines.kv.events import read_batch
 from touchdown.engines.kv.evicted import with_evicted
-from touchdown.engines.kv.feed import KvFeed
+from touchdown.engines.kv.feeds import KvFeeds
 from touchdown.engines.registry import ENGINES
 from touchdown.engines.sglang import Sglang
 from touchdown.engines.tensorrt_llm import TensorRtLlm
@@ -36,6 +36,11 @@ FIELDS: Mapping[str, tuple[str, ...]] = {
     },
 }
 """A tax and what an engine must tell for it."""
+
+HTTP_REQUEST: Mapping[str, Any] = {"output_tokens": 20, "ttft_ms": 300.0} | dict.fromkeys(
+    ("prefill_worker_id", "decode_worker_id"), "7"
+)
+"""Of Dynamo's frontend, of a request that one worker did."""
 
 USAGE = Usage(uncached=40, cache_read=60, output=20)
 
@@ -67,6 +72,7 @@ def sources() -> dict[str, dict[str, EngineTiming]]:
             "ttft_ms": 3,
             "total_time_ms": 9,
             "router_queue_depth": 0,
+            "kv_transfer_estimated_latency_ms": 1,
         },
     }
     queued = {**nvext["timing"], "router_queue_depth": 2}
@@ -98,7 +104,7 @@ def sources() -> dict[str, dict[str, EngineTiming]]:
         "dynamo": {
             "answer": Dynamo().read(Told(({"nvext": nvext},), USAGE)),
             "span": Dynamo().read_request(
-                EngineSpan("http-request", "", {"output_tokens": 20, "ttft_ms": 300.0}, 1.0)
+                EngineSpan("http-request", "", HTTP_REQUEST, 1.0, {AT_WORKER: 0.9})
             ),
             "answer ": Dynamo().read(Told(({"nvext": {**nvext, "timing": queued}},), USAGE)),
         },
@@ -127,10 +133,10 @@ def with_events(engine: str, answer: EngineTiming) -> EngineTiming:
     """The answer, where the engine's own events tell of an eviction before the call."""
     if engine not in EVENTS:
         return answer
-    feed = KvFeed("tcp://127.0.0.1:1")
+    feeds = KvFeeds("tcp://127.0.0.1:1")
     for at_ns, event in zip((80_000_000, 95_000_000), EVENTS[engine], strict=True):
-        feed.log.fold(read_batch(msgspec.msgpack.encode([0.0, [event]])), at_ns)
-    return with_evicted(feed, call("call", 90, 100, STALLED), answer, frozenset())
+        feeds.all[0].log.fold(read_batch(msgspec.msgpack.encode([0.0, [event]])), at_ns)
+    return with_evicted(feeds, call("call", 90, 100, STALLED), answer, frozenset())
 
 
 def with_waits(answer: EngineTiming) -> EngineTiming:

@@ -126,7 +126,7 @@ def test_naming_a_host_again_keeps_where_its_events_are() -> None:
         assert second is not first
         assert touchdown.engine("http://127.0.0.1:9", "dynamo") is second
         assert second._feed is not None
-        assert second._feed.endpoint == "tcp://127.0.0.1:1"
+        assert second._feed.all[0].endpoint == "tcp://127.0.0.1:1"
     finally:
         HOSTS.forget(second)
 

@@ -49,20 +49,24 @@ def go_on(messages: Messages, said: str, turn: int) -> None:
     ]
 
 
-def ask(client: openai.OpenAI, messages: Messages, stream: bool) -> str:
+def ask(client: openai.OpenAI, messages: Messages, stream: bool, tools: bool = False) -> str:
     asked: dict[str, Any] = {"model": MODEL, "messages": messages, "max_tokens": 16}
-    asked["tools"] = [{"type": "function", "function": {**OFFERED, "parameters": TAKES}}]
+    if tools:
+        asked["tools"] = [{"type": "function", "function": {**OFFERED, "parameters": TAKES}}]
     if not stream:
         return client.chat.completions.create(**asked).choices[0].message.content or ""
     chunks = client.chat.completions.create(stream=True, **asked)
     return "".join(c.choices[0].delta.content or "" for c in chunks if c.choices)
 
 
-def ask_as_claude(client: anthropic.Anthropic, messages: Messages, stream: bool) -> str:
+def ask_as_claude(
+    client: anthropic.Anthropic, messages: Messages, stream: bool, tools: bool = False
+) -> str:
     system, *rest = messages
     asked: dict[str, Any] = {"system": system["content"], "messages": list(map(_as_claude, rest))}
     asked |= {"model": MODEL, "max_tokens": 16}
-    asked["tools"] = [{**OFFERED, "input_schema": TAKES}]
+    if tools:
+        asked["tools"] = [{**OFFERED, "input_schema": TAKES}]
     if not stream:
         answer = client.messages.create(**asked)
     else:
@@ -94,6 +98,6 @@ def converse(host: EngineHost, name: str, *, turns: int = TURNS, as_claude: int 
         touchdown.task("mend the option"),
     ):
         for turn in range(turns):
-            go_on(messages, ask(client, messages, stream=turn % 2 == 1), turn)
+            go_on(messages, ask(client, messages, turn % 2 == 1, tools=True), turn)
         for turn in range(turns, turns + as_claude):
-            go_on(messages, ask_as_claude(claude, messages, stream=turn % 2 == 1), turn)
+            go_on(messages, ask_as_claude(claude, messages, turn % 2 == 1, tools=True), turn)

@@ -35,7 +35,8 @@ def with_reports(call: ModelCall, reports: Iterable[EngineReport]) -> ModelCall:
         behind = [_abstain(" and ".join(sorted(said.keys() - routers)), TWO_ENGINES)]
     timing = _filled(behind or in_front)
     if behind and in_front:
-        timing = _behind_router(timing, _filled(in_front))
+        router = _filled(in_front)
+        timing = _behind_router(timing, router) if timing.basis else router
     return replace(call, engine=timing, usage=told_by_engine(call.usage, timing))
 
 

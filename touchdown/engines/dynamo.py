@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from touchdown.engines.engine import (
+    ONE_WORKER,
     EngineSpan,
     Figures,
     Told,
@@ -29,6 +30,12 @@ FASTEST_MS = 0.05
 """No engine decodes a token in less: below it the frontend's clock saw the answer arrive, not begin."""
 FEW_TOKENS = 4
 
+MOVED = "kv_transfer_estimated_latency_ms"
+"""Where one worker prefills and another decodes: from the prefill's end to the first token of the decode."""
+
+AT_WORKER = "handle_payload"
+"""A worker's span of all that it did for a request."""
+
 _ROUTER = "dynamo_component_router_"
 
 
@@ -42,7 +49,8 @@ class Dynamo(Struct, frozen=True):
     title: str = "NVIDIA Dynamo"
     metrics_path: str = "/metrics"
     span_signs: frozenset[str] = frozenset({"uri"})
-    steps: frozenset[str] = frozenset()
+    steps: frozenset[str] = frozenset({AT_WORKER})
+    ranks: tuple[str, str] = "dynamo_frontend_worker_active_decode_blocks", "dp_rank"
     counters: tuple[Counter, ...] = (
         Counter("requests", ("dynamo_frontend_requests_total",)),
         Counter("prompt_tokens", ("dynamo_frontend_input_sequence_tokens_sum",)),
@@ -106,16 +114,11 @@ class Dynamo(Struct, frozen=True):
             "nvext.timing.prefill_wait_time_ms",
             "estimated",
         )
-        if _in_one_piece(first, total, told.usage.output):
-            found.lacks(ONE_PIECE, "prefill_ns", "decode_ns")
-        else:
-            prefill = field_of(timing, "prefill_time_ms")
-            found.milliseconds("prefill_ns", prefill, "nvext.timing.prefill_time_ms", "estimated")
-            if first is not None and total is not None:
-                source = "nvext.timing.total_time_ms - ttft_ms"
-                found.milliseconds("decode_ns", total - first, source, "estimated")
+        _tokens(found, timing, (first, total), told.usage.output)
         found.milliseconds("total_ns", total, "nvext.timing.total_time_ms")
         found.lacks("Dynamo has it inside the queue of its router", "frontend_ns")
+        if _is_one(field_of(said, "worker_id")):
+            found.lacks(ONE_WORKER, "fabric_ns")
         found.lacks(MERGED, "queue_ns", "kv_load_ns", "fabric_ns")
         return found.done(BLIND)
 
@@ -125,7 +128,10 @@ class Dynamo(Struct, frozen=True):
         return span.name == "http-request" and "uri" in told and "output_tokens" in told
 
     def read_request(self, span: EngineSpan) -> EngineTiming:
-        """What the frontend says there: counts, workers, and two times of its own."""
+        """What the frontend says there: counts, workers, and times of its own.
+
+        What a worker that did the whole request says of it lies within: the rest is front end.
+        """
         found, told = Figures(self.id), span.attributes
         found.count("prompt_tokens", told.get("input_tokens"), "input_tokens")
         found.worker = str(told.get("prefill_worker_id") or told.get("decode_worker_id") or "")
@@ -136,9 +142,37 @@ class Dynamo(Struct, frozen=True):
         elif first is not None:
             source = "the length of http-request - ttft_ms"
             found.milliseconds("decode_ns", max(total - first, 0.0), source, "estimated")
+        inside = span.steps.get(AT_WORKER)
+        if inside is not None and _is_one(told):
+            source = f"the length of http-request - {AT_WORKER}"
+            found.seconds("frontend_ns", max(span.lasted_s - inside, 0.0), source, "derived")
         found.lacks("its span does not tell it", "cached_tokens", "computed_tokens")
         found.lacks("its span has it inside the time to the first token", *BEFORE_FIRST)
         return found.done(BLIND)
+
+
+def _tokens(
+    found: Figures,
+    timing: object,
+    first_and_total: tuple[float | None, float | None],
+    output: int | None,
+) -> None:
+    """From the dispatch to the last token. Units: milliseconds.
+
+    Where another worker decodes, the time to the first token ends with the prefill, which makes it.
+    """
+    first, total = first_and_total
+    moved = as_number(field_of(timing, MOVED))
+    found.milliseconds("fabric_ns", moved, f"nvext.timing.{MOVED}", "estimated")
+    begun = first if first is None or moved is None else first + moved
+    if _in_one_piece(begun, total, output):
+        found.lacks(ONE_PIECE, "prefill_ns", "decode_ns")
+        return
+    prefill = field_of(timing, "prefill_time_ms")
+    found.milliseconds("prefill_ns", prefill, "nvext.timing.prefill_time_ms", "estimated")
+    if begun is not None and total is not None:
+        source = "nvext.timing.total_time_ms - ttft_ms" + (f" - {MOVED}" if moved else "")
+        found.milliseconds("decode_ns", total - begun, source, "estimated")
 
 
 BEFORE_FIRST = ("frontend_ns", "queue_ns", "kv_load_ns", "fabric_ns", "prefill_ns")
@@ -149,6 +183,12 @@ def _in_one_piece(first: float | None, total: float | None, output: int | None) 
     if first is None or total is None or not output or output < FEW_TOKENS:
         return False
     return (total - first) / (output - 1) < FASTEST_MS
+
+
+def _is_one(said: object) -> bool:
+    """Whether one worker prefilled and decoded."""
+    prefill, decode = (field_of(said, f"{role}_worker_id") for role in ("prefill", "decode"))
+    return prefill is not None and prefill == decode
 
 
 def _worker(said: object) -> str:

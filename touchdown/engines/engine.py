@@ -13,6 +13,7 @@ from touchdown.records.engine import COUNTS, FIGURES
 from touchdown.records.verdict import Basis
 
 _BY_WINDOW = "inferred: the only call that it fits"
+ONE_WORKER = "the request was prefilled and decoded by one worker"
 NO_EVENTS = "only the engine's cache events tell it (docs/engines.md)"
 
 
@@ -57,6 +58,11 @@ class Engine(Protocol):
     @property
     def counters(self) -> tuple[Counter, ...]:
         """The figures that its metrics count."""
+        ...
+
+    @property
+    def ranks(self) -> tuple[str, str]:
+        """A metric that each rank of data parallelism has, and the label that numbers them."""
         ...
 
     def recognises(self, page: Exposition) -> bool:

@@ -38,6 +38,11 @@ class Exposition(Struct, frozen=True):
         found = (dict(labels).get(label, "") for labels in self.series.get(name, {}))
         return next(filter(None, found), "")
 
+    def ranks(self, name: str, label: str) -> int:
+        """How many ranks a metric has a series of, by the label that numbers them; 1 where none is."""
+        told = (dict(labels).get(label, "") for labels in self.series.get(name, {}))
+        return max((int(rank) + 1 for rank in told if rank.isdecimal()), default=1)
+
     def value(self, name: str) -> float | None:
         """The first value of a metric; ``None`` when it is not there."""
         return next(iter(self.series.get(name, {}).values()), None)

@@ -10,7 +10,7 @@ from touchdown.engines.beside import Prefills
 from touchdown.engines.engine import Figures, Told
 from touchdown.engines.exposition import RESTARTED, Counted, Exposition, counted
 from touchdown.engines.kv.evicted import with_evicted
-from touchdown.engines.kv.feed import KvFeed
+from touchdown.engines.kv.feeds import KvFeeds
 from touchdown.engines.looking import Look, look
 from touchdown.engines.named import Named, name_host
 from touchdown.engines.perf_metrics import PerfMetrics
@@ -38,7 +38,7 @@ class EngineHost:
         self._several = False
         self._lock = threading.Lock()
         self._prefills = Prefills()
-        self._feed = KvFeed(named.kv_events) if named.kv_events else None
+        self._feed = KvFeeds(named.kv_events) if named.kv_events else None
         self.tool_events = ToolEvents(named.tool_events) if named.tool_events else None
         self._perf = PerfMetrics(named) if named.perf_metrics else None
         self._problem = NOT_LOOKED
@@ -187,6 +187,8 @@ class EngineHost:
                 if self._page is not None:
                     self._add(counted(self._page, seen.page, self._engine.counters))
                 self._page = seen.page
+                if self._feed is not None:
+                    self._feed.spread(seen.page.ranks(*self._engine.ranks))
 
     def _recognise(self, seen: Look) -> None:
         if self._several:

@@ -1,5 +1,6 @@
 """The hosts that a user names as self-hosted: in code, in ``TOUCHDOWN_ENGINES``, in ``touchdown.toml``."""
 
+import re
 from collections.abc import Iterator, Mapping
 from urllib.parse import urlsplit
 
@@ -51,7 +52,7 @@ def name_host(
 
     Errors: ``ValueError`` in one line for what is no http address, no known kind, no ZeroMQ address.
     """
-    for endpoint in filter(None, (*kv_events.split(","), tool_events)):
+    for endpoint in filter(None, (*re.split("[,;]", kv_events), tool_events)):
         if not endpoint.strip().startswith(TRANSPORTS):
             raise ValueError(f"{endpoint!r} is no address of events: write tcp://host:port")
     if kind not in KINDS:

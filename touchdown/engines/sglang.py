@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from msgspec import Struct
 
 from touchdown.engines.engine import (
+    ONE_WORKER,
     EngineSpan,
     Figures,
     Told,
@@ -35,6 +36,7 @@ class Sglang(Struct, frozen=True):
     metrics_path: str = "/metrics"
     span_signs: frozenset[str] = frozenset({"rid"})
     steps: frozenset[str] = frozenset({WAITING, *TRANSFERS})
+    ranks: tuple[str, str] = "sglang_num_running_reqs", "dp_rank"
     counters: tuple[Counter, ...] = (
         Counter("requests", ("sglang_num_requests_total",)),
         Counter("prompt_tokens", ("sglang_prompt_tokens_total",)),
@@ -125,7 +127,7 @@ class Sglang(Struct, frozen=True):
         for name, key in (("decode_ns", "time_in_model_decode"), ("total_ns", "e2e")):
             found.seconds(name, root.get(SPAN + key), SPAN + key)
         found.lacks("its slices were sampled away", "queue_ns", "prefill_ns")
-        found.lacks("the request was prefilled and decoded by one worker", "fabric_ns")
+        found.lacks(ONE_WORKER, "fabric_ns")
         return found.done("SGLang's spans do not tell it")
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from touchdown.engines.engine import EngineSpan, Figures, Told, as_number, field_of
+from touchdown.engines.engine import ONE_WORKER, EngineSpan, Figures, Told, as_number, field_of
 from touchdown.engines.exposition import Counter, Exposition
 from touchdown.records import EngineTiming
 
@@ -27,6 +27,7 @@ class TensorRtLlm(Struct, frozen=True):
     metrics_path: str = "/prometheus/metrics"
     span_signs: frozenset[str] = frozenset({SPAN + "e2e"})
     steps: frozenset[str] = frozenset()
+    ranks: tuple[str, str] = "", ""
     counters: tuple[Counter, ...] = (
         Counter("requests", ("trtllm_request_success_total", "request_success_total")),
         Counter("prompt_tokens", ("trtllm_prompt_tokens_total",)),
@@ -69,7 +70,7 @@ class TensorRtLlm(Struct, frozen=True):
         context = record.get("ctx_perf_metrics")
         if not isinstance(context, Mapping):
             _one_server(found, record)
-            found.lacks("the request was prefilled and decoded by one worker", "fabric_ns")
+            found.lacks(ONE_WORKER, "fabric_ns")
             return found.done("/perf_metrics does not tell it")
         generation = record.get("gen_perf_metrics")
         first = _Moments(context)

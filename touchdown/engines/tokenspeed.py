@@ -25,6 +25,7 @@ class TokenSpeed(Struct, frozen=True):
     metrics_path: str = "/metrics"
     span_signs: frozenset[str] = frozenset({"preempt_ms"})
     steps: frozenset[str] = frozenset()
+    ranks: tuple[str, str] = "", ""
     counters: tuple[Counter, ...] = (
         Counter("requests", ("tokenspeed_num_requests_total",)),
         Counter("prompt_tokens", ("tokenspeed_prompt_tokens_total",)),

@@ -35,6 +35,7 @@ class Vllm(Struct, frozen=True):
     metrics_path: str = "/metrics"
     span_signs: frozenset[str] = frozenset({SPAN + "e2e"})
     steps: frozenset[str] = frozenset()
+    ranks: tuple[str, str] = "vllm_num_requests_running", "engine"
     counters: tuple[Counter, ...] = (
         Counter("requests", ("vllm_request_success_total",)),
         Counter("prompt_tokens", ("vllm_prompt_tokens_total",)),

@@ -2,7 +2,7 @@
 
 from msgspec.structs import replace
 
-from touchdown.engines.kv.feed import KvFeed
+from touchdown.engines.kv.feeds import KvFeeds
 from touchdown.engines.kv.log import Again, of_session
 from touchdown.records import EngineTiming
 from touchdown.records.verdict import Basis
@@ -14,7 +14,7 @@ SOURCE = "BlockRemoved, BlockStored"
 
 
 def with_evicted(
-    feed: KvFeed, call: Underway, told: EngineTiming, company: frozenset[str]
+    feeds: KvFeeds, call: Underway, told: EngineTiming, company: frozenset[str]
 ) -> EngineTiming:
     """The record with the tokens that its call found evicted.
 
@@ -25,14 +25,14 @@ def with_evicted(
     sent, ended = call.clocks.last_sent_ns, call.clocks.ended_ns
     if sent is None or ended is None:
         return told
-    found = feed.log.computed_again(sent, ended)
+    found = feeds.computed_again(sent, ended)
     own = list(of_session(found, call.start.agent_id))
     named: Basis = "measured" if call.start.agent_id not in company else "estimated"
     if own:
         return _with(told, own, named, sent)
     unnamed = list(of_session(found, ""))
     if not unnamed or company:
-        return _without(told, feed.problem or (TOGETHER if unnamed else NONE_SEEN))
+        return _without(told, feeds.problem or (TOGETHER if unnamed else NONE_SEEN))
     return _with(told, unnamed, "derived", sent)
 
 
