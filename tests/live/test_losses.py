@@ -12,6 +12,8 @@ import touchdown
 from touchdown.cli.checkup.page import Page
 from touchdown.cli.doctor import examine
 from touchdown.live.accountant import LiveAccountant
+from touchdown.live.journal import Journal, read_journal
+from touchdown.records import TaskOutcome, ToolCall
 from touchdown.runtime.guard import forget_warnings
 from touchdown.telemetry.held import Held
 from touchdown.testing import Capture, capture
@@ -95,6 +97,40 @@ def test_lines_that_no_journal_took_and_contents_that_were_dropped_are_told(tmp_
     assert found.as_json()["lost"] == found.lost
     assert "5 lines of the journal; 3 contents that redact failed on" in summary
     assert measured(reader) == {"journal_lines": 7, "contents": 3}
+
+
+class Raising:
+    """A keeper whose code fails."""
+
+    path, lost, keeps = Path("broken"), 0, True
+
+    def write(self, record: object, *_written: object) -> None:
+        raise RuntimeError("broken")
+
+    pass_on = write
+
+    def after_fork(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+def test_a_keeper_that_raises_costs_neither_the_ledger_nor_the_journals_the_record(
+    tmp_path: Path,
+) -> None:
+    with capture() as seen:
+        accountant = seen._runtime.accountant
+        accountant.tell(Raising())
+        accountant.tell(journal := Journal(tmp_path / "journal.jsonl"))
+        task = use_tools(seen, times=3)
+        assert task.totals.dropped_records == 0
+        assert sum(tool.calls for tool in task.report().tasks[0].tools) == 3
+        accountant.receive(TaskOutcome(task.id, 1, "useful"), ())
+        lost, said = accountant.lost(), accountant.unwritten()
+    kept = list(read_journal(journal.path))
+    assert [type(record) for record in kept].count(ToolCall) == 3
+    assert isinstance(kept[-1], TaskOutcome)
+    assert lost == {"records": 0, "journal_lines": len(kept)}
+    assert said == [f"{len(kept)} lines of the journal broken"]
 
 
 def test_nothing_is_said_where_nothing_was_lost() -> None:

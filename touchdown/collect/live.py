@@ -11,7 +11,7 @@ from touchdown.collect.limits import MIB, Limits
 from touchdown.collect.receiver import Receiver
 from touchdown.records import Kept, ModelCall
 from touchdown.runtime import core
-from touchdown.runtime.guard import Guard, warn_once
+from touchdown.runtime.guard import warn_once
 from touchdown.runtime.reported import Reported
 from touchdown.telemetry.serving.joining import Joiner
 from touchdown.telemetry.span import SpanView
@@ -20,7 +20,6 @@ LIMITS = Limits(request_bytes=16 * MIB, waiting_bytes=32 * MIB, connections=64)
 """Less than the command's: this is the host's memory."""
 MOST_CALLS = 10_000
 """Calls that ended since spans were last looked at; older ones are not joined."""
-SHOWING = Guard("collect.show")
 _NOWHERE = Path(os.devnull)
 
 
@@ -122,8 +121,7 @@ class Shown:
     def write(self, record: Kept) -> None:
         """A record of this process."""
         if isinstance(record, ModelCall):
-            with SHOWING:  # what a keeper raises would cost the record
-                self._collector.show(record)
+            self._collector.show(record)
 
     def pass_on(self, record: Kept, written: Collection[str]) -> None:
         """A record of a process below."""

@@ -1,11 +1,13 @@
 """The accountant: writes records to the journals and folds them; answers for the tasks so far."""
 
 from collections.abc import Collection
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from touchdown.live.journal import Journal
 from touchdown.live.keeper import Keeper
 from touchdown.records import CallVerdict, Gap, Kept, Later, Record, Settled, TaskRecord
+from touchdown.runtime.guard import failed
 from touchdown.runtime.loading import loading
 
 if TYPE_CHECKING:
@@ -23,6 +25,8 @@ class LiveAccountant:
     ) -> None:
         self._prices, self._policies = prices, policies
         self._journals: tuple[Keeper, ...] = journals
+        self._raised: dict[Keeper, int] = {}
+        """How often one that keeps failed with an exception."""
         self._books: Ledgers | None = None
 
     @property
@@ -42,14 +46,29 @@ class LiveAccountant:
 
     def fold(self, record: Record) -> CallVerdict | None:
         """Fold one record into the ledger of its root task, and write it to the journals."""
-        for journal in self._journals:
-            journal.write(record)  # first: the process may be killed while a price book loads
+        self._write(record)  # first: the process may be killed while a price book loads
         return self.books.fold(record)
+
+    def _write(self, record: Kept) -> None:
+        for journal in self._journals:
+            try:
+                journal.write(record)
+            except Exception:
+                self._note_raised(journal)
+
+    def _note_raised(self, journal: Keeper) -> None:
+        """The ledger and the other journals have the record all the same."""
+        failed(f"journal:{type(journal).__name__}")
+        if journal.keeps:
+            self._raised[journal] = self._raised.get(journal, 0) + 1
 
     def receive(self, record: Kept, written: Collection[str]) -> None:
         """Fold what another process told; the journals take it that it has not written itself."""
         for journal in self._journals:
-            journal.pass_on(record, written)
+            try:
+                journal.pass_on(record, written)
+            except Exception:
+                self._note_raised(journal)
         if isinstance(record, Later):
             self.books.note(record)
         else:
@@ -61,8 +80,7 @@ class LiveAccountant:
         Journals keep it, unless it only says what is missing.
         """
         if isinstance(told, Later):
-            for journal in self._journals:
-                journal.write(told)
+            self._write(told)
         return self.books.note(told)
 
     def tell(self, above: Keeper, instead_of: Keeper | None = None) -> None:
@@ -115,14 +133,17 @@ class LiveAccountant:
 
     def lost(self) -> dict[str, int]:
         """What was lost so far: records that are in no account, lines of journals."""
-        lines = sum(journal.lost for journal in self._journals)
+        lines = sum(lines for lines, _ in self._lost_lines())
         records = 0 if self._books is None else self._books.lost
         return {"records": records, "journal_lines": lines}
 
     def unwritten(self) -> list[str]:
         """What could not be written down, in a few words each."""
-        lost = [(journal.lost, journal.path) for journal in self._journals if journal.lost]
+        lost = [(lines, path) for lines, path in self._lost_lines() if lines]
         return [f"{lines:,} lines of the journal {path}" for lines, path in lost]
+
+    def _lost_lines(self) -> list[tuple[int, Path]]:
+        return [(one.lost + self._raised.get(one, 0), one.path) for one in self._journals]
 
     def close(self) -> None:
         """Close the journals."""
