@@ -23,6 +23,7 @@ from touchdown.runtime.loading import loading
 from touchdown.runtime.losses import lost_so_far
 from touchdown.runtime.options import Options, read_content_options
 from touchdown.runtime.place import TaskState
+from touchdown.runtime.private_folder import hold
 from touchdown.runtime.receipt import Receipt
 from touchdown.runtime.serving import NAMED, NamedHosts
 from touchdown.runtime.sinks import Sink
@@ -50,6 +51,7 @@ def build_runtime(
     run = folder.read() if folder is not None else None
     journals = {asked.get("journal") or os.environ.get("TOUCHDOWN_JOURNAL")}
     if folder is not None and run is not None:
+        hold(folder.path)
         journals |= {run.journal, folder.new_journal()}
         folder.keep_prices(asked.get("prices") or ())
     limits = limits_of(asked)

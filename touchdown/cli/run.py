@@ -6,7 +6,6 @@ import os
 import secrets
 import shutil
 import sys
-import tempfile
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +16,7 @@ from touchdown.cli.running.span import RunSpan
 from touchdown.live.run_folder import VARIABLE, Run, RunFolder
 from touchdown.records import TaskRecord
 from touchdown.runtime.identity import new_id, now_ns
+from touchdown.runtime.private_folder import new_folder, sweep
 
 if TYPE_CHECKING:
     from touchdown.cli.running.outcome import Outcome
@@ -92,7 +92,7 @@ def _run_inside(outer: RunFolder, options: argparse.Namespace, command: list[str
 def _run(options: argparse.Namespace, command: list[str]) -> int:
     task = TaskRecord(new_id("task"), options.name or name_of(command), now_ns())
     span = RunSpan(task)
-    folder = RunFolder(Path(tempfile.mkdtemp(prefix="touchdown-run-")))
+    folder = RunFolder(new_folder("run-"))
     run = Run(
         task_id=task.id,
         name=task.name,
@@ -109,6 +109,7 @@ def _run(options: argparse.Namespace, command: list[str]) -> int:
         _finish(options, folder, run, span, command, code)
     finally:
         shutil.rmtree(folder.path, ignore_errors=True)
+        sweep()
     return code
 
 

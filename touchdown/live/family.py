@@ -23,6 +23,7 @@ from touchdown.runtime.handing import Above, Ticket
 from touchdown.runtime.identity import clock, go_by, now_ns
 from touchdown.runtime.joined import Joined
 from touchdown.runtime.place import Place, TaskState
+from touchdown.runtime.private_folder import hold
 
 MOST_TASKS = 1_000
 """Tasks of the process above that jobs here went on with, and that are remembered."""
@@ -155,6 +156,7 @@ class ProcessFamily:
                 " the ids to join them by",
             )
         else:
+            hold(folder)
             if handed.clock is not None:
                 go_by(handed.clock)
             self._tell(Uplink(ticket.parent, self._written()))

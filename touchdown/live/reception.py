@@ -6,7 +6,6 @@ import secrets
 import selectors
 import shutil
 import socket
-import tempfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +15,7 @@ from touchdown.live.teller import Teller, Told
 from touchdown.live.uplink import FILES, TOLD
 from touchdown.runtime.carried import start_apart
 from touchdown.runtime.guard import failed, warn_once
+from touchdown.runtime.private_folder import let_go, new_folder, sweep
 
 LONGEST_PATH = 100
 """Bytes of a socket's path; systems allow 104 to 108 with the zero at its end."""
@@ -38,7 +38,7 @@ class Reception:
         self._lines: dict[socket.socket, Teller] = {}
         self._closed = False
         self.is_own = folder is None
-        self.folder = folder or Path(tempfile.mkdtemp(prefix="touchdown-"))
+        self.folder = folder or new_folder()
         self.name = secrets.token_hex(6)
         self._selector = selectors.DefaultSelector()
         self._listener = self._listen()
@@ -73,6 +73,7 @@ class Reception:
         return listener
 
     def _watch(self) -> None:
+        sweep()
         while not self._closed:
             try:
                 self._selector.select(WAIT_S)
@@ -164,9 +165,11 @@ class Reception:
     def close(self) -> None:
         """Take in what lies ready and end; a folder of our own goes."""
         self.catch_up()
+        sweep()  # where nobody watches: by files
         with self._lock:
             self._let_go()
         if self.is_own and self._process == os.getpid():
+            let_go(self.folder)
             shutil.rmtree(self.folder, ignore_errors=True)
 
     def forget(self) -> None:

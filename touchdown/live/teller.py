@@ -1,6 +1,5 @@
 """One process below: its lines, read into records, and the calls that it began and did not end."""
 
-import os
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +11,7 @@ from touchdown.live.started import unfinished
 from touchdown.records import CallStart, Kept, ModelCall
 from touchdown.runtime.guard import warn_once
 from touchdown.runtime.identity import now_ns
+from touchdown.runtime.private_folder import is_alive
 
 
 class Told(Struct, frozen=True):
@@ -87,15 +87,7 @@ class Teller:
 
     def is_alive(self) -> bool:
         """Whether the process may still tell something."""
-        if not self._pid:
-            return True
-        try:
-            os.kill(self._pid, 0)
-        except ProcessLookupError:
-            return False
-        except OSError:
-            return True
-        return True
+        return not self._pid or is_alive(self._pid)
 
     def end(self) -> list[Told]:
         """The process ended: what it had begun is of unknown usage."""

@@ -5,11 +5,12 @@ import contextlib
 import mmap
 import os
 import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
+
+from touchdown.runtime.private_folder import hold, let_go, new_folder
 
 SLOT_BYTES = 64
 """Room for eight counters of 8 bytes: one budget that children count in. No slot is used twice."""
@@ -39,6 +40,7 @@ class SharedCells:
 
     def __init__(self, folder: str = "") -> None:
         self.folder = folder or _new_folder()
+        hold(Path(self.folder))
         flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_CLOEXEC", 0)
         self.lock = os.open(Path(self.folder) / "lock", flags, 0o600)
         # Another file: closing a mapped one would let go of its locks.
@@ -67,12 +69,13 @@ class SharedCells:
 
 
 def _new_folder() -> str:
-    folder, process = tempfile.mkdtemp(prefix="touchdown-budgets-"), os.getpid()
+    folder, process = new_folder("budgets-"), os.getpid()
 
     def remove() -> None:
         if os.getpid() == process:
+            let_go(folder)
             with contextlib.suppress(OSError):
                 shutil.rmtree(folder)
 
     atexit.register(remove)
-    return folder
+    return str(folder)
