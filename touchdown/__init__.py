@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from touchdown.api import instrument as instrument
     from touchdown.api import summary as summary
     from touchdown.api import uninstrument as uninstrument
-    from touchdown.engines.hosts import EngineHost as EngineHost
+    from touchdown.engines.host import EngineHost as EngineHost
     from touchdown.engines.hosts import engine as engine
     from touchdown.live.outcomes import outcome as outcome
     from touchdown.live.pools import capacity as capacity
@@ -44,7 +44,7 @@ _WHERE = {
     "joined": "touchdown.telemetry.remote",
     "SpanProcessor": "touchdown.telemetry.foreign.processor",
     "capacity": "touchdown.live.pools",
-    "EngineHost": "touchdown.engines.hosts",
+    "EngineHost": "touchdown.engines.host",
     "engine": "touchdown.engines.hosts",
     "outcome": "touchdown.live.outcomes",
     "on_update": "touchdown.live.updates",

@@ -8,7 +8,8 @@ from typing import Any
 from openai import OpenAI
 
 import touchdown
-from touchdown.engines.hosts import HOSTS, EngineHost
+from touchdown.engines.host import EngineHost
+from touchdown.engines.hosts import HOSTS
 from touchdown.testing.provider.answer import EVENT_STREAM, Answer, server_sent_event
 from touchdown.testing.provider.server import LoopbackServer, Received
 

@@ -5,6 +5,7 @@ times are when this server really had the request.
 """
 
 import json
+import queue
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -18,7 +19,8 @@ import touchdown
 from tests.engines.served import Served, named, serving
 from tests.engines.test_texts import TRTLLM
 from touchdown.engines import perf_metrics
-from touchdown.engines.hosts import HOSTS, EngineHost
+from touchdown.engines.host import EngineHost
+from touchdown.engines.hosts import HOSTS
 from touchdown.records import EngineReport
 from touchdown.runtime import core
 from touchdown.testing import Capture, capture
@@ -223,3 +225,20 @@ def test_what_waits_at_the_end_is_read_then(server: Server, tmp_path: Path) -> N
         touchdown.uninstrument()
     kinds = [json.loads(line).get("kind") for line in path.read_text().splitlines()]
     assert kinds.count(EngineReport.__name__) == 1
+
+
+def test_a_server_that_hangs_does_not_hold_the_end(server: Server) -> None:
+    let_go = threading.Event()
+    waited: queue.Queue[bool] = queue.Queue()
+
+    def hang() -> str:
+        waited.put(let_go.wait(60))
+        return "[]"
+
+    server.own.pages["/perf_metrics"] = hang
+    with named(server.own.url, "tensorrt_llm"):
+        touchdown.instrument()
+        ask(server)
+        touchdown.uninstrument()
+        let_go.set()
+    assert waited.get(timeout=90)  # the end had not waited for the answer

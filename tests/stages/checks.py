@@ -7,7 +7,7 @@ from typing import Any
 from tests.telemetry.receiver import Receiver
 from touchdown.accounting.facts import CallFacts
 from touchdown.accounting.time.phases import phases_of
-from touchdown.engines.hosts import EngineHost
+from touchdown.engines.host import EngineHost
 from touchdown.prices.rates import Unpriced
 from touchdown.records import ModelCall
 from touchdown.runtime import core

@@ -11,7 +11,7 @@ import openai
 import touchdown
 from tests.stages.checks import SETTLE_S
 from tests.stages.talk import MODEL, PATIENCE_S
-from touchdown.engines.hosts import EngineHost
+from touchdown.engines.host import EngineHost
 from touchdown.testing import Capture, capture
 
 SENTENCE = "You are a careful coding agent. "

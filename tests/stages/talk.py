@@ -8,7 +8,7 @@ import anthropic
 import openai
 
 import touchdown
-from touchdown.engines.hosts import EngineHost
+from touchdown.engines.host import EngineHost
 
 MODEL = "tiny"
 TURNS = 5

@@ -21,7 +21,8 @@ import touchdown
 from tests.stages.checks import SETTLE_S, counted_by
 from tests.stages.talk import MODEL, ask, ask_as_claude, begin, go_on
 from touchdown.engines.fetching import fetch_text
-from touchdown.engines.hosts import HOSTS, EngineHost
+from touchdown.engines.host import EngineHost
+from touchdown.engines.hosts import HOSTS
 from touchdown.records import ModelCall
 from touchdown.testing import Capture, capture
 

@@ -8,7 +8,8 @@ import pytest
 import touchdown
 from tests.stages.checks import phases_add_up, sums_are_counted, time_adds_up
 from tests.stages.talk import TURNS, converse
-from touchdown.engines.hosts import HOSTS, EngineHost
+from touchdown.engines.host import EngineHost
+from touchdown.engines.hosts import HOSTS
 from touchdown.testing import capture
 
 pytestmark = pytest.mark.stage_dynamo

@@ -15,7 +15,8 @@ from tests.stages.evicting import FULL, check_eviction, talk_around_a_tool
 from tests.stages.talk import converse
 from touchdown.engines.exposition import Exposition, counted, read_exposition
 from touchdown.engines.fetching import fetch_text
-from touchdown.engines.hosts import HOSTS, EngineHost
+from touchdown.engines.host import EngineHost
+from touchdown.engines.hosts import HOSTS
 from touchdown.engines.vllm import Vllm
 from touchdown.testing import capture
 

@@ -11,7 +11,8 @@ import touchdown
 from tests.stages.checks import SETTLE_S, phases_add_up, sums_are_counted
 from tests.stages.talk import TURNS, converse
 from tests.telemetry.receiver import Receiver, plain_attributes, receiving
-from touchdown.engines.hosts import HOSTS, EngineHost
+from touchdown.engines.host import EngineHost
+from touchdown.engines.hosts import HOSTS
 from touchdown.testing import capture
 
 pytestmark = pytest.mark.stage_vllm

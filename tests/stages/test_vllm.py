@@ -19,7 +19,8 @@ from tests.stages.checks import (
 from tests.stages.talk import TURNS, converse
 from tests.telemetry.receiver import plain_attributes, receiving
 from touchdown.engines.engine import EngineSpan
-from touchdown.engines.hosts import HOSTS, EngineHost
+from touchdown.engines.host import EngineHost
+from touchdown.engines.hosts import HOSTS
 from touchdown.engines.vllm import Vllm
 from touchdown.records import ModelCall
 from touchdown.testing import Capture, capture

@@ -7,7 +7,8 @@ import pytest
 
 import touchdown
 from tests.stages.evicting import FULL, check_eviction, check_none, talk_around_a_tool
-from touchdown.engines.hosts import HOSTS, EngineHost
+from touchdown.engines.host import EngineHost
+from touchdown.engines.hosts import HOSTS
 
 pytestmark = pytest.mark.stage_vllm
 

@@ -10,7 +10,7 @@ import threading
 import time
 import weakref
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from msgspec import Struct
 
@@ -119,29 +119,41 @@ class PerfMetrics:
                 _Ended(call.start.task_id, call.start.id, ids, sent, ended, self._runtime)
             )
 
-    def look(self, timeout_s: float = TIMEOUT_S, last: bool = False) -> None:
+    def look(self) -> None:
         """Read what is there, where a call waits for it. Never raises."""
-        if not self._calls:
-            return
         asked_ns = time.monotonic_ns()
+        if self._calls and self._read(TIMEOUT_S):
+            for _ in range(CLOCK_TRIES if self._records else 0):
+                if self._clock is None or self._clock.unsure_ns > SURE_NS:
+                    self._ask_clock(TIMEOUT_S)
+            self._join(asked_ns - REST_NS)
+            self._give_up(asked_ns - KEEP_NS)
+
+    def look_once_more(self, ends: float) -> None:
+        """The same at the process's end, within the time that is left until then. Never raises."""
+        left = ends - time.monotonic()
+        if left > 0 and self._calls and self._read(left):
+            left = ends - time.monotonic()
+            if left > 0 and self._records and self._clock is None:
+                self._ask_clock(left)
+            self._join(time.monotonic_ns())
+
+    def _read(self, timeout_s: float) -> bool:
+        """Take what is handed out; whether that could be read."""
+        self.problem = ""
         try:
             told = json.loads(fetch_text(self._named.url, PATH, timeout_s))
         except NoPage as error:
             self.problem = str(error)
-            return
+            return False
         except ValueError:
             told = None
         if not isinstance(told, list):
             self.problem = NOT_A_LIST
-            return
-        records = [read_record(one) for one in told if isinstance(one, Mapping)]
-        self.problem = ""
-        for _ in range(CLOCK_TRIES if records else 0):
-            if self._clock is None or self._clock.unsure_ns > SURE_NS:
-                self._ask_clock(timeout_s)
-        for runtime, report in self._join(records, asked_ns if last else asked_ns - REST_NS):
-            self._tell(runtime, report)
-        self._give_up(asked_ns - KEEP_NS)
+            return False
+        with self._lock:
+            self._records.extend(read_record(one) for one in told if isinstance(one, Mapping))
+        return True
 
     def _ask_clock(self, timeout_s: float) -> None:
         """Ask what time it is there; the surest answer is kept."""
@@ -165,10 +177,11 @@ class PerfMetrics:
         else:
             self.problem = NO_CLOCK
 
-    def _join(self, records: Iterable[_Record], until_ns: int) -> list[Joined]:
+    def _join(self, until_ns: int) -> None:
         with self._lock:
-            self._records.extend(records)
-            return [*self._by_id(), *self._by_window(until_ns)]
+            found = [*self._by_id(), *self._by_window(until_ns)]
+        for runtime, report in found:
+            self._tell(runtime, report)
 
     def _by_id(self) -> Iterator[Joined]:
         for call in list(self._calls):
