@@ -1,6 +1,13 @@
-"""A collector for measurements: takes what is sent to it and says yes. Prints the port it listens on."""
+"""A collector for measurements: takes what is sent to it and says yes. Prints the port it listens on.
 
+With ``--stuck`` it takes a request and never answers.
+"""
+
+import sys
+import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+STUCK = "--stuck" in sys.argv
 
 
 class Sink(BaseHTTPRequestHandler):
@@ -11,6 +18,8 @@ class Sink(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         """Take it."""
         self.rfile.read(int(self.headers["Content-Length"]))
+        if STUCK:
+            threading.Event().wait()
         self.send_response(200)
         self.send_header("Content-Length", "0")
         self.end_headers()

@@ -45,8 +45,8 @@ Result = dict[str, Any]
 class Bench:
     """Workers of all peers, and what they are given."""
 
-    def __init__(self, collector: str, bytecode: str) -> None:
-        self._collector, self._bytecode = collector, bytecode
+    def __init__(self, collector: str, stuck: str, bytecode: str) -> None:
+        self._collector, self._stuck, self._bytecode = collector, stuck, bytecode
 
     def ask(self, peer: str, *what: str) -> Result:
         """One worker's answer; what went wrong where there is none."""
@@ -99,7 +99,8 @@ class Bench:
             **({} if peer == "Logfire" else WITHOUT_PLUGINS),
         }
         environment.pop("PYTHONDONTWRITEBYTECODE", None)
-        command = [python or "", str(ROOT / "peers" / "worker.py"), peer, self._collector, *what]
+        url = self._stuck if what[0] in ("queued", "growth") else self._collector
+        command = [python or "", str(ROOT / "peers" / "worker.py"), peer, url, *what]
         return command, environment, "" if python else f"{named} is not set"
 
 
@@ -121,10 +122,10 @@ def measure(bench: Bench, peer: str, options: argparse.Namespace) -> Result:
 
 
 @contextmanager
-def collector() -> Iterator[str]:
+def collector(*options: str) -> Iterator[str]:
     """A collector in a process of its own; its URL for traces."""
     sink = subprocess.Popen(
-        [sys.executable, str(ROOT / "sink.py")], stdout=subprocess.PIPE, text=True
+        [sys.executable, str(ROOT / "sink.py"), *options], stdout=subprocess.PIPE, text=True
     )
     assert sink.stdout is not None
     try:
@@ -158,8 +159,12 @@ def main() -> None:
     chosen = [peer for peer in PEERS if options.only.lower() in peer.lower()]
     # Times are taken alone; counts and memory do not mind company.
     together = 1 if options.times else max(1, (os.cpu_count() or 1))
-    with collector() as url, tempfile.TemporaryDirectory() as bytecode:
-        bench = Bench(url, bytecode)
+    with (
+        collector() as url,
+        collector("--stuck") as stuck,
+        tempfile.TemporaryDirectory() as bytecode,
+    ):
+        bench = Bench(url, stuck, bytecode)
         with ThreadPoolExecutor(together) as workers:
             found = workers.map(lambda peer: measure(bench, peer, options), chosen)
             results = dict(zip(chosen, found, strict=True))

@@ -4,7 +4,7 @@ import asyncio
 import threading
 from typing import Any, Literal
 
-Kind = Literal["raises", "nonsense", "nothing", "exits", "interrupts", "cancels", "hangs"]
+Kind = Literal["raises", "nonsense", "nothing", "exits", "interrupts", "cancels", "leaves", "hangs"]
 
 OWN: tuple[Kind, ...] = ("raises", "nothing")
 """What a function of ours may do whose answer the type checker has seen."""
@@ -12,7 +12,10 @@ OWN: tuple[Kind, ...] = ("raises", "nothing")
 KINDS: tuple[Kind, ...] = ("raises", "nonsense", "nothing")
 """What a part may do that others may write, or that reads what others wrote."""
 
-BEHIND: tuple[Kind, ...] = (*KINDS, "exits", "interrupts", "cancels", "hangs")
+BESIDE: tuple[Kind, ...] = (*KINDS, "cancels", "leaves")
+"""What the host's own code may do that runs in the thread of the call."""
+
+BEHIND: tuple[Kind, ...] = (*BESIDE, "exits", "interrupts", "hangs")
 """What a part may do that runs in a thread of ours, the host's own code above all."""
 
 HANG_S = 60.0
@@ -27,6 +30,7 @@ RAISED: dict[Kind, type[BaseException]] = {
     "exits": SystemExit,
     "interrupts": KeyboardInterrupt,
     "cancels": asyncio.CancelledError,
+    "leaves": GeneratorExit,
 }
 
 

@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
-from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter, SpanExportResult
+from opentelemetry.sdk.trace.sampling import TraceIdRatioBased
 
 import touchdown
 from tests.breakage import shapes
-from tests.breakage.faults import BEHIND, KINDS, OWN, Fault, Kind
+from tests.breakage.faults import BEHIND, BESIDE, KINDS, OWN, Fault, Kind
 from touchdown import tasks
 from touchdown.accounting.fold import Fold
 from touchdown.accounting.ledger import Ledger
@@ -33,10 +34,14 @@ from touchdown.prices.book import PriceBook
 from touchdown.runtime.core import Runtime
 from touchdown.runtime.delivery import Delivery
 from touchdown.runtime.implicit import ImplicitTasks
+from touchdown.telemetry import held, own_tracer
 from touchdown.telemetry.foreign.live import Beside
 from touchdown.telemetry.held import Held
 from touchdown.telemetry.metrics import Metrics
+from touchdown.telemetry.own_span import OwnSpan, OwnTracer
+from touchdown.telemetry.private import CountedProcessor, OwnProvider
 from touchdown.telemetry.spans import SpanSink
+from touchdown.telemetry.waiting import Waiting
 from touchdown.telemetry.writing import Writer
 
 READERS = (ChatReader, ResponsesReader, MessagesReader, EmbeddingsReader)
@@ -99,6 +104,35 @@ def _on_start(_patch: pytest.MonkeyPatch, fault: Fault, _path: Path) -> Options:
 
 def _on_end(_patch: pytest.MonkeyPatch, fault: Fault, _path: Path) -> Options:
     return _tracing(_Processor("on_end", fault))
+
+
+def _sampler(_patch: pytest.MonkeyPatch, fault: Fault, _path: Path) -> Options:
+    sampler = TraceIdRatioBased(1)
+    sampler.should_sample = fault  # type: ignore[method-assign]
+    return {"tracer_provider": TracerProvider(sampler, shutdown_on_exit=False)}
+
+
+class _Taking(SpanExporter):
+    """An exporter that takes what our own provider makes."""
+
+    takes_bytes = True
+
+    def export(self, spans: Any) -> SpanExportResult:
+        assert all(span.data for span in spans)
+        return SpanExportResult.SUCCESS
+
+    def shutdown(self) -> None: ...
+
+
+def _own(owner: Any, *names: str) -> Break:
+    """Parts of our own spans, where the provider is ours."""
+
+    def break_it(patch: pytest.MonkeyPatch, fault: Fault, _path: Path) -> Options:
+        for name in names:
+            patch.setattr(owner, name, fault)
+        return {"tracer_provider": OwnProvider((CountedProcessor("otlp", _Taking()),))}
+
+    return break_it
 
 
 def _exporter(_patch: pytest.MonkeyPatch, fault: Fault, _path: Path) -> Options:
@@ -214,9 +248,17 @@ STAGES = (
     method("_told", Writer, title="span attributes"),
     method("record", Metrics, title="metrics"),
     Stage("meter provider", _meter),
-    Stage("span processor: start", _on_start),
+    Stage("span processor: start", _on_start, BESIDE),
+    Stage("sampler", _sampler, BESIDE),
     Stage("span processor: end", _on_end, BEHIND),
     Stage("span exporter", _exporter, BEHIND),
+    Stage("own span: begin", _own(OwnTracer, "begin_own"), OWN),
+    Stage("own span: current", _own(held, "around"), ("raises",)),
+    Stage("own span: end", _own(OwnSpan, "finish"), OWN),
+    Stage("own span: bytes", _own(own_tracer, "encode_own"), OWN),
+    Stage("own span: as the SDK's", _own(own_tracer, "encode_own", "_Span"), OWN),
+    Stage("own span: queue", _own(CountedProcessor, "on_end"), OWN),
+    Stage("own span: waiting", _own(Waiting, "note"), OWN),
     Stage("journal", _journal),
     Stage("journal: full disk", _journal_at(lambda _path: Path("/dev/full")), ("raises",)),
     Stage("journal: a folder", _journal_at(lambda path: path), ("raises",)),

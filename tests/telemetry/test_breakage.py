@@ -1,5 +1,6 @@
 """What breaks in a host's telemetry, or in ours, never reaches the call."""
 
+import asyncio
 import os
 import threading
 import time
@@ -74,6 +75,32 @@ def test_a_processor_that_raises_at_the_start_costs_the_span(
     assert line.startswith("touchdown: opening a span failed (RuntimeError at telemetry/test_break")
     assert line.endswith("; the host's call is not affected")
     assert "broken at the start" not in caplog.text
+
+
+@pytest.mark.parametrize("error", [asyncio.CancelledError, GeneratorExit])
+def test_what_ends_coroutines_ends_no_call(error: type[BaseException]) -> None:
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(Raising(error))
+    assert SpanSink(tracer_provider=provider).open(CALL_START) is None
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, SystemExit])
+def test_what_ends_the_program_passes(error: type[BaseException]) -> None:
+    """The interpreter may raise it anywhere, in a processor as well."""
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(Raising(error))
+    with pytest.raises(error):
+        SpanSink(tracer_provider=provider).open(CALL_START)
+
+
+class Raising(SpanProcessor):
+    """A processor that raises what is no ``Exception``."""
+
+    def __init__(self, error: type[BaseException]) -> None:
+        self._error = error
+
+    def on_start(self, span: object, parent_context: object = None) -> None:
+        raise self._error
 
 
 def test_a_processor_that_raises_at_the_end_does_not_reach_the_worker(

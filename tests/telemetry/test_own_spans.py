@@ -1,7 +1,8 @@
 """Small spans of our own provider leave in the same bytes as those that the SDK makes and encodes."""
 
 import itertools
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -10,6 +11,8 @@ from msgspec.structs import replace
 from opentelemetry import context as otel_context
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
+from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from opentelemetry.trace import (
     NonRecordingSpan,
@@ -22,7 +25,7 @@ from opentelemetry.trace import (
     set_span_in_context,
 )
 
-from tests.telemetry.receiver import Receiver, receiving
+from tests.telemetry.receiver import Receiver, plain_attributes, receiving
 from tests.telemetry.samples import (
     AGENT,
     AGENT_START,
@@ -38,7 +41,8 @@ from tests.telemetry.samples import (
 from tests.telemetry.test_otlp_exporter import KNOWN
 from touchdown.records import CallVerdict, ModelCall
 from touchdown.runtime.content import Content
-from touchdown.telemetry import SpanSink, exporters, private
+from touchdown.telemetry import SpanSink, exporters, private, waiting
+from touchdown.telemetry.encoded import Pack
 from touchdown.telemetry.own_span import OwnSpan
 
 pytestmark = pytest.mark.skipif(not KNOWN, reason="the SDK makes every span")
@@ -245,6 +249,26 @@ def test_an_encoder_that_breaks_costs_no_span(
     assert "encoding a span failed" in caplog.text
 
 
+def test_a_twin_that_cannot_be_made_is_not_the_hosts_trouble(
+    own: SpanSink,
+    backend: Receiver,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr("touchdown.telemetry.own_tracer._Span", None)
+
+    def touch(span: Any) -> None:
+        span.set_attribute("a", 1)
+        span.add_event("b")
+        assert not hasattr(span, "attributes")
+
+    call(own, touch)
+    own.flush(5.0)
+    (span,) = backend.spans()
+    assert "a" not in plain_attributes(span)
+    assert "making a span of the SDK failed" in caplog.text
+
+
 def test_a_request_that_would_be_too_large_goes_in_parts(
     own: SpanSink,
     backend: Receiver,
@@ -262,6 +286,57 @@ def test_a_request_that_would_be_too_large_goes_in_parts(
     assert len(backend.spans()) == 8
     assert len(backend.traces) > 2
     assert "larger than a request may be" in caplog.text
+
+
+@pytest.mark.parametrize("wait", ["a batch", "stuck", "refused"])
+def test_spans_that_are_not_taken_are_compressed(
+    wait: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """And arrive as they were, all that the queue has room for."""
+    monkeypatch.setenv("OTEL_BSP_MAX_QUEUE_SIZE", "400")
+    monkeypatch.setenv("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "100" if wait == "a batch" else "400")
+    monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "100000000")
+    exporter = Gate()
+    monkeypatch.setattr(private, "span_exporter", lambda _name: exporter)
+    monkeypatch.setenv("OTEL_TRACES_EXPORTER", "otlp")
+    packs: list[Any] = []
+    monkeypatch.setattr(waiting, "Pack", lambda group: packs.append(Pack(group)))
+    sink = SpanSink()
+    tracing: Any = sink._tracers
+    assert tracing.current() is not None
+    held = tracing.private._processors[0]._waiting
+    if wait == "stuck":
+        monkeypatch.setattr(waiting, "STUCK_S", -1.0)
+        held.sending()
+    elif wait == "refused":
+        held.answered(False)
+    for _ in range(350):
+        call(sink)
+    assert len(packs) >= 3
+    assert all(len(pack._zipped) < 64 * 3_000 / 5 for pack in packs)
+    exporter.let_go.set()
+    assert sink.shutdown(10.0) == []
+    told = [Span.FromString(data[data.index(b"\x0a\x10") :]) for data in exporter.came]
+    assert len(told) == 350
+    assert len({span.span_id for span in told}) == 350
+    assert {span.name for span in told} == {"chat gpt-5"}
+
+
+class Gate(SpanExporter):
+    """Takes bytes once it is let."""
+
+    takes_bytes = True
+
+    def __init__(self) -> None:
+        self.let_go = threading.Event()
+        self.came: list[bytes] = []
+
+    def export(self, spans: Sequence[Any]) -> SpanExportResult:
+        self.let_go.wait(60)
+        self.came += [span.data for span in spans]
+        return SpanExportResult.SUCCESS
+
+    def shutdown(self) -> None: ...
 
 
 @pytest.fixture

@@ -1,5 +1,9 @@
-"""Spans that wait for the exporter as the bytes that it will send."""
+"""Spans that wait for the exporter as the bytes that it will send; compressed when they wait for long."""
 
+import zlib
+from array import array
+from collections.abc import Sequence
+from itertools import accumulate, pairwise
 from typing import Any, Protocol
 
 from opentelemetry.trace import SpanContext, TraceFlags
@@ -22,14 +26,15 @@ class Origin(Protocol):
 class Encoded:
     """One ended span as a field of OTLP's ``ScopeSpans``."""
 
-    __slots__ = ("data", "origin")
+    __slots__ = ("_held", "_number", "origin")
 
     context = SpanContext(1, 1, False, TraceFlags(TraceFlags.SAMPLED))
     """The SDK's processor asks whether a span is sampled: all of these are."""
 
     def __init__(self, origin: Origin, data: bytes) -> None:
         self.origin = origin
-        self.data = data
+        self._held: bytes | Pack = data
+        self._number = 0
 
     @property
     def resource(self) -> Any:
@@ -41,6 +46,40 @@ class Encoded:
         """Whose span it is."""
         return self.origin.instrumentation_scope
 
+    @property
+    def data(self) -> bytes:
+        """The field; empty once it was let go of."""
+        held = self._held
+        return held if isinstance(held, bytes) else held.part(self._number)
+
     def let_go(self) -> None:
         """The request that it stands in is made: one copy is enough while a backend takes its time."""
-        self.data = b""
+        self._held = b""
+
+    def pack(self, pack: "Pack", number: int) -> None:
+        """From here on it is a part of that."""
+        self._number = number
+        self._held = pack
+
+
+class Pack:
+    """Spans that are compressed together, for what they say is much the same. They alone hold it."""
+
+    __slots__ = ("_parts", "_sizes", "_zipped")
+
+    def __init__(self, spans: Sequence[Encoded]) -> None:
+        parts = [span.data for span in spans]
+        self._sizes = array("L", map(len, parts))
+        self._zipped = zlib.compress(b"".join(parts), 1)
+        self._parts: list[bytes] = []
+        for number, span in enumerate(spans):
+            span.pack(self, number)
+
+    def part(self, number: int) -> bytes:
+        """One span's bytes. All are unpacked: whoever wants one of them wants the next."""
+        parts = self._parts
+        if not parts:
+            data = zlib.decompress(self._zipped)
+            ends = accumulate(self._sizes, initial=0)
+            parts = self._parts = [data[begin:end] for begin, end in pairwise(ends)]
+        return parts[number]

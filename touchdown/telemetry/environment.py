@@ -32,3 +32,11 @@ def otlp_protocol(signal: Signal, environ: Mapping[str, str]) -> str:
     names = (f"OTEL_EXPORTER_OTLP_{signal.upper()}_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
     asked = (environ.get(name, "").strip().lower() for name in names)
     return next((protocol for protocol in asked if protocol), "http/protobuf")
+
+
+def batch_size(environ: Mapping[str, str]) -> int:
+    """Spans that the SDK's processor sends with one request."""
+    try:
+        return int(environ.get("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "512"))
+    except ValueError:
+        return 512

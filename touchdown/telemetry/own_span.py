@@ -22,6 +22,7 @@ from opentelemetry.trace import (
 from opentelemetry.util.types import Attributes, AttributeValue
 
 from touchdown.records import CallStart, Start
+from touchdown.telemetry.quiet import failed
 
 _RANDOM = 0x02
 """The flag of W3C Trace Context for a trace id of random bits."""
@@ -72,7 +73,11 @@ class OwnSpan(Span):
     def _twin(self) -> Any:
         twin = self.__dict__.get(_TWIN)
         if twin is None:
-            twin = self.__dict__.setdefault(_TWIN, self._tracer.twin(self))
+            try:
+                twin = self.__dict__.setdefault(_TWIN, self._tracer.twin(self))
+            except Exception as error:
+                failed("making a span of the SDK", error)
+                twin = _ENDED
         return NonRecordingSpan(self._place) if twin is _ENDED else twin
 
     def set_attribute(self, key: str, value: AttributeValue) -> None:

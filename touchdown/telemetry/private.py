@@ -1,5 +1,6 @@
 """The providers that touchdown builds from ``OTEL_*`` when the host has none; never installed globally."""
 
+import os
 import threading
 from collections.abc import Sequence
 from typing import Any, cast
@@ -18,11 +19,13 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, Spa
 from opentelemetry.trace import Tracer
 
 from touchdown.telemetry.encoded import Encoded
+from touchdown.telemetry.environment import batch_size
 from touchdown.telemetry.errands import Errand, Runner
 from touchdown.telemetry.exporters import metric_exporters, span_exporter
 from touchdown.telemetry.forks import in_forked_children
 from touchdown.telemetry.own_tracer import own_tracer
 from touchdown.telemetry.quiet import failed
+from touchdown.telemetry.waiting import Waiting
 
 
 class Count:
@@ -50,10 +53,11 @@ class CountedExporter(SpanExporter):
     A forked child gets one of its own: on a connection shared with the parent answers would be mixed up.
     """
 
-    def __init__(self, name: str, exporter: SpanExporter, count: Count) -> None:
+    def __init__(self, name: str, exporter: SpanExporter, count: Count, waiting: Waiting) -> None:
         self._name = name
         self._exporter: SpanExporter | None = exporter
         self._count = count
+        self._waiting = waiting
         in_forked_children(self._let_go)
 
     def _let_go(self) -> None:
@@ -62,12 +66,14 @@ class CountedExporter(SpanExporter):
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Send `spans`."""
         result = SpanExportResult.FAILURE
+        self._waiting.sending()
         try:
             exporter = self._exporter = self._exporter or span_exporter(self._name)
             if exporter is not None:
                 result = exporter.export(spans)
         except Exception as error:
             failed("the span exporter", error)
+        self._waiting.answered(result is SpanExportResult.SUCCESS)
         if result is SpanExportResult.SUCCESS:
             self._count.add(sent=len(spans))
         else:
@@ -85,7 +91,8 @@ class CountedProcessor(BatchSpanProcessor):
 
     def __init__(self, name: str, exporter: SpanExporter) -> None:
         self.count = Count()
-        super().__init__(CountedExporter(name, exporter, self.count))
+        self._waiting = Waiting(batch_size(os.environ))
+        super().__init__(CountedExporter(name, exporter, self.count, self._waiting))
         self.takes_bytes: bool = getattr(exporter, "takes_bytes", False)
 
     def on_end(self, span: ReadableSpan | Encoded) -> None:
@@ -93,6 +100,8 @@ class CountedProcessor(BatchSpanProcessor):
         if type(span) is Encoded or (span.context is not None and span.context.trace_flags.sampled):
             self.count.add(given=1)
         super().on_end(cast(ReadableSpan, span))
+        if type(span) is Encoded:
+            self._waiting.note(span)
 
 
 class OwnProvider(TracerProvider):

@@ -2,11 +2,19 @@
 
 import contextlib
 import logging
+from asyncio import CancelledError
 
 from touchdown.runtime.guard import describe
 
 _log = logging.getLogger("touchdown.telemetry")
 _said: set[str] = set()
+
+BROKEN = (Exception, CancelledError, GeneratorExit)
+"""What is a failure where a host's processor, sampler or exporter may raise it.
+
+Nothing is awaited there, and no generator of a host runs: these two were not meant for whoever asked. What
+the interpreter itself may raise anywhere, Ctrl-C and a signal handler's ``SystemExit``, passes.
+"""
 
 
 def say_once(place: str, line: str) -> None:
@@ -23,7 +31,7 @@ def say(line: str) -> None:
         _log.warning("touchdown: %s", line)
 
 
-def failed(place: str, error: Exception) -> None:
+def failed(place: str, error: BaseException) -> None:
     """Note that `place` raised, once."""
     say_once(place, f"{place} failed ({describe(error)}); the host's call is not affected")
 

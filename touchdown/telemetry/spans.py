@@ -31,7 +31,7 @@ from touchdown.telemetry.providers import (
     flush_all,
     shut_down_all,
 )
-from touchdown.telemetry.quiet import failed
+from touchdown.telemetry.quiet import BROKEN, failed
 from touchdown.telemetry.recent import Recent
 from touchdown.telemetry.writing import Writer, facts_beside
 
@@ -96,7 +96,7 @@ class SpanSink:
             if tracer is None or (isinstance(start, TaskRecord) and start.implicit):
                 return Held(self) if meter is not None else None
             return Held(self, self._begin(tracer, start, here), isinstance(start, CallStart))
-        except Exception as error:
+        except BROKEN as error:
             failed("opening a span", error)
             return None
 

@@ -16,7 +16,7 @@ from touchdown.telemetry.held import Held, missing, own
 from touchdown.telemetry.numbering import Numbering
 from touchdown.telemetry.outcome import began_and_ended_ns, error_type
 from touchdown.telemetry.own_span import OwnSpan
-from touchdown.telemetry.quiet import failed
+from touchdown.telemetry.quiet import BROKEN, failed
 from touchdown.telemetry.recent import Recent
 from touchdown.telemetry.verdict import verdict_attributes
 
@@ -50,11 +50,11 @@ class Writer:
             if quick and type(span) is OwnSpan and span.finish(told, error_type(record), ended_ns):
                 return
             _write(span, record, told)
-        except Exception as error:
+        except BROKEN as error:
             failed("writing a span", error)
         try:
             span.end(ended_ns)
-        except Exception as error:
+        except BROKEN as error:
             failed("ending a span", error)
 
     def enrich(
@@ -79,7 +79,7 @@ class Writer:
                 held.span.set_attributes(_within_limit(held.span, missing(held.span, told)))
             elif tracer is not None:
                 _tell_beside(held.span, record, own(told), tracer)
-        except Exception as error:
+        except BROKEN as error:
             failed("enriching a span", error)
 
     def _place(self, record: Record) -> dict[str, AttributeValue]:
