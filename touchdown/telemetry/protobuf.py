@@ -4,8 +4,6 @@ from collections.abc import Callable, Mapping, Sequence
 from struct import Struct
 from typing import Any
 
-from opentelemetry.proto.common.v1.common_pb2 import ArrayValue
-
 SMALL = 128
 """Numbers below take one byte."""
 BYTES = [bytes((number,)) for number in range(SMALL)]
@@ -43,42 +41,26 @@ def value(of: Any) -> bytes:
 
 
 _WHOLE = frozenset({int})
+_MOST_NUMBERS = 512
 
 
 def items(of: Sequence[Any]) -> bytes:
     """An ``ArrayValue``. Errors: as :func:`pairs`."""
-    if _WHOLE.issuperset(map(type, of)):
-        return _numbers(of)
-    return b"".join([field(b"\x0a", value(item)) for item in of])
+    if not _WHOLE.issuperset(map(type, of)):
+        return b"".join([field(b"\x0a", value(item)) for item in of])
+    return b"".join([known or _number(of[at]) for at, known in enumerate(map(_numbers.get, of))])
 
 
-_MOST_NUMBERS = 32
-_lists: dict[int, tuple[ArrayValue, list[Any]]] = {}
+_numbers: dict[int, bytes] = {}
+"""Whole numbers as items: -1, 0 and a thread's number come again and again."""
 
 
-def _numbers(of: Sequence[int]) -> bytes:
-    """A list of whole numbers: seven bits a byte are slow work in Python, so these are protobuf's own.
-
-    A message of each length is kept: numbers are put into it in place.
-    """
-    length = len(of)
-    # Taken out, so that no other thread has it meanwhile.
-    kept = _lists.pop(length, None)
-    message, slots = _message(length) if kept is None else kept
-    try:
-        for slot, number in zip(slots, of, strict=True):
-            slot.int_value = number
-    except ValueError as error:
-        raise UnusualError(str(error)) from error
-    data: bytes = message.SerializeToString()
-    if length <= _MOST_NUMBERS:
-        _lists[length] = message, slots
+def _number(of: int) -> bytes:
+    data = field(b"\x0a", b"\x18" + whole(of))
+    if len(_numbers) >= _MOST_NUMBERS:
+        _numbers.clear()
+    _numbers[of] = data
     return data
-
-
-def _message(length: int) -> tuple[ArrayValue, list[Any]]:
-    message = ArrayValue()
-    return message, [message.values.add() for _ in range(length)]
 
 
 def text(tag: bytes, of: str) -> bytes:
@@ -107,9 +89,12 @@ def varint(of: int) -> bytes:
         return BYTES[of]
     if of < 1 << 14:
         return _MORE[of & 127] + BYTES[of >> 7]
+    low = _MORE[of & 127] + _MORE[of >> 7 & 127]
     if of < 1 << 21:
-        return _MORE[of & 127] + _MORE[of >> 7 & 127] + BYTES[of >> 14]
-    return _MORE[of & 127] + _MORE[of >> 7 & 127] + _MORE[of >> 14 & 127] + varint(of >> 21)
+        return low + BYTES[of >> 14]
+    if of < 1 << 28:
+        return low + _MORE[of >> 14 & 127] + BYTES[of >> 21]
+    return low + _MORE[of >> 14 & 127] + _MORE[of >> 21 & 127] + varint(of >> 28)
 
 
 _MORE = [bytes((number | 128,)) for number in range(SMALL)]
