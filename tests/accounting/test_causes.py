@@ -131,6 +131,14 @@ def test_an_entry_that_ran_out_is_expired() -> None:
     assert miss.basis == "derived"
 
 
+@pytest.mark.parametrize("days", [1, 40, 400])
+def test_a_call_before_is_known_however_long_ago_it_was(days: int) -> None:
+    miss = only_miss(FIRST, then(MORE, at_s=days * 86_400))
+
+    assert (miss.cause, miss.tax, miss.tokens) == ("expired", "cache_expired", 3000)
+    assert miss.detail == f"{days * 86_400 - 1} s after the call before; an entry lives 300 s"
+
+
 def test_a_gap_that_may_or_may_not_have_been_too_long_is_not_decided() -> None:
     miss = only_miss(FIRST, then(MORE, at_s=300.5))
 

@@ -55,6 +55,17 @@ def test_one_session_is_its_receipt(capsys: pytest.CaptureFixture[str], sessions
     assert "\nbill\n" in out
 
 
+def test_the_only_one_of_several_is_its_receipt_with_time_and_all(
+    capsys: pytest.CaptureFixture[str], sessions: Path
+) -> None:
+    alone = text(capsys, sessions / "two.jsonl")
+    (sessions / "one.jsonl").write_text('{"type": "us')
+    said = text(capsys, sessions)
+
+    assert "\ntime\n" in alone
+    assert said.partition("\nbill\n")[2] == alone.partition("\nbill\n")[2]
+
+
 @pytest.mark.parametrize(
     "view", ["session", "turn", "day", "week", "month", "model", "project", "5h"]
 )

@@ -40,7 +40,7 @@ class Entry(Struct, frozen=True):
 
 
 class Earlier:
-    """The calls folded so far, by agent and by route. A process-wide index of entries goes here."""
+    """The calls folded so far, by agent and by route."""
 
     def __init__(self) -> None:
         self._by_agent: defaultdict[str, list[CallFacts]] = defaultdict(list)

@@ -17,7 +17,7 @@ from touchdown.accounting.looks import WORTH_KEEPING, Look
 from touchdown.accounting.policies import NO_POLICIES, Policies
 from touchdown.accounting.served import with_reports
 from touchdown.accounting.settlement import settle
-from touchdown.accounting.statement import Folded, state_account, state_part, with_children
+from touchdown.accounting.statement import Detail, Folded, state_account, state_part, with_children
 from touchdown.accounting.time.intervals import Timed, end_of
 from touchdown.prices.rates import Prices
 from touchdown.records import (
@@ -97,7 +97,9 @@ class Ledger:
         else:
             _keep(self._tasks, record)
 
-    def account(self, now_ns: int | None = None, task_id: str | None = None) -> TaskAccount:
+    def account(
+        self, now_ns: int | None = None, task_id: str | None = None, detail: Detail = "all"
+    ) -> TaskAccount:
         """The account of the root task, or of one child task with its own children.
 
         Units: ``now_ns`` is the current time, for the wall time of a task that is still open.
@@ -106,8 +108,9 @@ class Ledger:
         found = None if look is None else look.at(now_ns)
         if found is None:
             with localcontext(EXACT):
-                found = self._qualified(state_account(self._folded(), now_ns, task_id), task_id)
-            if len(self._calls) + len(self._tools) >= WORTH_KEEPING:
+                found = state_account(self._folded(), now_ns, task_id, detail)
+                found = self._qualified(found, task_id)
+            if detail == "all" and len(self._calls) + len(self._tools) >= WORTH_KEEPING:
                 self._looks[task_id] = Look(found, now_ns, self._last_end_ns())
         return found
 
@@ -147,7 +150,9 @@ class Ledger:
         within = with_children(task_id, self._tasks)
         return with_gaps(account, (gap for gap in self._gaps if gap.task_id in within))
 
-    def parts(self, group: Callable[[ModelCall], str | None]) -> dict[str, TaskAccount]:
+    def parts(
+        self, group: Callable[[ModelCall], str | None], detail: Detail = "all"
+    ) -> dict[str, TaskAccount]:
         """The account of each group of calls, in the order of their first calls.
 
         Causes and claims are those of the whole ledger; every call of a group lies in its account, and a
@@ -162,7 +167,7 @@ class Ledger:
                     groups.setdefault(name, []).append(facts)
             # What is missing may belong to any of them.
             return {
-                name: with_gaps(state_part(folded, calls, name), self._gaps)
+                name: with_gaps(state_part(folded, calls, name, detail), self._gaps)
                 for name, calls in groups.items()
             }
 

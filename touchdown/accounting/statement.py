@@ -1,6 +1,7 @@
 """The statement: a task's account, made of what was folded and settled."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -35,6 +36,10 @@ CLASH = "two records with one id"
 
 TOTAL = "total"
 
+Detail = Literal["all", "bill", "sums"]
+"""How much of an account is made. ``bill``: without tools, agent runs and the time ledger; ``sums``: without
+findings, too."""
+
 
 class Folded(Struct, frozen=True):
     """Everything that an account is made of."""
@@ -46,30 +51,38 @@ class Folded(Struct, frozen=True):
     prices_version: str
 
 
-def state_account(folded: Folded, now_ns: int | None, task_id: str | None) -> TaskAccount:
+def state_account(
+    folded: Folded, now_ns: int | None, task_id: str | None, detail: Detail = "all"
+) -> TaskAccount:
     """The account of the root task, or of ``task_id``; child tasks are counted in."""
     task = _task(folded, task_id)
     whole = task_id is None or task == _root(folded)
     tasks = None if whole else with_children(task.id, folded.tasks)
     seen = folded.seen if tasks is None else of_tasks(folded.seen, tasks)
     runs = [run for run in folded.runs.values() if tasks is None or run.task_id in tasks]
-    account = _state(folded, task, seen, runs, _wall_s(task, now_ns))
+    account = _state(folded, task, seen, runs, _wall_s(task, now_ns), detail)
     within = [one for one in folded.tasks.values() if tasks is None or one.id in tasks]
-    return replace(
-        account,
-        refused_calls=sum(one.refused_calls for one in within),
-        time=state_time(task, within, runs, seen, now_ns),
-    )
+    account = replace(account, refused_calls=sum(one.refused_calls for one in within))
+    if detail != "all":
+        return account
+    return replace(account, time=state_time(task, within, runs, seen, now_ns))
 
 
-def state_part(folded: Folded, calls: Sequence[CallFacts], name: str) -> TaskAccount:
+def state_part(
+    folded: Folded, calls: Sequence[CallFacts], name: str, detail: Detail = "all"
+) -> TaskAccount:
     """The account of some calls; their task is the one called ``name`` where there is one, else the root."""
     seen = of_calls(folded.seen, calls)
     agents = {facts.call.agent_id for facts in calls}
     runs = [run for run in folded.runs.values() if run.id in agents]
     own = folded.tasks.get(name)
     return _state(
-        folded, own or _task(folded, None), seen, runs, _wall_s(own, None) if own else None
+        folded,
+        own or _task(folded, None),
+        seen,
+        runs,
+        _wall_s(own, None) if own else None,
+        detail,
     )
 
 
@@ -79,11 +92,13 @@ def _state(
     seen: Evidence,
     runs: Sequence[AgentRun],
     wall_s: float | None,
+    detail: Detail,
 ) -> TaskAccount:
     seen = with_payers(replace(seen, task=task))
     started = [run for run in runs if run.status != "not_started"]
     calls = [facts.call for facts in seen.calls]
     attempts = [attempt for call in calls for attempt in call.attempts]
+    whole = detail == "all"
     return TaskAccount(
         task=task,
         open=task.duration_ns is None,
@@ -99,9 +114,9 @@ def _state(
         cache=total_cache(seen.calls),
         context=total_context(seen.calls),
         models=total_models(seen.calls, seen.postings),
-        agent_runs=total_agents(seen, started, {*folded.tasks, task.id}),
-        tools=total_tools(seen),
-        findings=_findings(seen),
+        agent_runs=total_agents(seen, started, {*folded.tasks, task.id}) if whole else (),
+        tools=total_tools(seen) if whole else (),
+        findings=() if detail == "sums" else _findings(seen),
         policies={
             "prices": folded.prices_version,
             "critical_path": CRITICAL_PATH_POLICY,

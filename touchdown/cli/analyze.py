@@ -8,6 +8,8 @@ from datetime import date, datetime, time, timedelta, timezone, tzinfo
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from msgspec.structs import replace
+
 from touchdown.records.task import Outcome
 from touchdown.report import show
 from touchdown.report.analysis import Analysis, AnalysisView
@@ -45,13 +47,12 @@ def main(argv: list[str]) -> int:
         return _refuse("no PATH given, and no sessions in the standard places", NOTHING_READ)
     problems = Problems()
     sources = find_sources(paths, problems)
-    question = _question(args, by_name(rows))
-    gathered = Gathered(question)
-    gathered.problems += problems
-    with _Progress(sources) as progress:
-        for answered in analyse_all(sources, question):
-            gathered.take(answered)
-            progress.step(answered.size)
+    question = _question(args, by_name(rows), alone=len(sources) == 1)
+    gathered = _gather(sources, question)
+    if len(gathered.accounts) == 1 and question.detail != "all":
+        # The others were not to be read, or not asked for: the receipt of the only one shows all.
+        gathered = _gather(sources, replace(question, alone=True))
+    gathered.problems[:0] = problems
     gathered.settle(rows)
     _tell(gathered)
     if not gathered.accounts:
@@ -63,6 +64,15 @@ def main(argv: list[str]) -> int:
     elif gathered.accounts:
         show(view)
     return 0 if gathered.sessions or rows else NOTHING_READ
+
+
+def _gather(sources: Sequence[Source], question: Question) -> Gathered:
+    gathered = Gathered(question)
+    with _Progress(sources) as progress:
+        for answered in analyse_all(sources, question):
+            gathered.take(answered)
+            progress.step(answered.size)
+    return gathered
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -112,7 +122,7 @@ def _moment(text: str) -> datetime:
     return datetime.fromisoformat(text.replace("Z", "+00:00"))
 
 
-def _question(args: argparse.Namespace, outcomes: Mapping[str, Outcome]) -> Question:
+def _question(args: argparse.Namespace, outcomes: Mapping[str, Outcome], alone: bool) -> Question:
     return Question(
         view=args.by,
         zone=args.timezone,
@@ -121,6 +131,7 @@ def _question(args: argparse.Namespace, outcomes: Mapping[str, Outcome]) -> Ques
         models=tuple(args.model),
         outcomes=outcomes,
         details=args.json,
+        alone=alone,
         cache_policy=args.cache_policy,
     )
 

@@ -63,11 +63,14 @@ def _answer(session: Session, question: Question, prices: Prices, counted: Set[i
 
 def _accounts(ledger: Ledger, session: Session, question: Question) -> Iterator[TaskAccount]:
     if question.view == "turn":
-        found = ledger.parts(question.group())
+        found = ledger.parts(question.group(), question.detail)
     elif question.is_filtered:
-        found = ledger.parts(lambda call: session.id if question.wants(call) else None)
+        found = ledger.parts(
+            lambda call: session.id if question.wants(call) else None, question.detail
+        )
     else:
-        found = {session.id: _with_reported(ledger.account(), session.reported)}
+        account = ledger.account(detail=question.detail)
+        found = {session.id: _with_reported(account, session.reported)}
     for name, account in found.items():
         if not account.task.name or (question.view == "turn" and account.task.id != name):
             # The source does not tell of this task.
@@ -87,7 +90,7 @@ def _comparison(
 ) -> Comparison | None:
     if session.reported is None or question.is_filtered:
         return None
-    return compare(session.id, session.reported, ledger.account(), copies)
+    return compare(session.id, session.reported, ledger.account(detail="sums"), copies)
 
 
 def _outcome_name(session: Session, question: Question) -> str:
@@ -105,7 +108,7 @@ def _judged(account: TaskAccount, name: str, question: Question) -> TaskAccount:
 
 
 def _groups(ledger: Ledger, question: Question) -> dict[str, TaskAccount]:
-    parts = ledger.parts(question.group())
+    parts = ledger.parts(question.group(), "sums")
     return {name: _bare(account, name) for name, account in parts.items()}
 
 

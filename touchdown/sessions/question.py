@@ -6,6 +6,7 @@ from datetime import tzinfo
 from msgspec import Struct, field
 
 from touchdown.accounting.account import Comparison, TaskAccount
+from touchdown.accounting.statement import Detail
 from touchdown.records import ModelCall
 from touchdown.records.task import Outcome
 from touchdown.sessions.cache_policy import DEFAULT_POLICY, CachePolicy
@@ -19,7 +20,8 @@ NOT_GROUPED = frozenset({"session", "turn", "project"})
 class Question(Struct, frozen=True):
     """One analysis. Units: nanoseconds since the epoch; ``until_ns`` is not part of the time asked for.
 
-    ``zone`` is ``None`` for the machine's own. ``details`` keeps what only a full report shows.
+    ``zone`` is ``None`` for the machine's own. ``details`` keeps what only a full report shows, ``alone``
+    what the receipt of a single session shows beside its bill.
     """
 
     view: str = "session"
@@ -29,12 +31,18 @@ class Question(Struct, frozen=True):
     models: tuple[str, ...] = ()
     outcomes: Mapping[str, Outcome] = field(default_factory=dict)
     details: bool = False
+    alone: bool = False
     cache_policy: CachePolicy = DEFAULT_POLICY
 
     @property
     def is_filtered(self) -> bool:
         """Whether some calls may be left out."""
         return self.since_ns is not None or self.until_ns is not None or bool(self.models)
+
+    @property
+    def detail(self) -> Detail:
+        """How much is made of the account of a session."""
+        return "all" if self.details or self.alone else "bill"
 
     def wants(self, call: ModelCall) -> bool:
         """Whether a call is asked for. Models are named whole or in part."""
