@@ -182,8 +182,9 @@ class Contexts:
     def _extend(self, trunk: Trunk, at: int, new: Sequence[Segment]) -> tuple[Trunk, int]:
         """``trunk`` up to ``at`` with ``new`` behind it, sharing whatever already stands there."""
         prefixes = trunk.prefixes
+        told_again = _told_again(trunk, at, new)
+        new, at, same = new[told_again:], at + told_again, 0
         numbers = self._numbers.behind(prefixes[at - 1] if at else 0, new)
-        same = 0
         while same < len(new) and at < len(prefixes) and prefixes[at] == numbers[same]:
             same, at = same + 1, at + 1
         if same < len(new):
@@ -192,6 +193,18 @@ class Contexts:
             trunk.extend(new[same:] if same else new, numbers[same:])
             at = len(trunk.prefixes)
         return trunk, at
+
+
+def _told_again(trunk: Trunk, at: int, new: Sequence[Segment]) -> int:
+    """How many segments stand there already, where all may: a keyframe tells the whole context again."""
+    if at == len(trunk.segments):
+        return 0
+    known = trunk.segments[at : at + len(new)]
+    told = new[: len(known)]
+    names = list(map(_digest, told))
+    if names != list(map(_digest, known)) or not all(names):
+        return 0
+    return len(known) if list(map(_kind, told)) == list(map(_kind, known)) else 0
 
 
 class _Numbers:
@@ -248,3 +261,4 @@ class _Numbers:
 
 
 _digest = attrgetter("digest")
+_kind = attrgetter("kind")

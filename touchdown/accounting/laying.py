@@ -15,7 +15,7 @@ from typing import Any, cast
 
 from touchdown.accounting.contexts import Context
 from touchdown.accounting.facts import CallFacts
-from touchdown.accounting.learned import UNIT, Learned, could_be, plausible
+from touchdown.accounting.learned import UNIT, Learned, could_be, plausible, sizes_of
 from touchdown.context.shares import Shares, append_shares, apportion, share_out
 from touchdown.records import ModelCall, Segment
 
@@ -67,17 +67,18 @@ class Laying:
         if not _is_whole(base, facts.common):
             return append_shares(base.shares, facts.common, total, self._divide(model, new, rest))
         learned = self._of(model)
-        weights = learned.weigh(new)
-        answer = _length_of_answer(facts, base, new)
-        said = _tokens_of_answer(base.call, new[:answer], weights, rest) if answer else None
+        kinds, sizes = [segment.kind for segment in new], sizes_of(new)
+        weights = learned.weigh(kinds, sizes)
+        answer = _length_of_answer(facts, base, kinds)
+        said = _tokens_of_answer(base.call, kinds[:answer], weights, rest) if answer else None
         if said is None:
             parts, answer = apportion(rest, weights), 0
-            learned.note(new, parts)
+            learned.note(kinds, sizes, parts)
         else:
             parts = apportion(said, weights[:answer])
             behind = apportion(rest - said, weights[answer:])
-            learned.note(new[:answer], parts)
-            learned.note(new[answer:], behind)
+            learned.note(kinds[:answer], sizes[:answer], parts)
+            learned.note(kinds[answer:], sizes[answer:], behind)
             parts += behind
         return append_shares(base.shares, facts.common, total, parts, answer)
 
@@ -91,7 +92,8 @@ class Laying:
         like = model if is_known or base is None else base.model
         shares = share_out(total, self._divide(like, segments, total, comparable=False))
         if not is_known:
-            self._of(model).note_whole(segments, total)
+            kinds = [segment.kind for segment in segments]
+            self._of(model).note_whole(kinds, sizes_of(segments), total)
         return shares
 
     def _divide(
@@ -105,7 +107,10 @@ class Laying:
         laid, weigh = self._laid_by(model), self._of(model).weigh
         known = list(map(laid.get, map(_digest, segments)))
         new = [index for index, tokens in enumerate(known) if tokens is None]
-        fresh = weigh([segments[index] for index in new]) if new else []
+        fresh: list[int] = []
+        if new:
+            unknown = [segments[index] for index in new]
+            fresh = weigh([segment.kind for segment in unknown], sizes_of(unknown))
         if comparable and new:
             left = total - sum(tokens for tokens in known if tokens is not None)
             if plausible(left, sum(fresh) // UNIT, len(new)):
@@ -182,32 +187,32 @@ def _is_whole(base: CallFacts, common: int) -> bool:
     return base.context is not None and base.context.length == common
 
 
-def _length_of_answer(facts: CallFacts, base: CallFacts, new: Sequence[Segment]) -> int:
+def _length_of_answer(facts: CallFacts, base: CallFacts, kinds: Sequence[str]) -> int:
     """How many of the new segments are what the agent's call before it answered."""
     if base.call.agent_id != facts.call.agent_id:
         return 0
-    for index, segment in enumerate(new):
-        if segment.kind not in ANSWER_KINDS:
+    for index, kind in enumerate(kinds):
+        if kind not in ANSWER_KINDS:
             return index
-    return len(new)
+    return len(kinds)
 
 
 def _tokens_of_answer(
-    call: ModelCall, said: Sequence[Segment], weights: Sequence[int], rest: int
+    call: ModelCall, said: Sequence[str], weights: Sequence[int], rest: int
 ) -> int | None:
     """The tokens of an answer that now stands in the context: those that were billed as output.
 
-    ``weights`` are those of the answer's segments and of the others behind them, which take what is left of
-    ``rest``. ``None`` where they cannot be known, or cannot be right: a host may pass back something else
-    than it was answered. Source: 25 successive calls among the recordings (Claude, 2026-11) grew by the
-    output of the call before and 13 to 24 tokens for a short tool result; reasoning passed back in a tool
-    loop counts in full, reasoning left out does not count.
+    ``said`` are the kinds of its segments; ``weights`` are theirs and those of the others behind them, which
+    take what is left of ``rest``. ``None`` where they cannot be known, or cannot be right: a host may pass
+    back something else than it was answered. Source: 25 successive calls among the recordings (Claude,
+    2026-11) grew by the output of the call before and 13 to 24 tokens for a short tool result; reasoning
+    passed back in a tool loop counts in full, reasoning left out does not count.
     """
     usage, answer = call.usage, len(said)
     if answer == len(weights) or usage.output is None or usage.completeness != "full":
         return None
     thought = usage.reasoning
-    if "thinking" in [segment.kind for segment in said]:
+    if "thinking" in said:
         thought = 0 if call.api == "messages" else None
     elif thought is None and not call.output.reasoning_chars:
         thought = 0

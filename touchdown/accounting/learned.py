@@ -1,7 +1,6 @@
 """What a ledger learns of a model's tokens: how far estimates are off, for each kind of segment."""
 
 from collections.abc import Sequence
-from operator import attrgetter
 
 from msgspec import Struct, field
 
@@ -21,9 +20,6 @@ GUESSED_KINDS = frozenset({"opaque", "media", "other"})
 
 SLACK = 32
 """Tokens by which the count of each segment may be off without being doubted: the marks around it."""
-
-
-_kind = attrgetter("kind")
 
 
 def plausible(tokens: int, expected: int, segments: int) -> bool:
@@ -63,50 +59,46 @@ class Learned(Struct):
     _ratios: dict[str, int] = field(default_factory=dict)
     """Ratios as they stand until something more is learned."""
 
-    def weigh(self, segments: Sequence[Segment]) -> list[int]:
-        """About how many tokens each of these has. Units: ``UNIT`` is one token."""
-        ratios, kinds, whole = self._ratios, self.kinds, self.whole
-        for kind in set(map(_kind, segments)).difference(ratios):
+    def weigh(self, kinds: Sequence[str], sizes: Sequence[int]) -> list[int]:
+        """About how many tokens segments of these kinds and sizes have. Units: ``UNIT`` is one token."""
+        ratios, whole = self._ratios, self.whole
+        for kind in set(kinds).difference(ratios):
             ratio = 1_000_000 * whole.tokens // whole.estimated if whole.estimated else 1_000_000
-            own = kinds.get(kind)
+            own = self.kinds.get(kind)
             if own is not None:
                 ratio = (PRIOR * ratio + 1_000_000 * own.tokens) // (PRIOR + own.estimated)
             ratios[kind] = ratio
-        return [(4 * one.tokens or one.chars) * ratios[one.kind] for one in segments]
+        return [size * ratios[kind] for kind, size in zip(kinds, sizes, strict=True)]
 
-    def note_whole(self, segments: Sequence[Segment], tokens: int) -> None:
+    def note_whole(self, kinds: Sequence[str], sizes: Sequence[int], tokens: int) -> None:
         """A first context had so many tokens: says how far estimates are off for this model."""
-        sizes = _sizes_of(segments, tokens)
-        if sizes:
+        if _can_teach(kinds, sum(sizes), tokens):
             self._ratios.clear()
             self.whole.add(tokens, sum(sizes))
 
-    def note(self, segments: Sequence[Segment], parts: Sequence[int]) -> None:
+    def note(self, kinds: Sequence[str], sizes: Sequence[int], parts: Sequence[int]) -> None:
         """These segments were counted together and laid in these parts: each tells of its kind."""
-        tokens = sum(parts)
-        sizes = _sizes_of(segments, tokens)
-        if not sizes:
+        tokens, size = sum(parts), sum(sizes)
+        if not _can_teach(kinds, size, tokens):
             return
         self._ratios.clear()
-        self.whole.add(tokens, sum(sizes))
-        kinds = self.kinds
-        for segment, part, own in zip(segments, parts, sizes, strict=True):
-            kind = kinds.get(segment.kind)
-            if kind is None:
-                kind = kinds[segment.kind] = _Counted()
-            kind.tokens += 4 * part
-            kind.estimated += own
-            if kind.estimated > MEMORY:
-                kind.fade()
+        self.whole.add(tokens, size)
+        counts = self.kinds
+        for kind, part, own in zip(kinds, parts, sizes, strict=True):
+            count = counts.get(kind)
+            if count is None:
+                count = counts[kind] = _Counted()
+            count.tokens += 4 * part
+            count.estimated += own
+            if count.estimated > MEMORY:
+                count.fade()
 
 
-def _sizes_of(segments: Sequence[Segment], tokens: int) -> list[int]:
-    """The sizes of segments for which so many tokens were counted.
+def sizes_of(segments: Sequence[Segment]) -> list[int]:
+    """The sizes of segments before anything is learned. Units: quarters of a token, or characters."""
+    return [4 * one.tokens or one.chars for one in segments]
 
-    None where that cannot teach: what is not text, or far more or less of it than is seen.
-    """
-    if not GUESSED_KINDS.isdisjoint(map(_kind, segments)):
-        return []
-    sizes = [4 * one.tokens or one.chars for one in segments]
-    size = sum(sizes)
-    return sizes if 0 < size <= 16 * tokens <= 16 * size else []
+
+def _can_teach(kinds: Sequence[str], size: int, tokens: int) -> bool:
+    """Whether tokens were counted for text, and not for far more or less of it than is seen."""
+    return 0 < size <= 16 * tokens <= 16 * size and GUESSED_KINDS.isdisjoint(kinds)

@@ -79,15 +79,21 @@ class ToolBook:
         self._handed_over: dict[tuple[str, str], Result] = {}
         self._asked: dict[str, list[CallFacts]] = {}
         """By call id: the calls that asked with it, in the order of folding."""
+        self._last_asked: tuple[Context | None, int, list[tuple[int, Result]]] = (None, 0, [])
 
     def standing(self, context: Context, start: int) -> list[tuple[int, Result]]:
         """The results that stand in a context from segment ``start`` on, with their indices."""
+        last, last_start, found = self._last_asked
+        if last is context and last_start == start:
+            return found
         known, prefixes = self._by_prefix, context.trunk.prefixes
-        return [
+        found = [
             (index, result)
             for index in context.results_from(start)
             if (result := known.get(prefixes[index])) is not None
         ]
+        self._last_asked = context, start, found
+        return found
 
     def of_prefix(self, prefix: int) -> Result | None:
         """The result at the end of the prefix with this number."""

@@ -53,9 +53,13 @@ def split_exactly(usage: Usage, rates: Rates) -> CostByClass:
     return CostByClass(
         uncached=_times(usage.uncached, rates.uncached),
         cache_read=_times(usage.cache_read, rates.cache_read),
-        cache_write=_times_each(usage.cache_write, rates.cache_write),
+        cache_write=_times_each(usage.cache_write, rates.cache_write)
+        if usage.cache_write
+        else _NOTHING,
         output=_times(usage.output, rates.output),
-        server_tools=_times_each(usage.server_tools, rates.server_tools, tool_name),
+        server_tools=_times_each(usage.server_tools, rates.server_tools, tool_name)
+        if usage.server_tools
+        else _NOTHING,
     )
 
 
