@@ -68,6 +68,9 @@ def _stretches(facts: CallFacts, bill: Bill, claims: Sequence[Claim]) -> Iterato
     plain = bill.rates.uncached if bill.rates else None
     for band in bill.bands:
         dearer = band.rate - plain if plain is not None and band.rate > plain else NOTHING
+        if not ranges:
+            yield _Stretch(band.start, band.end, band.rate, dearer)
+            continue
         for start, end in _cuts(band.start, band.end, ranges):
             lost = any(first <= start and end <= last for first, last in missed)
             content = min(band.rate, read) if lost and read is not None else band.rate
@@ -75,7 +78,5 @@ def _stretches(facts: CallFacts, bill: Bill, claims: Sequence[Claim]) -> Iterato
 
 
 def _cuts(start: int, end: int, ranges: Sequence[Range]) -> Iterable[Range]:
-    if not ranges:
-        return ((start, end),)
     inside = {edge for found in ranges for edge in found if start < edge < end}
     return pairwise([start, *sorted(inside), end])

@@ -48,6 +48,8 @@ class Fold:
         facts = CallFacts(call, context, bill, _rule(call))
         if call.operation != "embeddings":
             facts.base, facts.common = self._earlier.base_of(facts)
+            if facts.base is not None and facts.base.route == facts.route:
+                facts.route = facts.base.route  # one object for all of them
         self._laying.lay(facts)
         facts.life = _life(facts)
         change = None

@@ -75,10 +75,13 @@ class ToolBook:
     def __init__(self) -> None:
         self.results: list[Result] = []
         self._by_prefix: dict[int, Result] = {}
-        self._by_name: dict[tuple[str, str, int], Result] = {}
+        self._by_name: defaultdict[str, dict[str | tuple[str, int], Result]] = defaultdict(dict)
+        """By agent, and by name; a further result of the same name by its number, too."""
         self._handed_over: dict[tuple[str, str], Result] = {}
-        self._asked: dict[str, list[CallFacts]] = {}
-        """By call id: the calls that asked with it, in the order of folding."""
+        self._asked: dict[str, CallFacts] = {}
+        """By call id: the first call that asked with it."""
+        self._asked_again: defaultdict[str, list[CallFacts]] = defaultdict(list)
+        """Further ones, in the order of folding."""
         self._last_asked: tuple[Context | None, int, list[tuple[int, Result]]] = (None, 0, [])
 
     def standing(self, context: Context, start: int) -> list[tuple[int, Result]]:
@@ -108,11 +111,9 @@ class ToolBook:
         if facts.context is not None and facts.context.has_results():
             self._take_in(facts, facts.context)
         for request in facts.call.output.tool_requests:
-            asking = self._asked.get(request.call_id)
-            if asking is None:
-                self._asked[request.call_id] = [facts]
-            elif asking[-1] is not facts:
-                asking.append(facts)
+            first = self._asked.setdefault(request.call_id, facts)
+            if first is not facts and facts not in self._asked_again[request.call_id]:
+                self._asked_again[request.call_id].append(facts)
 
     def _take_in(self, facts: CallFacts, context: Context) -> None:
         known_by, prefixes = self._by_prefix, context.trunk.prefixes
@@ -132,14 +133,14 @@ class ToolBook:
     def _known(self, agent: str, segment: Segment, nth: int) -> Result | None:
         """The same result seen before: by this agent, or handed over by the agent that asked for it."""
         name = _name_of(segment)
-        own = self._by_name.get((agent, name, nth))
+        own = self._by_name[agent].get((name, nth) if nth else name)
         if own is not None or (segment.call_id and self._asked_by(agent, segment.call_id)):
             return own
         return self._handed_over.get((name, segment.digest))
 
     def _remember(self, agent: str, segment: Segment, nth: int, result: Result) -> None:
         name = _name_of(segment)
-        self._by_name[agent, name, nth] = result
+        self._by_name[agent][(name, nth) if nth else name] = result
         if segment.call_id and segment.digest:
             self._handed_over.setdefault((name, segment.digest), result)
 
@@ -160,11 +161,15 @@ class ToolBook:
         if own:
             found = _requests(own, call_id)
             return found[min(nth, len(found) - 1)]
-        others = self._asked.get(call_id)
+        others = self._asking(call_id)
         return _requests(others, call_id)[-1] if others else None
 
     def _asked_by(self, agent: str, call_id: str) -> list[CallFacts]:
-        return [facts for facts in self._asked.get(call_id, ()) if facts.call.agent_id == agent]
+        return [facts for facts in self._asking(call_id) if facts.call.agent_id == agent]
+
+    def _asking(self, call_id: str) -> list[CallFacts]:
+        first = self._asked.get(call_id)
+        return [] if first is None else [first, *self._asked_again.get(call_id, ())]
 
 
 def _requests(asking: Iterable[CallFacts], call_id: str) -> list[tuple[CallFacts, int]]:

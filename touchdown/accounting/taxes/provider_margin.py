@@ -70,8 +70,8 @@ def _offers(seen: Evidence) -> Iterator[_Offer]:
         paid = layer.total if layer is not None else bill.total
         best: _Offer | None = None
         offers = seen.prices.offers_elsewhere(facts.call)
-        if by_table and not _compared.may_undercut(offers, bill.rates):
-            continue
+        if by_table:
+            offers = _compared.undercutting(offers, bill.rates)
         for seller, rates in offers.items():
             there = sum_exactly(facts.call.usage, rates)
             if isinstance(there, Unpriced) or there >= paid:
@@ -86,17 +86,19 @@ class _Compared:
     """Which offers have some class of token cheaper than what was paid: sellers of one model seldom do."""
 
     def __init__(self) -> None:
-        self._known: dict[tuple[int, int], tuple[Mapping[str, Rates], Rates, bool]] = {}
+        self._known: dict[
+            tuple[int, int], tuple[Mapping[str, Rates], Rates, Mapping[str, Rates]]
+        ] = {}
 
-    def may_undercut(self, offers: Mapping[str, Rates], paid: Rates) -> bool:
-        """Whether a call may cost less at one of these offers."""
+    def undercutting(self, offers: Mapping[str, Rates], paid: Rates) -> Mapping[str, Rates]:
+        """The offers at which a call may cost less."""
         key = id(offers), id(paid)
         known = self._known.get(key)
         if known is None:
             if len(self._known) >= MOST_COMPARED:
                 self._known.clear()
             # Both are held with the answer, so that their numbers stay theirs.
-            found = any(_undercuts(rates, paid) for rates in offers.values())
+            found = {name: rates for name, rates in offers.items() if _undercuts(rates, paid)}
             known = self._known[key] = (offers, paid, found)
         return known[2]
 
