@@ -51,6 +51,8 @@ _DIGITS, _OTHERS = _EACH * _DIGIT, _EACH * (_UPPER | _DIGIT)
 
 def estimate_tokens(content: object) -> int:
     """About how many tokens some JSON-like content is, of a message block what a model is shown of it."""
+    if isinstance(content, str):
+        return _size_text(content)
     media, texts = 0, []
     for text in _texts(content):
         if text is None:

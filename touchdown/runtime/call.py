@@ -17,6 +17,7 @@ from touchdown.runtime.guard import failed, guarded, qualified_name
 from touchdown.runtime.identity import since_epoch, this_process
 from touchdown.runtime.inside import Inside
 from touchdown.runtime.listening import Listening
+from touchdown.runtime.marks import mark_of
 from touchdown.runtime.place import Place
 from touchdown.runtime.raw import RawBody, read_raw
 from touchdown.runtime.reading import CallReader, StreamReader, read_request
@@ -287,5 +288,7 @@ class CallObservation:
             trace_id=trace_id,
             span_id=span_id,
             inside=self.place.tool_id,
-            **self.clocks.told(sent_ns, first_ns, self._end_ns),
+            begun=mark_of(self.clocks.begun),
+            ended=mark_of(self.clocks.ended),
+            clock=self.clocks.record(sent_ns, first_ns, self._end_ns),
         )

@@ -5,9 +5,11 @@ from array import array
 from collections import defaultdict
 from typing import Any
 
+from msgspec.structs import replace
+
 from touchdown.records import CallClock, GapBucket
 from touchdown.runtime.identity import steady
-from touchdown.runtime.marks import Taken, mark_of, owned, take_mark
+from touchdown.runtime.marks import Taken, owned, take_mark
 from touchdown.runtime.place import TaskState
 
 CPU, LATE = 1, 3
@@ -77,33 +79,30 @@ class CallClocks:
         self.ended_ns = ended_ns = time.monotonic_ns()
         return ended_ns
 
-    def told(self, sent_at_ns: int, first_ns: int | None, end_ns: int) -> dict[str, Any]:
-        """The fields of the call's record that are made of them."""
-        return {
-            "begun": mark_of(self.begun),
-            "ended": mark_of(self.ended),
-            "clock": self.record(sent_at_ns, first_ns, end_ns),
-        }
-
     def record(self, sent_at_ns: int, first_ns: int | None, end_ns: int) -> CallClock:
         """The clocks after ``sent_at_ns`` (since the epoch); the others of the steady clock."""
         zero = steady(sent_at_ns)
-        return CallClock(
+        waits = self.waits
+        cpu_ns = _grown(CPU, self._at_receipt, self._at_end) if waits is None else None
+        clock = CallClock(
             first_sent_ns=_since(self.first_sent_ns, zero),
             last_sent_ns=_since(self.last_sent_ns, zero),
             received_ns=_since(self.received_ns, zero),
             pool_ns=self.pool_ns,
             unread_ns=self.unread_ns,
             cpu_before_ns=_grown(CPU, self._at_start, self._at_sending),
-            **self._behind(zero, first_ns, end_ns),
+            cpu_after_ns=cpu_ns,
         )
+        if waits is None:
+            return clock
+        return replace(clock, **self._behind(waits, zero, first_ns, end_ns))
 
-    def _behind(self, zero: int, first_ns: int | None, end_ns: int) -> dict[str, Any]:
-        """The fields of what came behind the answer's beginning."""
-        if self.waits is None:
-            return {"cpu_after_ns": _grown(CPU, self._at_receipt, self._at_end)}
+    def _behind(
+        self, waits: "array[int]", zero: int, first_ns: int | None, end_ns: int
+    ) -> dict[str, Any]:
+        """The fields of what came behind the beginning of a stream."""
         content_ns, number = self.contents or (None, 1)
-        before, behind = self.waits[1:number], self.waits[number:]
+        before, behind = waits[1:number], waits[number:]
         waited = sum(before) + sum(behind)
         return {
             "consumer_ns": None if first_ns is None else max(end_ns - first_ns - waited, 0),

@@ -11,11 +11,13 @@ from msgspec import Struct
 
 _counter = itertools.count(1)
 _prefix = secrets.token_hex(6)
+_number = int(_prefix, 16)
 
 
 def _after_fork() -> None:
-    global _prefix, _counter
+    global _prefix, _number, _counter
     _prefix = secrets.token_hex(6)
+    _number = int(_prefix, 16)
     _counter = itertools.count(1)
 
 
@@ -25,6 +27,11 @@ os.register_at_fork(after_in_child=_after_fork)
 def this_process() -> str:
     """Another text in every process, also in a forked child: what began elsewhere is not ended here."""
     return _prefix
+
+
+def process_number() -> int:
+    """The same as a number."""
+    return _number
 
 
 def new_id(kind: str) -> str:

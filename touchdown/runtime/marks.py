@@ -5,7 +5,7 @@ import threading
 import time
 
 from touchdown.records import Mark
-from touchdown.runtime.identity import this_process
+from touchdown.runtime.identity import process_number
 from touchdown.runtime.loops import LATE_NS, share_of
 from touchdown.runtime.place import TaskState
 
@@ -52,7 +52,7 @@ def mark_of(taken: Taken | None) -> Mark | None:
     if taken is None:
         return None
     thread, cpu_ns, collecting_ns, late_ns = taken
-    return Mark(thread ^ int(this_process(), 16), cpu_ns, collecting_ns, late_ns)
+    return Mark(thread ^ process_number(), cpu_ns, collecting_ns, late_ns)
 
 
 def cpu_so_far_s() -> tuple[float, float | None]:

@@ -27,17 +27,20 @@ class Trackers:
     def of(self, task: TaskState, agent_id: str) -> ContextTracker:
         """The tracker of an agent of this task."""
         self._weigh_latest()
-        agents = self._tasks.setdefault(task.id, OrderedDict())
-        self._tasks.move_to_end(task.id)
+        task_id = task.id
+        agents = self._tasks.get(task_id)
+        if agents is None:
+            agents = self._tasks[task_id] = OrderedDict()
+        self._tasks.move_to_end(task_id)
         tracker = agents.get(agent_id)
         if tracker is None:
-            answers = self._answers.setdefault(task.id, Answers())
+            answers = self._answers.setdefault(task_id, Answers())
             tracker = agents[agent_id] = ContextTracker(task.digest_key, answers)
             self._agents += 1
             if self._agents > MOST_AGENTS:
                 self._drop_oldest()
         agents.move_to_end(agent_id)
-        self._latest = ((task.id, agent_id), tracker)
+        self._latest = ((task_id, agent_id), tracker)
         return tracker
 
     def _weigh_latest(self) -> None:
@@ -45,6 +48,8 @@ class Trackers:
             return
         key, tracker = self._latest
         self._latest = None
+        if self._chars.get(key) == tracker.chars:
+            return
         self._weigh(key, tracker.chars)
         while self._all_chars > MOST_CHARS and self._agents:
             self._drop_oldest()

@@ -56,8 +56,8 @@ class MessagesReader:
             request=pick_request(body),
             caching=_caching(body, read.first + read.marked_from(begins)),
             opaque=_opaque(body),
-            previous_response_id=text(body.get("thread"), "previous_message_id"),
-            conversation=text(body.get("container"), "id"),
+            previous_response_id=_before(body),
+            conversation=text(body["container"], "id") if "container" in body else "",
             compared_with=compared_with(body),
         )
 
@@ -229,8 +229,13 @@ def _caching(body: Mapping[str, object], blocks: list[Block]) -> str:
     return "explicit" if any(block.cache_life for block in blocks) else "off"
 
 
+def _before(body: Mapping[str, object]) -> str:
+    """The id of the message that this one goes on from, where those before lie on the server."""
+    return text(body["thread"], "previous_message_id") if "thread" in body else ""
+
+
 def _opaque(body: Mapping[str, object]) -> str | None:
-    if text(body.get("thread"), "previous_message_id"):
+    if _before(body):
         return "thread: the messages before lie on the server"
     return "mcp_servers: tools are listed on the server" if body.get("mcp_servers") else None
 
