@@ -10,7 +10,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from touchdown.live.accountant import LiveAccountant
-from touchdown.live.handed import OUTSIDE, Handed, hand, handed_at, keep_options
+from touchdown.live.handed import OUTSIDE, Handed, content_told, hand, handed_at, keep_options
 from touchdown.live.reception import Reception
 from touchdown.live.teller import Told
 from touchdown.live.uplink import Uplink
@@ -34,6 +34,7 @@ PASSED_ON = (
     "integrations",
     "stream_usage",
     "cache_diagnostics",
+    "propagate_to",
     "prices",
     "policies",
 )
@@ -86,7 +87,9 @@ class ProcessFamily:
     def _open(self) -> Reception:
         if self._reception is None:
             self._reception = Reception(self._run_folder, self._receive)
-            keep_options(self._reception.folder, self._reception.name, self._options)
+            content = content_told(self._runtime.options.content)
+            options = {**self._options, **content}
+            keep_options(self._reception.folder, self._reception.name, options)
         return self._reception
 
     def _hand(self, reception: Reception, name: str, task: TaskState | None) -> None:

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import pickle
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +11,14 @@ from msgspec import Struct
 
 from touchdown.records import TaskRecord
 from touchdown.runtime.budget import Budget
+from touchdown.runtime.content import ContentOptions
+from touchdown.runtime.guard import failed, warn_once
 from touchdown.runtime.identity import Clock
 from touchdown.runtime.place import TaskState
 from touchdown.runtime.shared_cells import SharedBudget
+
+REDACT = "redact"
+NO_CONTENT = {"capture_content": False}
 
 OUTSIDE = "outside"
 """The name of the file for processes that are started outside any task."""
@@ -63,11 +69,35 @@ def keep_options(folder: Path, name: str, options: dict[str, Any]) -> None:
 
 
 def options_at(folder: Path, name: str) -> dict[str, Any]:
-    """The same, read again; nothing where the process above is gone."""
+    """The same, read again; where the process above is gone, only that no content is shown."""
     try:
         told: dict[str, Any] = msgspec.json.decode((folder / f"{name}.options").read_bytes())
+        if REDACT in told:
+            told[REDACT] = pickle.loads(bytes.fromhex(told[REDACT]))
     except (OSError, msgspec.MsgspecError):
-        return {}
+        return NO_CONTENT
+    except Exception:  # the host's own code, or a module that is not there
+        failed("taking over the function redact")
+        return {**told, REDACT: None, **NO_CONTENT}
+    return told
+
+
+def content_told(content: ContentOptions | None) -> dict[str, Any]:
+    """What a process of ``multiprocessing`` shows of content: nothing, where it cannot be redacted there."""
+    if content is None:
+        return NO_CONTENT
+    told: dict[str, Any] = {"capture_content": content.where, "content_limit": content.limit}
+    if content.redact is not None:
+        try:
+            told[REDACT] = pickle.dumps(content.redact).hex()
+        except Exception as error:
+            warn_once(
+                "handed:redact",
+                "touchdown: redact cannot be pickled (%s); processes of multiprocessing that are"
+                " started anew show no content",
+                type(error).__name__,
+            )
+            return NO_CONTENT
     return told
 
 
