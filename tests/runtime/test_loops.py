@@ -1,9 +1,10 @@
 """Event loops: watched while a task is open on them, how late they were, and whose doing that was."""
 
 import asyncio
+import gc
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -81,6 +82,48 @@ def test_a_task_that_stays_open_keeps_no_loop_alive() -> None:
     again = asyncio.run(agent())  # the thread's next loop is watched anew
     again.__exit__(None, None, None)
     task.__exit__(None, None, None)
+
+
+def in_thread(run: Callable[[], None]) -> None:
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+
+
+async def leave_open() -> None:
+    touchdown.task("left open").__enter__()
+
+
+def test_nothing_is_kept_of_threads_that_ended_with_their_loops() -> None:
+    for _ in range(3):
+        in_thread(lambda: asyncio.run(leave_open()))
+    gc.collect()
+    assert {*loops._watches, *loops._runs, *loops.LATE_NS} == set()
+
+
+def test_closed_loops_that_somebody_keeps_are_let_go_of_in_time() -> None:
+    kept = []
+
+    def run() -> None:
+        loop = asyncio.new_event_loop()
+        kept.append(loop)
+        loop.run_until_complete(leave_open())
+        loop.close()
+        ended.wait(60)
+
+    ended = threading.Event()
+    threads = [threading.Thread(target=run) for _ in range(3 * loops._MOST_CLOSED)]
+    for thread in threads:  # all live at once, so that none has the number of another
+        thread.start()
+        while len(kept) < threads.index(thread) + 1 or not kept[-1].is_closed():
+            time.sleep(0.001)
+    ended.set()
+    for thread in threads:
+        thread.join()
+    assert len(loops._watches) <= loops._MOST_CLOSED
+    kept.clear()
+    gc.collect()
+    assert loops._watches == {}
 
 
 def test_outside_an_event_loop_nothing_is_watched() -> None:

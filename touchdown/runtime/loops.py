@@ -9,6 +9,7 @@ import time
 import weakref
 from asyncio import AbstractEventLoop, _get_running_loop
 from contextvars import Context
+from functools import partial
 
 from touchdown.runtime.guard import guarded
 from touchdown.runtime.place import TaskState
@@ -22,6 +23,7 @@ LATE_NS: dict[int, int] = {}
 
 _EVERY_NS = round(EVERY_S * 1e9)
 _MOST_CLOSED = 64
+_most_watches = _MOST_CLOSED
 _numbers = itertools.count(1)
 _watches: dict[int, "Watch"] = {}
 """By thread."""
@@ -34,7 +36,7 @@ class Watch:
 
     def __init__(self, loop: AbstractEventLoop, thread: int) -> None:
         self.number = next(_numbers)
-        self.loop = weakref.ref(loop)
+        self.loop = weakref.ref(loop, partial(_gone, thread, self.number))
         self._thread = thread
         self._tasks: list[TaskState] = []
         self._most = _MOST_CLOSED
@@ -84,6 +86,8 @@ def _watch(task: TaskState, loop: AbstractEventLoop | None) -> None:
     watch = _watches.get(thread)
     if watch is None or watch.loop() is not loop:
         _forget(thread)
+        if len(_watches) >= _most_watches:
+            _forget_closed()
         watch = _watches[thread] = Watch(loop, thread)
     if task.watched.get(thread) != watch.number:
         task.watched[thread] = watch.number
@@ -107,6 +111,23 @@ def share_of(
     _runs[thread] = (task if goes_on else None, cpu_ns, late_ns)
     own = task.own.setdefault(thread, [cpu_ns, late_ns])
     return own[0], late_ns - own[1]
+
+
+def _gone(thread: int, number: int, _loop: object) -> None:
+    """The loop is no more, and perhaps its thread is not either, which could have said so."""
+    watch = _watches.get(thread)
+    if watch is not None and watch.number == number:
+        _forget(thread)
+
+
+def _forget_closed() -> None:
+    """Loops that somebody keeps after their end, of threads that have ended."""
+    global _most_watches
+    for thread, watch in _watches.copy().items():
+        loop = watch.loop()
+        if loop is None or loop.is_closed():
+            _forget(thread)
+    _most_watches = 2 * len(_watches) + _MOST_CLOSED
 
 
 def _forget(thread: int) -> None:
