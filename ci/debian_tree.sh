@@ -49,7 +49,8 @@ debian_tree() {
 
 # bound_paths: what must be the same inside: the checkout, its data, and what pip is set up with.
 bound_paths() {
-    printf '%s\n' /dev /proc /sys /etc/resolv.conf /etc/hosts /etc/ssl "$REPOSITORY" "$TOUCHDOWN_TEST_DATA"
+    printf '%s\n' /dev /proc /sys /etc/resolv.conf /etc/hosts /etc/ssl "$REPOSITORY"
+    dirname "$TOUCHDOWN_TEST_DATA"
     python3 -m pip config debug | sed -n 's/^ *\(\/.*\), exists: True$/\1/p'
     python3 -m pip config list | grep -oE "(file://)?/[^' ]+" | sed -E 's,^file://(.*)/[^/]+/?$,\1,'
 }
@@ -61,7 +62,7 @@ inside() {
         tree=$1
         shift
         while read -r path; do
-            if [ ! -e "$path" ] || [ "$path" -ef "$tree$path" ]; then continue; fi
+            if [ "$path" = / ] || [ ! -e "$path" ] || [ "$path" -ef "$tree$path" ]; then continue; fi
             if [ -d "$path" ]; then
                 mkdir -p "$tree$path"
             else

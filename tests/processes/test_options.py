@@ -1,4 +1,4 @@
-"""What processes of multiprocessing that are started anew show of content: what their parent does, or none."""
+"""What processes of multiprocessing, started anew, show of content: what their parent does, or nothing."""
 
 import os
 import subprocess
