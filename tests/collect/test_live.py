@@ -20,6 +20,7 @@ from tests.engines.served import named
 from touchdown.collect.asked import configured_port, port_of
 from touchdown.collect.live import Collector
 from touchdown.runtime import core
+from touchdown.runtime.reported import Reported
 from touchdown.testing import Provider, Reply, capture
 from touchdown.testing.capturing import Capture
 
@@ -168,12 +169,17 @@ def test_a_taken_port_is_said_once_and_calls_go_on(caplog: pytest.LogCaptureFixt
     assert len(told) == 1
 
 
-@pytest.mark.parametrize("part", ["take", "tick", "settle", "show", "drain"])
-def test_what_breaks_in_it_reaches_nobody(part: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("kind", "part"),
+    [*((Collector, part) for part in ("take", "tick", "show", "drain")), (Reported, "deliver")],
+)
+def test_what_breaks_in_it_reaches_nobody(
+    kind: type[object], part: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def broken(*_arguments: Any, **_more: Any) -> None:
         raise RuntimeError("on purpose")
 
-    monkeypatch.setattr(Collector, part, broken)
+    monkeypatch.setattr(kind, part, broken)
     with agent() as (provider, client, seen, collector):
         with touchdown.task("fix"):
             ask(client)
