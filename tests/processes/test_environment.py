@@ -113,6 +113,43 @@ def test_env_by_position_and_of_asyncio() -> None:
         assert json.loads(out)[PLACE].startswith(task.id)
 
 
+def spawned(env: object, start: str = "posix_spawn") -> dict[str, str]:
+    """What a program finds that ``os.posix_spawn`` starts."""
+    read, write = os.pipe()
+    moved = [(os.POSIX_SPAWN_DUP2, write, 1)]
+    pid = getattr(os, start)(sys.executable, COMMAND, env, file_actions=moved)
+    os.close(write)
+    with open(read, encoding="utf-8") as out:
+        found: dict[str, str] = json.loads(out.read())
+    assert os.waitpid(pid, 0)[1] == 0
+    return found
+
+
+@pytest.mark.parametrize("start", ["posix_spawn", "posix_spawnp"])
+def test_posix_spawn_hands_over_the_same(start: str) -> None:
+    given = {"ONLY": "this", b"BYTES": b"too"}
+    with touchdown.task("goal") as task:
+        all_of_it, only = spawned(os.environ, start), spawned(given, start)
+    for found in (all_of_it, only):
+        assert found[PLACE].split() == [task.id, task.id]
+        assert PARENT in found
+        assert TRACEPARENT in found
+    assert given == {"ONLY": "this", b"BYTES": b"too"}
+    assert (only["ONLY"], only["BYTES"]) == ("this", "too")
+
+
+def test_errors_of_posix_spawn_are_its_own() -> None:
+    with touchdown.task("goal"):
+        for args in ((), ("/bin/true",), ("/bin/true", ["true"]), ("/bin/true", ["true"], 5)):
+            with pytest.raises(TypeError) as ours:
+                os.posix_spawn(*args)  # type: ignore[arg-type]
+            with pytest.raises(TypeError) as own:
+                os.posix_spawn.__wrapped__(*args)  # type: ignore[attr-defined]
+            assert str(ours.value) == str(own.value)
+    touchdown.uninstrument()
+    assert not hasattr(os.posix_spawn, "__wrapped__")
+
+
 def test_errors_of_subprocess_are_its_own() -> None:
     with touchdown.task("goal"):
         with pytest.raises(FileNotFoundError):

@@ -20,16 +20,17 @@ class Patches:
 
     def __init__(self) -> None:
         self._on = True
-        self._done: list[tuple[Any, str, Any]] = []
+        self._done: list[tuple[Any, str, Any, bool]] = []
 
-    def wrap(self, owner: Any, name: str, hook: Hook) -> bool:
-        """Wrap an attribute that the owner itself has; false where this Python has none."""
-        found = vars(owner).get(name)
+    def wrap(self, owner: Any, name: str, hook: Hook, *, inherited: bool = False) -> bool:
+        """Wrap an attribute that the owner itself has, or inherits; false where this Python has none."""
+        found = getattr(owner, name, None) if inherited else vars(owner).get(name)
         if found is None:
             return False
+        inherited = name not in vars(owner)
         ours: Any = wrapt.FunctionWrapper(found, hook, enabled=self._is_on)
         setattr(owner, name, ours)
-        self._done.append((owner, name, ours))
+        self._done.append((owner, name, ours, inherited))
         return True
 
     def when_imported(self, name: str, install: "Callable[[Patches, ModuleType], None]") -> None:
@@ -45,8 +46,12 @@ class Patches:
     def take_back(self) -> None:
         """Give every attribute back; one that somebody wrapped again only passes on from here."""
         self._on = False
-        for owner, name, ours in reversed(self._done):
-            if vars(owner).get(name) is ours:
+        for owner, name, ours, inherited in reversed(self._done):
+            if vars(owner).get(name) is not ours:
+                continue
+            if inherited:
+                delattr(owner, name)
+            else:
                 setattr(owner, name, ours.__wrapped__)
         self._done.clear()
 

@@ -4,6 +4,7 @@ The one declared exception to leaving arguments as they are. ``os.environ`` is n
 """
 
 import os
+import sys
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from types import ModuleType
@@ -14,18 +15,26 @@ from touchdown.runtime.carried import NOTHING, Carried
 from touchdown.runtime.guard import guarded
 from touchdown.runtime.handing import PARENT, TRACEPARENT, Ticket
 from touchdown.runtime.jobs import Job
-from touchdown.runtime.patches import Patches, Undo
+from touchdown.runtime.patches import Hook, Patches, Undo
 
 Call = Callable[..., Any]
 
 KEY = "touchdown"
 """In the configuration that a process of ``multiprocessing`` takes along."""
 
-ENV = 10
-"""The position of ``env`` among the arguments of ``Popen``."""
+POPEN, SPAWN, KEYWORD = 10, 2, sys.maxsize
+"""The position of ``env`` among the arguments of ``Popen`` and ``posix_spawn``; of others it has none."""
 
 _starting: ContextVar[bool] = ContextVar("touchdown_starting", default=False)
-_WORKERS = {("concurrent.futures.process", "_process_worker"), ("multiprocessing.pool", "worker")}
+_EXECUTORS = (
+    "concurrent.futures.process",
+    "loky.process_executor",
+    "joblib.externals.loky.process_executor",
+)
+_WORKERS = {
+    ("multiprocessing.pool", "worker"),
+    *((module, "_process_worker") for module in _EXECUTORS),
+}
 
 
 def follow_processes() -> Undo:
@@ -34,12 +43,22 @@ def follow_processes() -> Undo:
     patches.when_imported("subprocess", _patch_subprocess)
     patches.when_imported("multiprocessing.process", _patch_processes)
     patches.when_imported("multiprocessing.pool", _patch_pool)
-    patches.when_imported("concurrent.futures.process", _patch_executor)
+    for name in _EXECUTORS:
+        patches.when_imported(name, _patch_executor)
+    patches.when_imported("uvloop", _patch_uvloop)
+    for name in ("posix_spawn", "posix_spawnp"):
+        patches.wrap(os, name, _open_at(SPAWN))
     return patches.take_back
 
 
 def _patch_subprocess(patches: Patches, module: ModuleType) -> None:
-    patches.wrap(module.Popen, "__init__", _open)
+    patches.wrap(module.Popen, "__init__", _open_at(POPEN))
+
+
+def _patch_uvloop(patches: Patches, module: ModuleType) -> None:
+    """Its loop starts programs by itself, and the class that does so is sealed."""
+    for name in ("subprocess_exec", "subprocess_shell"):
+        patches.wrap(module.Loop, name, _open_at(KEYWORD), inherited=True)
 
 
 def _patch_processes(patches: Patches, module: ModuleType) -> None:
@@ -58,22 +77,28 @@ def _patch_executor(patches: Patches, module: ModuleType) -> None:
 # -- programs --------------------------------------------------------------------------------------
 
 
-def _open(wrapped: Call, _popen: object, args: Any, kwargs: Any) -> Any:
-    args, kwargs = _with_environment(args, kwargs) or (args, kwargs)
-    return wrapped(*args, **kwargs)
+def _open_at(position: int) -> Hook:
+    def start(wrapped: Call, _owner: object, args: Any, kwargs: Any) -> Any:
+        args, kwargs = _with_environment(position, args, kwargs) or (args, kwargs)
+        return wrapped(*args, **kwargs)
+
+    return start
 
 
 @guarded("processes.environment")
-def _with_environment(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    given = args[ENV] if len(args) > ENV else kwargs.get("env")
+def _with_environment(position: int, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    is_placed = len(args) > position
+    if position == SPAWN and not is_placed:
+        return None
+    given = args[position] if is_placed else kwargs.get("env")
     if given is not None and not isinstance(given, Mapping):
         return None  # an error of the host's, which is told by subprocess
     ticket = _ticket(_here())
     if ticket is None:
         return None
     environment = _added(dict(os.environ if given is None else given), ticket)
-    if len(args) > ENV:
-        return (*args[:ENV], environment, *args[ENV + 1 :]), kwargs
+    if is_placed:
+        return (*args[:position], environment, *args[position + 1 :]), kwargs
     return args, {**kwargs, "env": environment}
 
 
