@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from tests.collect.exported import TRACE, Row, call_of, parent_number, rows, view
 from touchdown.records import Attempt, EngineReport, ModelCall, Usage
-from touchdown.telemetry.serving.joining import KEEP_S, WAIT_S, Joiner
+from touchdown.telemetry.serving.joining import KEEP_S, STEPS_S, WAIT_S, Joiner
 from touchdown.telemetry.span import SpanView
 
 ENGINES = {"vllm": "llm_request", "sglang": " Req ", "dynamo": "http-request"}
@@ -78,13 +78,36 @@ def test_a_router_that_breaks_the_trace_leaves_the_ids() -> None:
     (row, *_) = rows("sglang", " Req ")
     lost = moved(row, trace_id="ab" * 16, parent_span_id=None)
     answered = call_of(row, response_id=row["attributes"]["rid"])
-    (report,) = joined(view(lost), answered, at_s=0.0)
+    (report,) = joined(view(lost), answered, at_s=STEPS_S)
     assert report.joined_by == "request_id"
     (vllm, *_) = rows("vllm", "llm_request")
     name = f"chatcmpl-{answered.id}"
     sent = moved(vllm, trace_id="cd" * 16, attributes={"gen_ai.request.id": name})
     (report,) = joined(call_of(vllm), view(sent), at_s=0.0)
     assert report.joined_by == "request_id"
+
+
+@pytest.mark.parametrize("engine", ["sglang", "dynamo"])
+def test_a_request_waits_a_while_for_the_spans_below_it(engine: str) -> None:
+    """They come from another process, which exports at another time."""
+    found = rows(engine)
+    root = next(row for row in found if ENGINES[engine] in row["name"])
+    below = [view(row) for row in found if row["trace_id"] == root["trace_id"] and row != root]
+    early, late = Joiner(), Joiner()
+    for joiner in (early, late):
+        joiner.call(call_of(root), 0.0)
+        joiner.span(view(root), 0.0)
+        assert joiner.joined(STEPS_S - 1) == []
+    for span in below:
+        early.span(span, STEPS_S - 1)
+    (whole,) = (r for r in early.joined(STEPS_S - 1) if r.span_id == root["span_id"])
+    (alone,) = late.joined(STEPS_S)
+    figure = "queue_ns" if engine == "sglang" else "frontend_ns"
+    assert getattr(whole.timing, figure) is not None
+    if engine == "dynamo":
+        assert alone.timing.frontend_ns is None
+    else:
+        assert alone.timing.not_observable["queue_ns"] == "its slices were sampled away"
 
 
 def test_a_router_that_begins_a_new_trace_names_the_call_by_its_own_span() -> None:

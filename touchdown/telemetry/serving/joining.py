@@ -25,6 +25,8 @@ MOST_LINKS = 200_000
 """Spans of which the place is kept, and the ids that they name."""
 DEEPEST = 32
 
+STEPS_S = 6.0
+"""So long a request waits for the spans below it, of which none has come: exporters send every 5 s."""
 WAIT_S = 20.0
 """So long a request and a call wait for something better than a time window."""
 KEEP_S = 600.0
@@ -125,7 +127,10 @@ class Joiner:
         touched, self._touched = self._touched, set()
         for trace_id in touched:
             for key in list(self._in_trace.get(trace_id, ())):
-                found += self._exactly(self._waiting[key][0])
+                if self._lacks_steps(key, now_s):
+                    self._touched.add(trace_id)
+                else:
+                    found += self._exactly(self._waiting[key][0])
         found += self._by_patience(now_s)
         while self._waiting:
             key, (_, arrived_s) = next(iter(self._waiting.items()))
@@ -133,6 +138,12 @@ class Joiner:
                 break
             self._give_up(key)
         return found
+
+    def _lacks_steps(self, key: Key, now_s: float) -> bool:
+        """Whether spans below this one may still come, from another process that exports at another time."""
+        request, arrived_s = self._waiting[key]
+        early = bool(request.engine.steps) and now_s < arrived_s + STEPS_S
+        return early and not self._steps_of(key)
 
     def _exactly(self, request: EngineRequest) -> Iterator[EngineReport]:
         if any(self._calls.failed_attempt(name) for name in request.ids):
