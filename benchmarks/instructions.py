@@ -1,6 +1,6 @@
 """The same costs counted in instructions, which no other program on the machine can disturb.
 
-    python benchmarks/instructions.py [--only TEXT] [--defaults] [--calls N] [--json]
+    python benchmarks/instructions.py [--only TEXT] [--defaults] [--host] [--calls N] [--json]
 
 Runs the hooks of ``hot_path.py`` (the SDK's own work left out) and the streams under ``valgrind
 --tool=callgrind`` (needs valgrind; some minutes) and tells the instructions of the caller's thread, and
@@ -106,7 +106,7 @@ def section(
     _ask(f"end {label}")
 
 
-def run_child(only: str, everything: bool, calls: int) -> None:
+def run_child(only: str, everything: bool, host: bool, calls: int) -> None:
     """What is counted, in the process that callgrind watches."""
     from hot_path import READERS, chunk_steps, hook_cases
     from stages import stages
@@ -118,7 +118,7 @@ def run_child(only: str, everything: bool, calls: int) -> None:
     from touchdown.runtime import core
 
     chosen = [case for case in hook_cases() if only in case.name]
-    with cut_short(), switch(everything=everything) as switching:
+    with cut_short(), switch(everything=everything, host=host) as switching:
         for case in chosen:
             for state in STATES:
                 switching.to(state)
@@ -135,7 +135,7 @@ def run_child(only: str, everything: bool, calls: int) -> None:
                 for stage, step in stages(case.call, times).items():
                     section(f"{case.name}: {stage}|touchdown|{times}", step)
     streams = {sdk: stream_events(sdk) for sdk in READERS if only in f"{sdk} chunk"}
-    with switch(everything=everything):
+    with switch(everything=everything, host=host):
         for sdk, events in streams.items():
             for times in (1, 3):
                 for name, steps in chunk_steps(sdk, events * times).items():
@@ -170,12 +170,13 @@ def main() -> None:
     )
     parser.add_argument("--only", default="", help="a part of a case's name")
     parser.add_argument("--defaults", action="store_true", help="no journal, OTLP nor budget")
+    parser.add_argument("--host", action="store_true", help="spans by a provider of the host's")
     parser.add_argument("--calls", type=int, default=40)
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--child", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:
-        run_child(options.only, not options.defaults, options.calls)
+        run_child(options.only, not options.defaults, options.host, options.calls)
         return
     given = [word for word in sys.argv[1:] if word != "--json"]
     counts = count([sys.executable, __file__, "--child", *given])

@@ -17,6 +17,7 @@ from typing import Any
 import anthropic
 import openai
 import wrapt
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 
@@ -104,25 +105,31 @@ class Switch:
 
 
 @contextlib.contextmanager
-def switch(*, everything: bool = True) -> Iterator[Switch]:
-    """The three states. With `everything`: journal, spans over OTLP to a collector, and a budget."""
+def switch(*, everything: bool = True, host: bool = False) -> Iterator[Switch]:
+    """The three states. With `everything`: journal, spans over OTLP to a collector, and a budget.
+
+    `host`: these spans go through a provider of the host's.
+    """
     bare = own_methods()
     with contextlib.ExitStack() as undo:
         floor_provider = TracerProvider(shutdown_on_exit=False)
         floor_provider.add_span_processor(BatchSpanProcessor(Discard()))
         undo.callback(floor_provider.shutdown)
+        flushed = [floor_provider]
         hooks = {"bare": bare, "floor": floor_hooks(floor_provider)}
         options: dict[str, Any] = {}
+        exporter: SpanExporter = Discard()
         if everything:
-            os.environ[ENDPOINT] = undo.enter_context(collector())
+            url = os.environ[ENDPOINT] = undo.enter_context(collector())
             undo.callback(os.environ.pop, ENDPOINT)
+            exporter = OTLPSpanExporter(url)
             folder = undo.enter_context(tempfile.TemporaryDirectory())
             options["journal"] = Path(folder) / "journal.jsonl"
-        else:
-            provider = TracerProvider(shutdown_on_exit=False)
-            provider.add_span_processor(BatchSpanProcessor(Discard()))
+        if host or not everything:
+            options["tracer_provider"] = provider = TracerProvider(shutdown_on_exit=False)
+            provider.add_span_processor(BatchSpanProcessor(exporter))
             undo.callback(provider.shutdown)
-            options["tracer_provider"] = provider
+            flushed.append(provider)
         touchdown.instrument(integrations=False, **options)
         undo.callback(touchdown.uninstrument)
         now = own_methods()
@@ -132,7 +139,8 @@ def switch(*, everything: bool = True) -> Iterator[Switch]:
 
         def settle() -> None:
             touchdown.flush()
-            floor_provider.force_flush()
+            for provider in flushed:
+                provider.force_flush()
 
         switching = Switch(hooks, settle)
         undo.callback(switching.to, "touchdown")
