@@ -22,6 +22,7 @@ from touchdown.runtime.arming import UnsuitableError as UnsuitableError
 from touchdown.runtime.call import CallObservation as CallObservation
 from touchdown.runtime.going_out import headers_here
 from touchdown.runtime.guard import Guard as Guard
+from touchdown.runtime.guard import failed
 from touchdown.runtime.guard import guarded as guarded
 from touchdown.runtime.guard import warn_once as warn_once
 from touchdown.runtime.identity import new_id, now_ns
@@ -65,14 +66,13 @@ class Seam:
         hosts = None if runtime is None else runtime.serving
         return None if hosts is None else hosts.of(host, port)
 
-    @guarded("seam.headers")
     def headers_to(self, host: str, port: int | None) -> dict[str, str]:
         """What a request to this host says of its task, where the user named the host; else nothing."""
         runtime = core.active()
         named = () if runtime is None else runtime.options.propagate_to
         if runtime is None or not named or not {host, f"{host}:{port}"}.intersection(named):
             return {}
-        return headers_here(runtime)
+        return _headers(runtime) or {}
 
     def admit(self, asked: Asked) -> Admission | None:
         """Reserve what a call may take in its budgets; ``None`` when it has none. Before ``model_call``.
@@ -92,7 +92,6 @@ class Seam:
         place = here or _place(runtime)
         return None if place is None else gate.admit(place, asked)
 
-    @guarded("seam.model_call")
     def model_call(
         self,
         reader: CallReader,
@@ -110,24 +109,28 @@ class Seam:
         runtime = core.active()
         if runtime is None:
             return None
-        place = runtime.place() if admission is None else admission.place
-        start = CallStart(
-            id=new_id("call"),
-            task_id=place.task.id,
-            agent_id=place.agent_id,
-            provider=provider,
-            model=model,
-            operation=reader.operation,
-            sent_at_ns=now_ns(),
-            host=host,
-            port=port,
-            agent_name=place.agent_name,
-            conversation=conversation or place.task.record.conversation,
-            adopt=adopt,
-        )
-        content = runtime.options.content
-        reader = reader if content is None else Listening(reader, content)
-        return CallObservation(runtime, reader, start, place, vendor, admission)
+        try:
+            place = runtime.place() if admission is None else admission.place
+            start = CallStart(
+                new_id("call"),
+                place.task.id,
+                place.agent_id,
+                provider,
+                model,
+                reader.operation,
+                now_ns(),
+                host,
+                port,
+                place.agent_name,
+                conversation or place.task.record.conversation,
+                adopt,
+            )
+            content = runtime.options.content
+            reader = reader if content is None else Listening(reader, content)
+            return CallObservation(runtime, reader, start, place, vendor, admission)
+        except Exception:
+            failed("seam.model_call")
+            return None
 
     @guarded("seam.tool_call")
     def tool_call(
@@ -156,6 +159,11 @@ class Seam:
     def agent_run(self, name: str) -> StepObservation | None:
         """An agent begins: model calls and tools inside what you get belong to it."""
         return open_step("agent", name, source="integration")
+
+
+@guarded("seam.headers")
+def _headers(runtime: core.Runtime) -> dict[str, str]:
+    return headers_here(runtime)
 
 
 @guarded("seam.place")

@@ -120,18 +120,19 @@ def events_of(stream: object, seen: Follower) -> Iterator[object]:
 
 def _following(make: Callable[[], Any], seen: Follower) -> Generator[object, None, None]:
     hide, look, waits = seen.hide_usage_chunk, _reader_of(seen), _waits_of(seen)
-    has_content = _content_of(seen, waits)
+    note_wait, has_content = waits.append, _content_of(seen, waits)
+    began = seen.first_ns is not None
     try:
         yield None
         seen.reading = True
         asked_ns = _now_ns()
-        for event in make():
+        for chunks, event in enumerate(make(), seen.chunks + 1):
             came_ns = _now_ns()
-            waits.append(came_ns - asked_ns)
+            seen.chunks = chunks
+            note_wait(came_ns - asked_ns)
             seen.reading = False
-            if seen.first_ns is None:
-                seen.first_ns = came_ns
-            seen.chunks += 1
+            if not began:
+                began, seen.first_ns = True, came_ns
             try:
                 look(event)
                 if has_content is not None and has_content(came_ns):
@@ -142,7 +143,7 @@ def _following(make: Callable[[], Any], seen: Follower) -> Generator[object, Non
                 yield event
             seen.reading = True
             asked_ns = _now_ns()
-        waits.append(_now_ns() - asked_ns)
+        note_wait(_now_ns() - asked_ns)
         seen.finish()
     except BaseException as error:
         if seen.reading:

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping
+from operator import itemgetter
 from types import MemberDescriptorType, ModuleType
 from typing import Any
 
@@ -79,18 +80,21 @@ def know_absent(types: ModuleType) -> None:
 
 def parts_of(options: object) -> dict[str, object]:
     """The parameters of a request, as the method was given them."""
-    parts = _given(field_of(options, "json_data"))
+    parts = field_of(options, "json_data")
     more = field_of(options, "extra_json")
-    if more:
-        parts.update(_given(more))
-    return parts
+    if type(parts) is not dict:
+        parts = dict(parts) if isinstance(parts, Mapping) else {}
+    absent = _absent
+    given = {name: value for name, value in parts.items() if type(value) not in absent}
+    if more and isinstance(more, Mapping):
+        given.update({name: value for name, value in more.items() if type(value) not in absent})
+    return given
 
 
-def _given(part: object) -> dict[str, object]:
-    if type(part) is dict or isinstance(part, Mapping):
-        absent = _absent
-        return {name: value for name, value in part.items() if type(value) not in absent}
-    return {}
+def given_in(options: object) -> dict[str, object] | None:
+    """What :func:`parts_of` reads, where that is one mapping."""
+    given = field_of(options, "json_data")
+    return given if type(given) is dict and not field_of(options, "extra_json") else None
 
 
 def copy_of(options: Any) -> Any:
@@ -146,7 +150,11 @@ def keep_body(sent: Sent, options: object) -> None:
     The lists may be the host's own, which it goes on with. What was copied for a budget, or for an attempt
     before, and is the same still is not copied again.
     """
-    body = {**sent.body, **parts_of(options)}
+    read, sent.given = sent.given, None
+    if read is not None and _is_same(read, given_in(options)):
+        body = dict(sent.body)
+    else:
+        body = {**sent.body, **parts_of(options)}
     copies: dict[str, object] = {}
     for name in ("messages", "input", "system", "tools"):
         value = body.get(name)
@@ -166,31 +174,23 @@ def _is_same(known: object, value: object) -> bool:
 
 _KEY, _TOKEN = b"x-api-key", b"authorization"
 _WANTED = {"anthropic": (_KEY, _TOKEN)}
-_places: dict[bytes, int] = {}
-"""Where a header stood in the last request that had it."""
+_name_of = itemgetter(1)
 
 
 def credential_of(request: object, vendor: str) -> str:
-    """What the request was sent with: looked for in its headers, as httpx holds them, where it stood last."""
+    """What the request was sent with: looked for in its headers as httpx holds them, of others asked for."""
     headers: Any = field_of(request, "headers")
-    first, second = _WANTED.get(vendor, (_TOKEN, _KEY))
+    wanted = _WANTED.get(vendor, (_TOKEN, _KEY))
     try:
-        value = _header(headers._list, first) or _header(headers._list, second)
-    except (AttributeError, TypeError, ValueError):  # another library's
+        held = headers._list
+        names = list(map(_name_of, held))
+        for name in wanted:
+            if name in names and (value := held[names.index(name)][2]):
+                return str(value, "latin-1")
+    except (AttributeError, TypeError, IndexError):  # another library's
         ask = getattr(headers, "get", lambda _name: None)
-        return ask(first.decode()) or ask(second.decode()) or ""
-    return str(value, "latin-1") if value else ""
-
-
-def _header(held: list[tuple[bytes, bytes, bytes]], name: bytes) -> bytes:
-    place = _places.get(name, 0)
-    if place < len(held) and held[place][1] == name:
-        return held[place][2]
-    for place, (_, found, value) in enumerate(held):
-        if found == name:
-            _places[name] = place
-            return value
-    return b""
+        return next((value for name in wanted if (value := ask(name.decode()))), "")
+    return ""
 
 
 def read_as_bytes(options: object) -> bool:

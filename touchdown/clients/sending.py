@@ -9,7 +9,7 @@ from contextvars import ContextVar
 
 from touchdown.clients.body import whole_body
 from touchdown.clients.request import attempt_of
-from touchdown.integration import CallObservation, Guard, guarded
+from touchdown.integration import CallObservation, Guard
 from touchdown.runtime.guard import failed
 from touchdown.runtime.place import reset_place, set_place
 
@@ -128,22 +128,26 @@ class Aside:
             current_sending.reset(self._token)
 
 
-@guarded("clients.settle")
 def settle(seen: CallObservation, answer: object) -> None:
     """Close the call when its answer is whole; an unread body closes it later."""
-    if seen.is_stream or seen.closed:
-        return  # a stream ends its call itself, one that a middleware made by the bytes it reads
-    if "usage" in getattr(answer, "__dict__", ()):
-        seen.finish(answer)  # not asked any more: a model takes long to say that it lacks a name
-        return
-    if hasattr(answer, "_iterator"):
-        return
-    response = getattr(answer, "http_response", answer)
-    if not hasattr(response, "is_closed"):
-        seen.finish(answer)
-    elif response.is_closed:
-        seen.raw = whole_body(response)
-        seen.finish()
+    try:
+        if seen.is_stream or seen.closed:
+            return  # a stream ends its call itself, one that a middleware made by the bytes it reads
+        if "usage" in getattr(answer, "__dict__", ()):
+            seen.finish(
+                answer
+            )  # not asked any more: a model takes long to say that it lacks a name
+            return
+        if hasattr(answer, "_iterator"):
+            return
+        response = getattr(answer, "http_response", answer)
+        if not hasattr(response, "is_closed"):
+            seen.finish(answer)
+        elif response.is_closed:
+            seen.raw = whole_body(response)
+            seen.finish()
+    except Exception:
+        failed("clients.settle")
 
 
 async def settle_async(pending: Awaitable[object], seen: CallObservation) -> object:

@@ -17,6 +17,7 @@ from touchdown.clients.fields import field_of
 from touchdown.clients.inside import Inside
 from touchdown.clients.pools import POOLS
 from touchdown.clients.request import (
+    given_in,
     know_absent,
     method_of,
     options_of,
@@ -209,7 +210,9 @@ class Hooks:
             body = self._compare(client, prepared, seen) or body
         seen.hide_usage_chunk = prepared.hide_usage_chunk
         seen.hold = prepared.hold
-        seen.sent = Sent(body, asked.copies, url, serving=serving)
+        given = given_in(options)
+        given = None if given is None else given.copy()
+        seen.sent = Sent(body, asked.copies, given, url, serving=serving)
         return seen, prepared.options
 
     def _prepare(
@@ -236,8 +239,7 @@ class Hooks:
 
     def _reader_for(self, client: object, options: object) -> CallReader | None:
         """Who reads such a request; ``None`` when it is no model call."""
-        method = method_of(options)
-        url = field_of(options, "url")
+        method, url = method_of(options), field_of(options, "url")
         known = self._sdk.reader_for(method, url) if isinstance(url, str) else None
         return known or self._sdk.reader_for(method, path_of(options, client))
 

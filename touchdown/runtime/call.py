@@ -13,7 +13,7 @@ from touchdown.records.engine import told_by_engine
 from touchdown.runtime.admission import Admission
 from touchdown.runtime.clocks import CallClocks
 from touchdown.runtime.core import Runtime
-from touchdown.runtime.guard import failed, guarded, qualified_name
+from touchdown.runtime.guard import failed, qualified_name
 from touchdown.runtime.identity import since_epoch, this_process
 from touchdown.runtime.inside import Inside
 from touchdown.runtime.listening import Listening
@@ -179,15 +179,18 @@ class CallObservation:
             self.sent.http_status = status
         self._close()
 
-    @guarded("call.close")
     def _close(self) -> None:
         if self._process != this_process():
             return  # a forked child let go of it: the parent tells how it ended
-        self._end_ns = self.clocks.end()
-        self._runtime.ended(self.place.task)
-        self._runtime.delivery.put(self)
-        if self.start.adopt:
-            self._runtime.delivery.drain()
+        try:
+            self._end_ns = self.clocks.end()
+            runtime = self._runtime
+            runtime.ended(self.place.task)
+            runtime.delivery.put(self)
+            if self.start.adopt:
+                runtime.delivery.drain()
+        except Exception:
+            failed("call.close")
 
     # -- behind the queue ---------------------------------------------------------------------
 

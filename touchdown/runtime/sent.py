@@ -13,6 +13,8 @@ class Sent(Struct):
     body: Mapping[str, object] = field(default_factory=dict)
     copies: Mapping[str, object] = field(default_factory=dict)
     """Those parts of the body, by name, that are copies of ours; the others may be the host's own objects."""
+    given: dict[str, object] | None = None
+    """A copy of what the body was read from: where the first attempt sends the same, it is not read again."""
     base_url: str = ""
     credential: str = ""
     http_status: int | None = None
