@@ -13,6 +13,7 @@ from tests.prices.calls import make_call, usage
 from touchdown.accounting import summary as sums
 from touchdown.accounting.account import Summary
 from touchdown.context.blocks import Block, RequestView
+from touchdown.context.tracker import PIECE_CHARS
 from touchdown.live import ledgers as live
 from touchdown.live.accountant import LiveAccountant
 from touchdown.live.journal import Journal, read_journal
@@ -190,7 +191,7 @@ def test_a_journal_does_not_outgrow_its_bound(
 
 
 def test_contexts_are_let_go_of_by_their_characters(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(trackers, "MOST_CHARS", 1_000)
+    monkeypatch.setattr(trackers, "MOST_CHARS", 1_000 + 2 * PIECE_CHARS)
     kept = trackers.Trackers()
     task = new_task("one")
 
@@ -209,6 +210,9 @@ def test_contexts_are_let_go_of_by_their_characters(monkeypatch: pytest.MonkeyPa
     assert [ask("a", 400), ask("b", 400)] == [True, False]
     assert not ask("d", 5_000)
     assert not ask("d", 5_000)
+    many = RequestView([Block("user", "")] * 5)
+    assert kept.of(task, "e").shape("call-e", many).predecessor is None
+    assert kept.of(task, "e").shape("call-e", many).predecessor is None
     kept.forget(task.id)
     assert (kept._all_chars, kept._agents, kept._chars) == (0, 0, {})
 

@@ -10,7 +10,10 @@ MOST_AGENTS = 10_000
 """Contexts that are followed; the agent that was quiet longest begins with a keyframe again."""
 
 MOST_CHARS = 100_000_000
-"""Characters of all contexts that are kept. A context let go of is digested anew: nothing else is lost."""
+"""Characters of all contexts that are kept, and what their pieces take beside them.
+
+A context let go of is digested anew: nothing else is lost.
+"""
 
 
 class Trackers:
@@ -48,9 +51,10 @@ class Trackers:
             return
         key, tracker = self._latest
         self._latest = None
-        if self._chars.get(key) == tracker.chars:
+        weight = tracker.weight
+        if self._chars.get(key) == weight:
             return
-        self._weigh(key, tracker.chars)
+        self._weigh(key, weight)
         while self._all_chars > MOST_CHARS and self._agents:
             self._drop_oldest()
 
