@@ -1,4 +1,4 @@
-# gunicorn with and without --preload, and Celery's prefork pool, in an environment of their own.
+# gunicorn with and without --preload, Celery's prefork pool, uvloop and joblib, in an environment of their own.
 source "$(dirname "$0")/../environment.sh"
 
 pinned_env servers

@@ -1,4 +1,4 @@
-"""An agent on uvloop, or with joblib's processes; it prints the calls of its task, and whether its loop was late."""
+"""An agent on uvloop, or with joblib's processes; prints its task's calls, and whether its loop was late."""
 
 import asyncio
 import os
