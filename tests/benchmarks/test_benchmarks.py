@@ -71,7 +71,7 @@ def test_the_hot_path_is_measured() -> None:
 @pytest.mark.slow
 @pytest.mark.skipif(shutil.which("valgrind") is None, reason="there is no valgrind here")
 def test_instructions_are_counted() -> None:
-    found = run("benchmarks/instructions.py", "--only", "openai tiny", "--calls", "20")
+    found = run("benchmarks/instructions.py", "--only", "openai tiny", "--calls", "20", "--host")
     row = found["openai tiny"]
     assert 0 < row["bare"] < row["floor"]
     assert row["bare"] < row["touchdown"]
