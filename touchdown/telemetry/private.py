@@ -91,17 +91,34 @@ class CountedProcessor(BatchSpanProcessor):
 
     def __init__(self, name: str, exporter: SpanExporter) -> None:
         self.count = Count()
+        self._closed = False
+        self._renew()
+        in_forked_children(self._renew)
         self._waiting = Waiting(batch_size(os.environ))
         super().__init__(CountedExporter(name, exporter, self.count, self._waiting))
         self.takes_bytes: bool = getattr(exporter, "takes_bytes", False)
 
+    def _renew(self) -> None:
+        # Re-entrant: a handler of the host's, for what the SDK logs, may end another span.
+        self._gate = threading.RLock()
+
     def on_end(self, span: ReadableSpan | Encoded) -> None:
-        """Queue a span that ended."""
-        if type(span) is Encoded or (span.context is not None and span.context.trace_flags.sampled):
-            self.count.add(given=1)
-        super().on_end(cast(ReadableSpan, span))
+        """Queue a span that ended; after the end nothing is queued, and so nothing lost."""
+        with self._gate:
+            if self._closed:
+                return
+            sampled = span.context is not None and span.context.trace_flags.sampled
+            if type(span) is Encoded or sampled:
+                self.count.add(given=1)
+            super().on_end(cast(ReadableSpan, span))
         if type(span) is Encoded:
             self._waiting.note(span)
+
+    def shutdown(self) -> None:
+        """Send what was queued, and take nothing more."""
+        with self._gate:
+            self._closed = True
+        super().shutdown()  # type: ignore[no-untyped-call]
 
 
 class OwnProvider(TracerProvider):
