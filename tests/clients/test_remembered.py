@@ -1,5 +1,6 @@
 """What is remembered of clients, options and classes: each is broken behind its back, and must be seen."""
 
+import sys
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,7 +17,7 @@ from touchdown.clients import endpoint, request
 from touchdown.clients.endpoint import endpoint_of
 from touchdown.clients.request import copy_of, credential_of, parts_of
 from touchdown.clients.wrapping import Wrapped
-from touchdown.testing import capture
+from touchdown.testing import Fault, Reply, capture
 
 BOTH = pytest.mark.parametrize("api", [CHAT, MESSAGES], ids=str)
 
@@ -194,3 +195,28 @@ def test_readers_are_found_by_the_path_in_any_form(desk: Desk) -> None:
         client.post(f"{client.base_url}chat/completions", cast_to=object, body=CHAT.ask)
         found = [call.api for call in seen.calls]
     assert found == ["chat.completions"] * 4
+
+
+@pytest.mark.parametrize("api", [CHAT, MESSAGES], ids=str)
+def test_hooks_that_another_library_keeps_in_use_tell_nothing_after_their_end(
+    api: Api, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base = sys.modules[f"{api.vendor}._base_client"]
+    inner = ("_sleep_for_retry", "_process_response", "_attempt_request")
+    hooked = [(base.BaseClient, "_build_request")]
+    hooked += [(base.SyncAPIClient, name) for name in inner if hasattr(base.SyncAPIClient, name)]
+    for owner, name in hooked:
+        monkeypatch.setattr(owner, name, vars(owner)[name])  # given back at the end
+
+    def pass_on(wrapped: Any, _instance: object, args: Any, kwargs: Any) -> Any:
+        return wrapped(*args, **kwargs)
+
+    with capture():
+        for owner, name in hooked:
+            setattr(owner, name, wrapt.FunctionWrapper(vars(owner)[name], pass_on))
+    desk.begin()
+    desk.script(Fault(429), Reply("ok"))
+    with make_client(api.vendor, desk.url(api.vendor), max_retries=1) as client, capture() as seen:
+        api.of(client).create(**api.ask)
+        (call,) = seen.calls
+    assert [attempt.status for attempt in call.attempts] == [429]

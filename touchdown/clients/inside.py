@@ -22,7 +22,7 @@ from touchdown.clients.sending import (
     settle_async,
     slept_async,
 )
-from touchdown.clients.wrapping import Method
+from touchdown.clients.wrapping import Method, Wrapped
 from touchdown.integration import CallObservation, add_headers, guarded
 from touchdown.runtime.guard import failed
 
@@ -40,16 +40,21 @@ class Inside:
     """
 
     def __init__(
-        self, open_call: Callable[[object, object], CallObservation | None], *, again: bool
+        self,
+        open_call: Callable[[object, object], CallObservation | None],
+        wrapped: Wrapped,
+        *,
+        again: bool,
     ) -> None:
-        self._open_call, self._again = open_call, again
+        self._open_call, self._wrapped, self._again = open_call, wrapped, again
 
     def build_request(self, method: Method) -> Method:
         """Each attempt: the body as it goes out, one-shot iterators already read by the SDK."""
+        wrapped = self._wrapped
 
         def build(client: object, /, *args: object, **kwargs: object) -> object:
             request = method(client, *args, **kwargs)
-            sending = current_sending.get()
+            sending = current_sending.get() if wrapped.on else None
             if sending is not None:
                 try:
                     _note_sent(sending, request, options_of(args, kwargs, first=0))
@@ -61,9 +66,11 @@ class Inside:
 
     def attempt(self, method: Method) -> Method:
         """One HTTP attempt; where a middleware of the SDK sends again, another call may begin with it."""
-        is_async = inspect.iscoroutinefunction(method)
+        wrapped, is_async = self._wrapped, inspect.iscoroutinefunction(method)
 
         def attempt(client: object, /, *args: object, **kwargs: object) -> object:
+            if not wrapped.on:
+                return method(client, *args, **kwargs)
             options = options_of(args, kwargs, first=0)
             sending, later = current_sending.get(), False
             if sending is not None:
@@ -92,10 +99,10 @@ class Inside:
 
     def process_response(self, method: Method) -> Method:
         """The answer that was taken: remember whose it is, for streams and raw responses made of it."""
-        again = self._again
+        wrapped, again = self._wrapped, self._again
 
         def process(client: object, /, *args: object, **kwargs: object) -> object:
-            sending = current_sending.get()
+            sending = current_sending.get() if wrapped.on else None
             if sending is None:
                 return method(client, *args, **kwargs)
             seen = sending.seen
@@ -115,9 +122,10 @@ class Inside:
 
     def sleep_for_retry(self, method: Method) -> Method:
         """A failed attempt that is sent again: its status, and how long the SDK slept."""
+        wrapped = self._wrapped
 
         def sleep(client: object, /, *args: object, **kwargs: object) -> object:
-            sending = current_sending.get()
+            sending = current_sending.get() if wrapped.on else None
             failure = sys.exc_info()[0]
             began = time.monotonic()
             slept: Any = method(client, *args, **kwargs)
@@ -133,9 +141,12 @@ class Inside:
 
     def stream_made(self, method: Method) -> Method:
         """A stream over an answer we know: its inner iterator is followed, the stream stays itself."""
+        wrapped = self._wrapped
 
         def init(stream: object, /, *args: object, **kwargs: object) -> None:
             method(stream, *args, **kwargs)
+            if not wrapped.on:
+                return
             with QUIET:
                 seen = _by_response.get(kwargs.get("response"))
                 if seen is not None and not seen.closed:

@@ -106,8 +106,8 @@ class Hooks:
         streaming = sys.modules[f"{package.__name__}._streaming"]
         know_absent(sys.modules[f"{package.__name__}._types"])
         attempts = hasattr(base.SyncAPIClient, "_attempt_request")
-        inside = Inside(self._open_again, again=attempts)
         wrapped = self._wrapped
+        inside = Inside(self._open_again, wrapped, again=attempts)
         wrapped.wrap(base.BaseClient, "_build_request", inside.build_request)
         for stream in (streaming.Stream, streaming.AsyncStream):
             wrapped.wrap(stream, "__init__", inside.stream_made)
