@@ -4,7 +4,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from touchdown.context.shares import Shares, apportion, share_appended, share_out
+from touchdown.context.shares import Shares, append_shares, apportion, left_over, share_out
+
+
+def share_appended(
+    before: Shares, kept: int, total: int, weights: list[int], counted: int = 0
+) -> Shares | None:
+    """Give what is left to what is new, by weight, as the ledger does."""
+    rest = left_over(before, kept, total, len(weights))
+    if rest is None:
+        return None
+    return append_shares(before, kept, total, apportion(rest, weights), counted)
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from typing import Any, cast
 from touchdown.accounting.contexts import Context
 from touchdown.accounting.facts import CallFacts
 from touchdown.accounting.learned import UNIT, Learned, could_be, plausible, sizes_of
-from touchdown.context.shares import Shares, append_shares, apportion, share_out
+from touchdown.context.shares import Shares, append_shares, apportion, left_over, share_out
 from touchdown.records import ModelCall, Segment
 
 ANSWER_KINDS = frozenset({"assistant", "tool_use", "thinking"})
@@ -60,8 +60,8 @@ class Laying:
         base = facts.base
         if base is None or base.shares is None:
             return None
-        rest = total - base.shares.end(facts.common)
-        if rest < 0 or (rest > 0) != (len(new) > 0):
+        rest = left_over(base.shares, facts.common, total, len(new))
+        if rest is None:
             return None
         model = facts.model
         if not _is_whole(base, facts.common):

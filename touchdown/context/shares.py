@@ -115,25 +115,24 @@ def share_out(total: int, weights: Sequence[int]) -> Shares:
     return Shares(ends, len(ends), total, [len(ends)])
 
 
-def share_appended(
-    before: Shares, kept: int, total: int, weights: Sequence[int], counted: int = 0
-) -> Shares | None:
-    """Shares that keep the first ``kept`` of ``before`` and give the rest of ``total`` to what is new.
+def left_over(before: Shares, kept: int, total: int, new: int) -> int | None:
+    """Tokens of ``total`` for so many new segments behind the first ``kept`` of ``before``.
 
-    Where everything before was kept, the sum of the new segments is derived: a difference of two
-    counts. So is the end of the first ``counted`` of them, which have tokens that were counted apart.
-    ``None`` where the counts contradict that (nothing is left for the new segments).
+    ``None`` where the counts contradict that: nothing is left for the new segments, or nobody is to take it.
     """
     rest = total - before.end(kept)
-    if rest < 0 or (rest > 0) != (len(weights) > 0):
-        return None
-    return append_shares(before, kept, total, apportion(rest, weights), counted)
+    return rest if rest >= 0 and (rest > 0) == (new > 0) else None
 
 
 def append_shares(
     before: Shares, kept: int, total: int, parts: Sequence[int], counted: int = 0
 ) -> Shares:
-    """The same where the tokens of the new segments are known: they come to what is left of ``total``."""
+    """Shares that keep the first ``kept`` of ``before``; ``parts`` are the tokens of the new ones.
+
+    The parts come to what is left of ``total``. Where everything before was kept, the sum of the new segments
+    is derived: a difference of two counts. So is the end of the first ``counted`` of them, which have tokens
+    that were counted apart.
+    """
     if kept == before.length == len(before.ends):
         ends, measured = before.ends, before.measured
     else:

@@ -87,11 +87,6 @@ class Limits(Struct, frozen=True):
     on_budget: OnBudget = "raise"
     unpriced: Literal["allow", "block"] = "allow"
 
-    @property
-    def needs_size(self) -> bool:
-        """Whether the size of a call must be known before it is sent."""
-        return self.usd is not None or self.tokens is not None
-
 
 def read_limits(
     *,
