@@ -30,10 +30,10 @@ def ending() -> None:
 
 
 def wait_for_signal() -> None:
-    """Until someone ends this process."""
+    """Until someone ends this process: in naps, for a signal just before a sleep is handled after it."""
     ending()
     while True:
-        time.sleep(60)
+        time.sleep(0.05)
 
 
 def normal(client: OpenAI) -> None:
