@@ -30,8 +30,8 @@ from touchdown.prices import Override
 from touchdown.testing import Provider, Reply, Request
 
 CALLS_PER_TASK = 500
-WARM_UP = 8_000
-"""Calls after which all that is bounded by a number of calls is full (5,000 of closed tasks)."""
+WARM_UP = 12_000
+"""Calls after which all that is bounded by a number of calls is full (10,000 spans that one may name)."""
 
 SAMPLES = 20
 FREE_MB = 4.0

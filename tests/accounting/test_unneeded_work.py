@@ -17,7 +17,7 @@ from tests.accounting.build import (
     usage,
     usd,
 )
-from touchdown.accounting.account import TaskAccount
+from touchdown.accounting.account import MOST_SPANS, TaskAccount
 from touchdown.accounting.ledger import refold
 from touchdown.records import ModelCall, Record, ToolCall
 
@@ -42,6 +42,17 @@ def test_the_same_request_again_is_unneeded_whole() -> None:
     (found,) = account.findings
     assert found.why == "1 model call repeated a request; nothing had changed in between"
     assert (found.basis, found.usd, found.saves_usd) == ("derived", WHOLE, WHOLE)
+
+
+def test_of_many_repeats_the_first_spans_are_named_and_all_are_counted() -> None:
+    again = [
+        replace(AGAIN, id=f"c{nr}", span_id=f"span-c{nr}", sent_at_ns=10 * nr * SECOND)
+        for nr in range(2, MOST_SPANS + 12)
+    ]
+    (found,) = account_of(FIRST, *again).findings
+
+    assert found.why.startswith(f"{len(again)} model calls repeated a request")
+    assert found.spans == tuple(each.span_id for each in again[:MOST_SPANS])
 
 
 @pytest.mark.parametrize(

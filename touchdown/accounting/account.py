@@ -146,8 +146,15 @@ class ToolTotals(Struct, frozen=True):
     rent_usd: Decimal | None = None
 
 
+MOST_SPANS = 20
+"""Spans that a finding of an account names; unbounded, these ids would be most of what is kept of a task."""
+
+
 class Finding(Struct, frozen=True):
-    """Where a tax was paid, why, and what would mend it. ``saves_usd`` is net of the mend's own cost."""
+    """Where a tax was paid, why, and what would mend it. ``saves_usd`` is net of the mend's own cost.
+
+    ``spans`` in an account are the first `MOST_SPANS`; ``why`` counts all.
+    """
 
     tax: str
     usd: Decimal | None

@@ -6,7 +6,7 @@ from typing import Literal
 from msgspec import Struct
 from msgspec.structs import replace
 
-from touchdown.accounting.account import Finding, Money, TaskAccount
+from touchdown.accounting.account import MOST_SPANS, Finding, Money, TaskAccount
 from touchdown.accounting.agents import total_agents
 from touchdown.accounting.agreement import VERSION as PROVIDER_REASONS_VERSION
 from touchdown.accounting.bill import total_money
@@ -196,7 +196,11 @@ def _wall_s(task: TaskRecord, now_ns: int | None) -> float | None:
 
 
 def _findings(seen: Evidence) -> tuple[Finding, ...]:
-    found: Iterable[Finding] = (finding for tax in TAXES for finding in tax.findings(seen))
+    found: Iterable[Finding] = (
+        replace(finding, spans=finding.spans[:MOST_SPANS])
+        for tax in TAXES
+        for finding in tax.findings(seen)
+    )
     return tuple(sorted(found, key=lambda f: (f.usd is None, -(f.usd or 0), f.tax, f.why)))
 
 

@@ -1,5 +1,6 @@
 """Asking a provider why its cache missed: it compares a request with the same agent's answered one before."""
 
+from collections import OrderedDict
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -21,7 +22,7 @@ class LastAnswers:
     """
 
     def __init__(self) -> None:
-        self._ids: dict[Key, tuple[int, str]] = {}
+        self._ids: OrderedDict[Key, tuple[int, str]] = OrderedDict()
 
     def before(self, seen: CallObservation, client: object) -> str:
         """Id of the answer before this call, empty for a first one."""
@@ -46,8 +47,8 @@ class LastAnswers:
         self._ids.pop(key, None)
         self._ids[key] = (sent_ns, found)
         if len(self._ids) > MOST_AGENTS:
-            with suppress(RuntimeError, StopIteration):  # another thread changes it at this moment
-                self._ids.pop(next(iter(self._ids)), None)
+            with suppress(KeyError):  # another thread emptied it at this moment
+                self._ids.popitem(last=False)
 
 
 def key_of(seen: CallObservation, client: object) -> Key:

@@ -162,7 +162,10 @@ class ToolReport(Part):
 
 
 class FindingReport(Part):
-    """Where a tax was paid, why, and its mend; ``saves_usd`` is net of the mend's own cost."""
+    """Where a tax was paid, why, and its mend; ``saves_usd`` is net of the mend's own cost.
+
+    ``spans`` are the first 20 of those that ``why`` counts.
+    """
 
     tax: Text
     usd: Usd | None

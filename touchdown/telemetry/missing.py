@@ -1,6 +1,6 @@
 """The tally of spans that were read: which numbers, calls and tasks are not among them."""
 
-from collections import defaultdict
+from collections import OrderedDict, defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -49,7 +49,7 @@ class Tally:
     """Keeps a few words per span, and says at the end what is missing."""
 
     def __init__(self) -> None:
-        self._tasks: dict[str, _Task] = {}
+        self._tasks: OrderedDict[str, _Task] = OrderedDict()
 
     def note(self, span: SpanView, record: Record, cut: str) -> None:
         """Count the span of a record in; `cut` says how it is cut, empty when it is not."""
@@ -86,7 +86,7 @@ class Tally:
     def let_go(self, most: int) -> Iterator[Told]:
         """The same of the oldest tasks, which are forgotten, until no more than ``most`` are left."""
         while len(self._tasks) > most:
-            yield from _missing_of(self._tasks.pop(next(iter(self._tasks))))
+            yield from _missing_of(self._tasks.popitem(last=False)[1])
 
     def _task(self, task_id: str) -> _Task:
         return self._tasks.setdefault(task_id, _Task(task_id))

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from touchdown.accounting.account import Finding
 from touchdown.accounting.facts import CallFacts
-from touchdown.accounting.taxes.tax import Evidence
+from touchdown.accounting.taxes.tax import Evidence, spans_of
 from touchdown.records import Miss
 from touchdown.records.verdict import Basis
 
@@ -74,7 +74,6 @@ def as_finding(
     tax: str, group: MissGroup, why: str, mend: str, saves_usd: Decimal | None
 ) -> Finding:
     """A finding of these misses."""
-    spans = tuple(facts.call.span_id for facts in group.calls if facts.call.span_id)
     return Finding(
         tax=tax,
         usd=group.usd,
@@ -82,6 +81,6 @@ def as_finding(
         why=why,
         basis=group.basis,
         fix=mend,
-        spans=spans,
+        spans=spans_of(group.calls),
         saves_usd=saves_usd,
     )

@@ -9,7 +9,7 @@ from msgspec import Struct
 from touchdown.accounting.account import Finding
 from touchdown.accounting.facts import CallFacts
 from touchdown.accounting.taxes.queue import asked_to_wait
-from touchdown.accounting.taxes.tax import Claim, Evidence, Kind
+from touchdown.accounting.taxes.tax import Claim, Evidence, Kind, spans_of
 from touchdown.records import Attempt
 
 FAILED = frozenset({"error", "cancelled", "closed_early"})
@@ -55,7 +55,7 @@ class Retries(Struct, frozen=True):
             basis="derived",
             fix=MEND,
             seconds=backoff_s or None,
-            spans=tuple(facts.call.span_id for facts in failed if facts.call.span_id),
+            spans=spans_of(failed),
             saves_usd=usd,
         )
 

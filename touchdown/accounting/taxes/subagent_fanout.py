@@ -9,7 +9,7 @@ from touchdown.accounting.account import Finding
 from touchdown.accounting.facts import CallFacts
 from touchdown.accounting.ranges import Range
 from touchdown.accounting.taxes.missed import as_finding, cache_is_hidden, describe, group_misses
-from touchdown.accounting.taxes.tax import Claim, Evidence, Kind
+from touchdown.accounting.taxes.tax import Claim, Evidence, Kind, spans_of
 
 SMALLEST_SHARED_TOKENS = 1024
 """Shared messages of fewer tokens are no claim: the smallest prompt that most providers cache."""
@@ -97,6 +97,6 @@ def _shared_finding(seen: Evidence, claimed: list[tuple[CallFacts, Range]]) -> F
         why=f"the first call of {many} repeated {tokens:,} tokens of messages that another had sent",
         basis="estimated",
         fix=SHARED_MEND,
-        spans=tuple(facts.call.span_id for facts, _ in claimed if facts.call.span_id),
+        spans=spans_of(facts for facts, _ in claimed),
         saves_usd=usd,
     )

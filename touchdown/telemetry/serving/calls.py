@@ -1,6 +1,6 @@
 """The model calls that engines' requests may be of, by everything that they can be found by."""
 
-from collections import defaultdict
+from collections import OrderedDict, defaultdict
 from collections.abc import Hashable, Iterator, MutableMapping
 from typing import TypeVar
 
@@ -58,7 +58,7 @@ class Calls:
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self._all: dict[str, Sought] = {}
+        self._all: OrderedDict[str, Sought] = OrderedDict()
         self._by_key: dict[Key, str] = {}
         self._by_id: dict[str, str] = {}
         self._by_trace: defaultdict[str, dict[str, None]] = defaultdict(dict)
