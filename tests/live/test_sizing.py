@@ -95,6 +95,31 @@ def test_a_change_in_place_is_seen() -> None:
     assert [block.content for block in after.view.blocks] == ["something else", "yes"]
 
 
+@pytest.mark.parametrize(("place", "read_anew"), [(0, True), (1, False), (2, True)])
+def test_where_it_is_compared_as_it_is_sent_the_ends_are_enough(
+    place: int, read_anew: bool
+) -> None:
+    def again(**more: object) -> Asked:
+        now = asked(MESSAGES, [dict(message) for message in said], **more)
+        now.compared_as_sent = True
+        return now
+
+    said: list[Any] = [{"role": "user", "content": text} for text in ("a", "b", "c")]
+    before = read_after(None, again())
+    said[place]["content"] = "something else"
+    said.append({"role": "assistant", "content": "yes"})
+    now = again()
+    view = read_after(before, now).view
+    assert (view.blocks[place].content == "something else") is read_anew
+    assert len(view.blocks) == len(now.copies["messages"]) == 4  # type: ignore[arg-type]
+    assert now.copies["messages"][1] is before.said[1] or read_anew  # type: ignore[index]
+    del said[2:]
+    assert [block.content for block in read_after(before, again()).view.blocks] == [
+        message["content"] for message in said
+    ]
+    assert read_after(before, again(temperature=0.5)).view.request["temperature"] == 0.5
+
+
 def test_rates_change_at_the_edge_of_a_long_prompt() -> None:
     rates = RatesBefore(PriceBook())
     sonnet = Asked(MESSAGES, "google", "google", "gemini-2.5-pro", "", None, {})

@@ -23,7 +23,7 @@ from touchdown.clients.sending import (
     slept_async,
 )
 from touchdown.clients.wrapping import Method, Wrapped
-from touchdown.integration import CallObservation, add_headers, guarded
+from touchdown.integration import Asked, CallObservation, add_headers, guarded
 from touchdown.runtime.guard import failed
 
 Kwargs = dict[str, object]
@@ -56,10 +56,13 @@ class Inside:
             request = method(client, *args, **kwargs)
             sending = current_sending.get() if wrapped.on else None
             if sending is not None:
+                changed = False
                 try:
-                    _note_sent(sending, request, options_of(args, kwargs, first=0))
+                    changed = _note_sent(sending, request, options_of(args, kwargs, first=0))
                 except Exception:
                     failed(SENDING)
+                if changed:
+                    _ask_again(sending.seen)
             return request
 
         return build
@@ -156,15 +159,31 @@ class Inside:
         return init
 
 
-def _note_sent(sending: Sending, request: object, options: object) -> None:
+def _note_sent(sending: Sending, request: object, options: object) -> bool:
+    """Whether this is another body than a budget was asked for."""
     sending.sent, seen = True, sending.seen
     sent = seen.sent
     seen.open_adopted()
     seen.clocks.sent()
-    keep_body(sent, options)
+    changed = keep_body(sent, options)
     sent.credential = credential_of(request, seen.vendor)
     if sent.serving is not None:
         add_headers(sent.serving, request, seen, seen.ids)
+    return changed and sent.admission is not None
+
+
+def _ask_again(seen: CallObservation) -> None:
+    """Reserve for what is about to be sent. Raises only what a budget raises: then it is not."""
+    start, sent = seen.start, seen.sent
+    asked = Asked(
+        seen.reader, seen.vendor, start.provider, start.model, start.host, start.port, sent.body
+    )
+    try:
+        if sent.admission is not None:
+            sent.admission.changed(asked)
+    except BaseException:
+        seen.finish(status="not_started")
+        raise
 
 
 def _note_received(sending: Sending, given: Kwargs, again: bool) -> bool:

@@ -144,11 +144,11 @@ def with_headers(options: Any, added: Mapping[str, str]) -> object:
     return changed
 
 
-def keep_body(sent: Sent, options: object) -> None:
+def keep_body(sent: Sent, options: object) -> bool:
     """Keep a shallow copy of the body as it is sent; what a platform client moved into the URL stays.
 
     The lists may be the host's own, which it goes on with. What was copied for a budget, or for an attempt
-    before, and is the same still is not copied again.
+    before, and is the same still is not copied again. Whether there were such copies, and not all are.
     """
     read, sent.given = sent.given, None
     if read is not None and _is_same(read, given_in(options)):
@@ -162,7 +162,10 @@ def keep_body(sent: Sent, options: object) -> None:
             known = sent.copies.get(name)
             same = known is not None and _is_same(known, value)
             body[name] = copies[name] = known if same else copied(value)
-    sent.body, sent.copies = body, copies
+    before, sent.body, sent.copies = sent.copies, body, copies
+    if not before:
+        return False
+    return len(before) != len(copies) or any(copies[n] is not before.get(n) for n in copies)
 
 
 def _is_same(known: object, value: object) -> bool:

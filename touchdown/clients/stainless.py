@@ -212,7 +212,7 @@ class Hooks:
         seen.hold = prepared.hold
         given = given_in(options)
         given = None if given is None else given.copy()
-        seen.sent = Sent(body, asked.copies, given, url, serving=serving)
+        seen.sent = Sent(body, asked.copies, given, url, serving=serving, admission=admission)
         return seen, prepared.options
 
     def _prepare(
@@ -231,7 +231,8 @@ class Hooks:
             vendor, provider = self._sdk.vendor, self._sdk.provider_of(client)
             model = body.get("model")
             named = model if isinstance(model, str) else ""
-            asked = Asked(reader, vendor, provider, named, endpoint.host, endpoint.port, body)
+            host, port = endpoint.host, endpoint.port
+            asked = Asked(reader, vendor, provider, named, host, port, body, compared_as_sent=True)
         except Exception:
             failed("clients.open")
             return None

@@ -96,14 +96,36 @@ class BudgetGate:
         budgets, process = place.task.budgets, self.budgets
         budgets = (*budgets, *process) if budgets and process else budgets or process
         reserved = self._size(place, asked, budgets)
+        refusal = None if reserved is None else self._hold(reserved, NONE)
+        if refusal is not None and asked.compared_as_sent:
+            asked.compared_as_sent = False  # refused is only what was compared
+            reserved = self._size(place, asked, budgets)
+            refusal = None if reserved is None else self._hold(reserved, NONE)
         if reserved is None:
             return None
-        refusal = self._hold(reserved, NONE)
-        return reserved if refusal is None else self._refused(reserved, refusal)
+        if refusal is not None:
+            self._refused(reserved, refusal)
+        self._note_sent(reserved)
+        return reserved
+
+    def changed(self, reserved: Reservation, asked: Asked) -> None:
+        """Something else goes out than this was reserved for. Errors: as :meth:`admit`."""
+        again = self._size(reserved.place, asked, reserved.budgets)
+        if again is None:
+            return
+        with COUNTING:
+            reserved.exchange(again)
+            refusal = self._try(reserved, NONE)
+        if refusal is not None:
+            try:
+                self._refused(reserved, refusal)
+            except BaseException:
+                self.note_ended(reserved, None)
+                raise
 
     def _refused(
         self, reserved: Reservation, refusal: tuple[Budget, BudgetExceeded] | None
-    ) -> Reservation:
+    ) -> None:
         """A budget does not hold: what the user asked for then decides."""
         allowed: set[Budget] = set()
         while refusal is not None:
@@ -115,7 +137,6 @@ class BudgetGate:
                 raise
             allowed.add(budget)
             refusal = self._hold(reserved, allowed)
-        return reserved
 
     def _size(self, place: Place, asked: Asked, budgets: tuple[Budget, ...]) -> Reservation | None:
         sized = counts_repeats = False
@@ -125,12 +146,14 @@ class BudgetGate:
             counts_repeats = counts_repeats or limits.repeats is not None
         try:
             if not (sized or counts_repeats):
-                return Reservation(self.note_ended, place, asked.model, budgets)
+                return Reservation(self, place, asked.model, budgets)
+            if counts_repeats:
+                asked.compared_as_sent = False
             with self._lock:
                 agent = self._agent(place.agent_id)
                 before = agent.read
             read = agent.read = read_after(before, asked)
-            reserved = Reservation(self.note_ended, place, asked.model, budgets, read.view)
+            reserved = Reservation(self, place, asked.model, budgets, read.view)
             repeats = self._repeats(agent, asked.model, read.view) if counts_repeats else 0
             if sized:
                 self._bound(reserved, agent, read, asked, repeats)
@@ -194,16 +217,17 @@ class BudgetGate:
             for budget in reserved.budgets:
                 budget.hold(wanted.amounts)
             reserved.held = True
-        if reserved.view is not None:
-            self._note_sent(reserved, reserved.view)
         return None
 
     # -- what is remembered of agents ------------------------------------------------------------
 
-    def _note_sent(self, reserved: Reservation, view: RequestView) -> None:
+    @guarded("budgets.note")
+    def _note_sent(self, reserved: Reservation) -> None:
+        if reserved.view is None or not reserved.held:
+            return
         with self._lock:
             agent = self._agent(reserved.place.agent_id)
-            agent.model, agent.view = reserved.model, view
+            agent.model, agent.view = reserved.model, reserved.view
             agent.repeats = reserved.wanted.repeats + 1
             agent.running += 1
 

@@ -1,13 +1,15 @@
 """What is held for one call in its budgets, until its bill is known."""
 
 import threading
-from collections.abc import Callable
-from typing import TypeAlias
+from typing import Protocol
+
+from msgspec.structs import replace
 
 from touchdown.context.blocks import RequestView
 from touchdown.live.bounds import Terms
 from touchdown.prices.cost import EXACT
 from touchdown.records import CallVerdict, ModelCall
+from touchdown.runtime.admission import Asked
 from touchdown.runtime.budget import COUNTING, Amounts, Budget, Wanted, pico
 from touchdown.runtime.guard import guarded
 from touchdown.runtime.identity import this_process
@@ -16,7 +18,17 @@ from touchdown.runtime.place import Place
 CHARS_PER_TOKEN = 2
 """Output that was read of a call without a count is taken to be no longer than this makes it."""
 
-Ended: TypeAlias = "Callable[[Reservation, ModelCall | None], object]"
+
+class Holder(Protocol):
+    """Whoever reserves for calls, and is told of them."""
+
+    def note_ended(self, reserved: "Reservation", record: ModelCall | None) -> None:
+        """The call ended; without a record nobody knows how."""
+        ...
+
+    def changed(self, reserved: "Reservation", asked: Asked) -> None:
+        """Something else goes out than this was reserved for. Errors: what a budget raises."""
+        ...
 
 
 NOTHING = Wanted()
@@ -27,7 +39,7 @@ class Reservation:
 
     __slots__ = (
         "_closing",
-        "_note_ended",
+        "_holder",
         "_process",
         "budgets",
         "held",
@@ -41,7 +53,7 @@ class Reservation:
 
     def __init__(
         self,
-        note_ended: Ended,
+        holder: Holder,
         place: Place,
         model: str,
         budgets: tuple[Budget, ...],
@@ -54,9 +66,23 @@ class Reservation:
         self.wanted = NOTHING
         self.held = False
         """Whether it stands in the budgets yet."""
-        self._note_ended = note_ended
+        self._holder = holder
         self._process = this_process()
         self._closing = threading.Lock()
+
+    def changed(self, asked: Asked) -> None:
+        """Something else goes out: hold what that may take. Errors: what a budget raises."""
+        if self.held and not self._closing.locked():
+            self._holder.changed(self, asked)
+
+    def exchange(self, other: "Reservation") -> None:
+        """Let go of what is held, and want what another one does; it repeats no more than before."""
+        with COUNTING:
+            for budget in self.budgets:
+                budget.settle(self.wanted.amounts, Amounts(), sent=False)
+            self.held = False
+        self.view, self.terms, self.input_tokens = other.view, other.terms, other.input_tokens
+        self.wanted = replace(other.wanted, repeats=self.wanted.repeats)
 
     @guarded("budgets.settle")
     def settle(self, record: ModelCall | None, verdict: CallVerdict | None) -> None:
@@ -78,7 +104,7 @@ class Reservation:
         with COUNTING:
             for budget in self.budgets:
                 budget.settle(self.wanted.amounts, spent, sent)
-        self._note_ended(self, record)
+        self._holder.note_ended(self, record)
 
     def _spent(self, record: ModelCall, verdict: CallVerdict | None) -> Amounts:
         """The bill of a call; what is not known of it is taken as it was held, the output as far as read."""

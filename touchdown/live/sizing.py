@@ -1,7 +1,5 @@
 """What a budget must know of a request before it is sent, at the price of what is new in it."""
 
-from collections.abc import Mapping
-
 from msgspec import Struct, field
 from msgspec.structs import replace
 
@@ -42,7 +40,8 @@ def read_after(before: Read | None, asked: Asked) -> Read:
     """Read a request. Of one that continues the agent's last only the new messages are read.
 
     The messages before are compared at C speed; strings that are shared cost a pointer compare. Those that
-    are the same stand in the request as they were copied then.
+    are the same stand in the request as they were copied then. Where they are compared as they are sent
+    (``Asked.compared_as_sent``), the first and the last of them are enough here.
     """
     body = asked.body
     name = "messages" if "messages" in body else "input"
@@ -50,7 +49,7 @@ def read_after(before: Read | None, asked: Asked) -> Read:
     if type(given) is not list:
         return Read(asked.reader.read_request(body), asked.reader)
     if before is not None and before.name == name and before.reader is asked.reader:
-        grown = _grown(before, body, name, given)
+        grown = _grown(before, asked, name, given)
         if grown is not None:
             asked.copies = grown.copies
             return grown
@@ -62,17 +61,17 @@ def read_after(before: Read | None, asked: Asked) -> Read:
     return Read(view, asked.reader, name if _can_grow(view.blocks) else "", said, rest, copies)
 
 
-def _grown(before: Read, body: Mapping[str, object], name: str, given: list[object]) -> Read | None:
+def _grown(before: Read, asked: Asked, name: str, given: list[object]) -> Read | None:
     """The request as one that says what the one before did, and then more; ``None`` where it does not."""
-    rest = dict(body)
+    rest = dict(asked.body)
     del rest[name]
     said = before.said
     try:
-        new = given[len(said) :]
-        if before.rest != rest or (given[: len(said)] if new else given) != said:
+        if before.rest != rest or not _continues(given, said, by_ends=asked.compared_as_sent):
             return None
     except Exception:  # objects of the host's own types
         return None
+    new = given[len(said) :]
     if not new:
         return before
     new = copied(new)  # the host may change its own objects
@@ -83,6 +82,15 @@ def _grown(before: Read, body: Mapping[str, object], name: str, given: list[obje
     view = replace(before.view, blocks=before.view.blocks + blocks)
     copies = {**before.copies, name: said}
     return Read(view, before.reader, name, said, before.rest, copies, before.terms)
+
+
+def _continues(given: list[object], said: list[object], *, by_ends: bool) -> bool:
+    length = len(said)
+    if len(given) < length:
+        return False
+    if by_ends:
+        return not said or bool(given[0] == said[0] and given[length - 1] == said[-1])
+    return (given if len(given) == length else given[:length]) == said
 
 
 def _kept(value: object) -> object:

@@ -24,6 +24,13 @@ class Admission(Protocol):
         """The call was never sent."""
         ...
 
+    def changed(self, asked: "Asked") -> None:
+        """Something else goes out than was asked for: reserve for this in its place.
+
+        Errors: as :meth:`Gate.admit`; the call must not be sent, and is settled all the same.
+        """
+        ...
+
 
 class Asked(Struct):
     """A call that is about to be sent, as far as budgets must know it. Not frozen: see ``CallStart``."""
@@ -37,6 +44,9 @@ class Asked(Struct):
     body: Mapping[str, object]
     copies: Mapping[str, object] = field(default_factory=dict)
     """What a gate copied of the body, by name: it need not be copied again."""
+    compared_as_sent: bool = False
+    """Whether these copies are compared with what goes out, and :meth:`Admission.changed` told where it is
+    another: a history is then taken for the agent's last one by its ends, and compared once, not twice."""
 
 
 class Gate(Protocol):

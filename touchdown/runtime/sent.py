@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from msgspec import Struct, field
 
+from touchdown.runtime.admission import Admission
 from touchdown.runtime.serving import ServingHost
 
 
@@ -20,3 +21,5 @@ class Sent(Struct):
     http_status: int | None = None
     serving: ServingHost | None = None
     """The host that it goes to, where the user named it as self-hosted."""
+    admission: Admission | None = None
+    """Told where something else goes out than was asked for."""
