@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Mapping
-from operator import itemgetter
 from types import MemberDescriptorType, ModuleType
 from typing import Any
 
@@ -144,6 +143,10 @@ def with_headers(options: Any, added: Mapping[str, str]) -> object:
     return changed
 
 
+LISTS = ("messages", "input", "system", "tools")
+"""Where a request has lists that the host may go on with."""
+
+
 def keep_body(sent: Sent, options: object) -> bool:
     """Keep a shallow copy of the body as it is sent; what a platform client moved into the URL stays.
 
@@ -155,17 +158,19 @@ def keep_body(sent: Sent, options: object) -> bool:
         body = dict(sent.body)
     else:
         body = {**sent.body, **parts_of(options)}
+    before, same = sent.copies, 0
     copies: dict[str, object] = {}
-    for name in ("messages", "input", "system", "tools"):
+    for name in LISTS:
         value = body.get(name)
         if isinstance(value, list):
-            known = sent.copies.get(name)
-            same = known is not None and _is_same(known, value)
-            body[name] = copies[name] = known if same else copied(value)
-    before, sent.body, sent.copies = sent.copies, body, copies
-    if not before:
-        return False
-    return len(before) != len(copies) or any(copies[n] is not before.get(n) for n in copies)
+            known = before.get(name)
+            if known is not None and _is_same(known, value):
+                same += 1
+            else:
+                known = copied(value)
+            body[name] = copies[name] = known
+    sent.body, sent.copies = body, copies
+    return bool(before) and not same == len(before) == len(copies)
 
 
 def _is_same(known: object, value: object) -> bool:
@@ -176,8 +181,9 @@ def _is_same(known: object, value: object) -> bool:
 
 
 _KEY, _TOKEN = b"x-api-key", b"authorization"
+_places = {_KEY: 0, _TOKEN: 0}
+"""Where among the headers each was last: an SDK writes its own in one order."""
 _WANTED = {"anthropic": (_KEY, _TOKEN)}
-_name_of = itemgetter(1)
 
 
 def credential_of(request: object, vendor: str) -> str:
@@ -186,14 +192,24 @@ def credential_of(request: object, vendor: str) -> str:
     wanted = _WANTED.get(vendor, (_TOKEN, _KEY))
     try:
         held = headers._list
-        names = list(map(_name_of, held))
         for name in wanted:
-            if name in names and (value := held[names.index(name)][2]):
+            place = _places[name]
+            if place >= len(held) or held[place][1] != name:
+                place = _place_of(name, held)
+            if place >= 0 and (value := held[place][2]):
                 return str(value, "latin-1")
     except (AttributeError, TypeError, IndexError):  # another library's
         ask = getattr(headers, "get", lambda _name: None)
         return next((value for name in wanted if (value := ask(name.decode()))), "")
     return ""
+
+
+def _place_of(name: bytes, held: list[tuple[bytes, bytes, bytes]]) -> int:
+    for place, header in enumerate(held):
+        if header[1] == name:
+            _places[name] = place
+            return place
+    return -1
 
 
 def read_as_bytes(options: object) -> bool:

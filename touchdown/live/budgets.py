@@ -105,7 +105,10 @@ class BudgetGate:
             return None
         if refusal is not None:
             self._refused(reserved, refusal)
-        self._note_sent(reserved)
+        try:
+            self._note_sent(reserved)
+        except Exception:
+            failed("budgets.note")
         return reserved
 
     def changed(self, reserved: Reservation, asked: Asked) -> None:
@@ -221,7 +224,6 @@ class BudgetGate:
 
     # -- what is remembered of agents ------------------------------------------------------------
 
-    @guarded("budgets.note")
     def _note_sent(self, reserved: Reservation) -> None:
         if reserved.view is None or not reserved.held:
             return

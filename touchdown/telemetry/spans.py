@@ -101,10 +101,11 @@ class SpanSink:
             return None
 
     def _begin(self, tracer: Tracer, start: Start, here: Context) -> Span:
-        parent, context = place_in(here), None
+        parent, context = place_in(here), here
         if parent is None:
-            context = _around() or self._above
-            parent = None if context is None else place_in(context)
+            around = _around() or self._above
+            if around is not None:
+                parent, context = place_in(around), around
         begin = getattr(tracer, "begin_own", None)
         span: Span | None = None if begin is None else begin(start, parent)
         if span is not None:
