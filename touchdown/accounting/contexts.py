@@ -1,8 +1,9 @@
 """Contexts: the whole segment list of each call, rebuilt from shapes that say only what is new."""
 
 from bisect import bisect_left
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from operator import attrgetter
+from typing import Protocol
 
 from msgspec import Struct, field
 
@@ -130,12 +131,31 @@ class Context(Struct, frozen=True, eq=False):
         return index
 
 
+class Keeper(Protocol):
+    """What keeps the context of a call."""
+
+    @property
+    def context(self) -> Context | None:
+        """The context."""
+        ...
+
+
+class Known(Protocol):
+    """The calls that shapes may name."""
+
+    def __len__(self) -> int: ...
+
+    def get(self, call_id: str, /) -> ModelCall | None:
+        """The call with this id."""
+        ...
+
+
 class Contexts:
     """Rebuilds contexts whatever order the shapes came in: a shape may name a call that was sent later."""
 
-    def __init__(self, calls: Mapping[str, ModelCall]) -> None:
+    def __init__(self, calls: Known) -> None:
         self._calls = calls
-        self._built: dict[str, Context] = {}
+        self._built: dict[str, Context | Keeper] = {}
         self._latest: dict[str, Context] = {}
         self._numbers = _Numbers()
         self.missing: set[str] = set()
@@ -144,7 +164,7 @@ class Contexts:
     def of(self, call: ModelCall) -> Context | None:
         """The context of this call; ``None`` where a predecessor is missing or too short."""
         built = self._built
-        found = built.get(call.id)
+        found = self._known(call.id)
         if found is not None:
             return found
         chain = [call]
@@ -162,14 +182,24 @@ class Contexts:
                 return None
         return found
 
+    def hand_over(self, call_id: str, keeper: Keeper) -> None:
+        """From here on that keeps the context of this call."""
+        if call_id in self._built:
+            self._built[call_id] = keeper
+
+    def _known(self, call_id: str) -> Context | None:
+        found = self._built.get(call_id)
+        return found if found is None or isinstance(found, Context) else found.context
+
     def _build(self, call: ModelCall) -> Context | None:
         shape = call.context
         if shape.predecessor is None:
             before, shared = self._latest.get(call.agent_id) or Context(Trunk(), 0), 0
         else:
-            before, shared = self._built[shape.predecessor], shape.shared
-            if not 0 <= shared <= before.length:
+            known, shared = self._known(shape.predecessor), shape.shared
+            if known is None or not 0 <= shared <= known.length:
                 return None
+            before = known
         marks = before.breakpoints
         if marks and marks[-1] >= shared:
             marks = tuple([index for index in marks if index < shared])

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from typing import Any, Protocol
 
 import msgspec
 from msgspec import Struct
@@ -124,6 +125,18 @@ class CacheWrite(Struct, eq=False):
         ]
 
 
+class Packed(Protocol):
+    """Where the part of a call lies that is packed."""
+
+    def unpack(self, facts: Any) -> None:
+        """Give the call back what it had."""
+        ...
+
+    def close(self, facts: Any) -> None:
+        """Take it away again."""
+        ...
+
+
 _UNKNOWN = Diagnosis("unknown")
 
 
@@ -169,6 +182,9 @@ class CallFacts(Struct, eq=False):
     """The last posting, and the claims it was made with: only what claims changed is posted again."""
     phased: tuple[object, Sequence[Phase]] | None = None
     """The same of its phases in time."""
+    pack: Packed | None = None
+    """Once it was packed: with which others, and at which ``place`` among them."""
+    place: int = 0
 
     key: tuple[int, str] = (0, "")
     """The order of folding."""

@@ -10,6 +10,7 @@ from touchdown.accounting.cache_rules import CacheRule, engine_rule, rule_for
 from touchdown.accounting.carrying import Carrying
 from touchdown.accounting.causes import diagnose, read_all
 from touchdown.accounting.changes import Change, find_change
+from touchdown.accounting.cold import Cold
 from touchdown.accounting.compactions import compacted_by_host, compacted_inside
 from touchdown.accounting.contexts import Contexts
 from touchdown.accounting.facts import CallFacts, Compaction, Missed
@@ -28,14 +29,18 @@ from touchdown.records.verdict import Basis
 
 
 class Fold:
-    """The model calls of one ledger, folded. Each call's cost grows with what is new in it."""
+    """The model calls of one ledger, folded. Each call's cost grows with what is new in it.
 
-    def __init__(self, prices: Prices, contexts: Contexts) -> None:
+    With a ``cold`` those that later calls do not look back to are packed.
+    """
+
+    def __init__(self, prices: Prices, contexts: Contexts, cold: Cold | None = None) -> None:
         self.book = ToolBook()
         self.calls: list[CallFacts] = []
         self.spent_usd = Decimal(0)
         self._prices = prices
         self._contexts = contexts
+        self._cold = cold
         self._earlier = Earlier()
         self._laying = Laying()
         self._rents = Rents()
@@ -49,7 +54,8 @@ class Fold:
         if call.operation != "embeddings":
             facts.base, facts.common = self._earlier.base_of(facts)
             if facts.base is not None and facts.base.route == facts.route:
-                facts.route = facts.base.route  # one object for all of them
+                # One object for all of them.
+                facts.route, facts.model = facts.base.route, facts.base.model
         self._laying.lay(facts)
         facts.life = _life(facts)
         change = None
@@ -73,7 +79,19 @@ class Fold:
         self.calls.append(facts)
         if facts.layer is not None:
             self.spent_usd += facts.layer.total
+        if self._cold is not None:
+            self._cold.note(facts)
         return facts
+
+    def asked(self) -> None:
+        """Everything is looked at, and may soon be again."""
+        if self._cold is not None:
+            self._cold.asked()
+
+    def rest(self) -> None:
+        """Nothing more is expected: what can be packed is."""
+        if self._cold is not None:
+            self._cold.rest()
 
     def _charge(self, facts: CallFacts) -> None:
         misses = facts.diagnosis.misses

@@ -8,6 +8,8 @@ from itertools import chain
 from typing import TypeVar
 
 from touchdown.accounting.account import TaskAccount
+from touchdown.accounting.calls import Calls
+from touchdown.accounting.cold import Cold
 from touchdown.accounting.completeness import compared, with_gaps, without_engines
 from touchdown.accounting.contexts import Contexts
 from touchdown.accounting.facts import CallFacts
@@ -47,11 +49,15 @@ class Ledger:
     Calls that arrive in the order they were sent are folded at once, at a cost that grows with what is
     new in them. One that arrives late is folded provisionally, for its verdict, and everything is folded
     again when an account is asked for. Not thread-safe.
+
+    ``packs``: whether calls that nobody looks at are packed, for a ledger that is kept.
     """
 
-    def __init__(self, prices: Prices, policies: Policies = NO_POLICIES) -> None:
-        self._prices, self._policies = prices, policies
-        self._calls: dict[str, ModelCall] = {}
+    def __init__(
+        self, prices: Prices, policies: Policies = NO_POLICIES, *, packs: bool = False
+    ) -> None:
+        self._prices, self._policies, self._packs = prices, policies, packs
+        self._calls = Calls()
         self._tools: dict[str, ToolCall] = {}
         self._runs: dict[str, AgentRun] = {}
         self._tasks: dict[str, TaskRecord] = {}
@@ -63,7 +69,7 @@ class Ledger:
         self._last: tuple[int, str] | None = None
         self._stale = False
         self._contexts = Contexts(self._calls)
-        self._fold = Fold(prices, self._contexts)
+        self._fold = self._new_fold()
         self._looks: dict[str | None, Look] = {}
         """By the task that was asked for: its last account, while no record comes."""
 
@@ -171,9 +177,18 @@ class Ledger:
                 for name, calls in groups.items()
             }
 
+    def _new_fold(self) -> Fold:
+        cold = Cold(self._contexts) if self._packs else None
+        return Fold(self._prices, self._contexts, cold)
+
+    def rest(self) -> None:
+        """The task is over, and what was asked for is told: hold it in little room."""
+        self._fold.rest()
+
     def _folded(self) -> Folded:
         if self._stale:
             self._fold_again()
+        self._fold.asked()
         seen = settle(
             self._fold, self._tools, self._tasks, self._runs, self._prices, self._policies
         )
@@ -188,7 +203,7 @@ class Ledger:
         with localcontext(EXACT):
             if self._stale:
                 self._fold_again()
-            found = (facts for facts in self._fold.calls if facts.call.id == call_id)
+            found = (facts for facts in self._fold.calls if facts.key[1] == call_id)
             return next((verdict_of(facts) for facts in found), None)
 
     @property
@@ -213,16 +228,21 @@ class Ledger:
         if known is not None:
             if known != call:
                 self._clashes.add(call.id)
-                self._calls[call.id] = max(known, call, key=_fuller)
+                self._calls.put(max(known, call, key=_fuller))
                 self._begin_again()
             return None
-        self._calls[call.id] = call
+        self._calls.put(call)
         key = (call.sent_at_ns, call.id)
         if call.id in self._contexts.missing or (self._last is not None and key < self._last):
             self._stale = True
         if self._last is None or key > self._last:
             self._last = key
-        return self._fold.take(self._told(call) if self._reports else call)
+        return self._fold_one(call)
+
+    def _fold_one(self, call: ModelCall) -> CallFacts:
+        facts = self._fold.take(self._told(call) if self._reports else call)
+        self._calls.folded(call, facts)
+        return facts
 
     def _told(self, call: ModelCall) -> ModelCall:
         return with_reports(call, self._reports[call.id]) if call.id in self._reports else call
@@ -234,9 +254,9 @@ class Ledger:
     def _fold_again(self) -> None:
         if self._contexts.missing:
             self._contexts = Contexts(self._calls)
-        self._fold = Fold(self._prices, self._contexts)
+        self._fold = self._new_fold()
         for call in sorted(self._calls.values(), key=lambda call: (call.sent_at_ns, call.id)):
-            self._fold.take(self._told(call))
+            self._fold_one(call)
         self._stale = False
 
 

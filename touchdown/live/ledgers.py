@@ -103,11 +103,17 @@ class Ledgers:
                 if number <= mark:
                     break
                 news.append(root)
-            found = [self._account_of(root) for root in reversed(news) if root in self._ledgers]
-            return self._changed, found
+            known = [root for root in reversed(news) if root in self._ledgers]
+            return self._changed, [self._account_of(root, now_ns()) for root in known]
 
-    def _account_of(self, root: str) -> TaskAccount:
-        return self._with_dropped(self._ledgers[root].account(now_ns()), root, root)
+    def _account_of(
+        self, root: str, now: int | None = None, task_id: str | None = None
+    ) -> TaskAccount:
+        ledger = self._ledgers[root]
+        account = ledger.account(now, task_id=task_id)
+        if root in self._done:
+            ledger.rest()
+        return self._with_dropped(account, root, task_id or root)
 
     def _note_change(self, root: str) -> None:
         self._changed += 1
@@ -128,7 +134,7 @@ class Ledgers:
             return None
         ledger = self._ledgers.get(root)
         if ledger is None:
-            ledger = self._ledgers[root] = Ledger(self._prices, self._policies)
+            ledger = self._ledgers[root] = Ledger(self._prices, self._policies, packs=True)
             if len(self._ledgers) > MAX_LEDGERS:
                 self._let_go(next(iter(self._ledgers)))
         if isinstance(record, ModelCall) and ledger.calls >= MAX_CALLS:
@@ -156,6 +162,8 @@ class Ledgers:
         return self._roots.get(record.task_id, record.task_id)
 
     def _note_closed(self, root: str) -> None:
+        if self._done and (last := next(reversed(self._done))) != root:
+            self._ledgers[last].rest()  # what its end had to tell is told
         before, self._done[root] = self._done.get(root, 0), self._ledgers[root].calls
         self._done_calls += self._done[root] - before
         while len(self._done) > MAX_CLOSED or (
@@ -195,29 +203,21 @@ class Ledgers:
             root = self._roots.get(task.id, task.id)
             if root in self._closed:
                 return self._closed[root]
-            ledger = self._ledgers.get(root)
-            if ledger is None:
+            if root not in self._ledgers:
                 return TaskAccount(task=task, open=task.duration_ns is None)
-            account = ledger.account(now_ns(), task_id=task.id)
-            return self._with_dropped(account, root, task.id)
+            return self._account_of(root, now_ns(), task.id)
 
     def settled(self, task_id: str) -> TaskAccount | None:
         """The account of a task by its id; ``None`` when nothing is known of it."""
         with self._lock:
             root = self._roots.get(task_id, task_id)
-            ledger = self._ledgers.get(root)
-            if ledger is None:
-                return None
-            return self._with_dropped(ledger.account(task_id=task_id), root, task_id)
+            return self._account_of(root, task_id=task_id) if root in self._ledgers else None
 
     def accounts(self) -> list[TaskAccount]:
         """The accounts of all root tasks, oldest first."""
         with self._lock:
             now = now_ns()
-            live = [
-                self._with_dropped(ledger.account(now), root, root)
-                for root, ledger in self._ledgers.items()
-            ]
+            live = [self._account_of(root, now) for root in self._ledgers]
             return sorted(
                 [*self._closed.values(), *live], key=lambda a: (a.task.started_at_ns, a.task.id)
             )
