@@ -38,6 +38,9 @@ SAMPLE = {"large": 3, "tiny": 20, "chunk": 2}
 """Calls of one sample; of these the quickest counts, for what disturbs one only ever adds."""
 
 QUEUED = 60
+LONG_S = 10.0
+"""Spans wait for five seconds by default: these are not sent for longer than that."""
+
 GROWTH = 1_000
 FULL = 3_000
 """Calls behind which the queue of spans (2,048) and the request that is stuck (512) are full."""
@@ -136,7 +139,7 @@ def queued(native: bool) -> dict[str, float]:
         for new in news:
             said.append(new)
             create(**asked)
-        time.sleep(1.5)
+        time.sleep(LONG_S)
         gc.collect()
     return {"KB per queued call": (tracemalloc.get_traced_memory()[0] - before) / QUEUED / 1024}
 

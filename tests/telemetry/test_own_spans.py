@@ -307,7 +307,7 @@ def test_spans_that_are_not_taken_are_compressed(
     held = tracing.private._processors[0]._waiting
     if wait == "stuck":
         monkeypatch.setattr(waiting, "STUCK_S", -1.0)
-        held.sending()
+        held.sending([])
     elif wait == "refused":
         held.answered(False)
     for _ in range(350):

@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import secrets
+import sys
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -24,7 +25,7 @@ from touchdown.runtime.options import Options
 from touchdown.runtime.place import Place, TaskState, standing_place
 from touchdown.runtime.receipt import Receipt
 from touchdown.runtime.serving import ServingHosts
-from touchdown.runtime.sinks import Accountant, Opened, Sink
+from touchdown.runtime.sinks import Accountant, Opened, Sink, flush_all, tend_all
 from touchdown.runtime.trackers import Trackers
 
 if TYPE_CHECKING:
@@ -160,6 +161,7 @@ class Runtime:
     def _tend(self) -> None:
         self.implicit.close_idle()
         self.catch_up()
+        tend_all(self.sinks)
 
     def note_dropped(self, task_id: str) -> None:
         """A record of this task was lost."""
@@ -200,7 +202,8 @@ class Runtime:
     def scope(self, base_url: str, credential: str) -> str:
         """Whose prefix cache a call uses: a keyed digest of base URL and credential."""
         data = f"{base_url}\n{credential}".encode("utf-8", "surrogatepass")
-        return hashlib.blake2b(data, digest_size=8, key=self._scope_key).hexdigest()
+        digest = hashlib.blake2b(data, digest_size=8, key=self._scope_key).hexdigest()
+        return sys.intern(digest)  # each call's record has it
 
     def account(self, task: TaskRecord) -> "TaskAccount":
         """The account of a task with everything folded that has ended so far."""
@@ -229,13 +232,7 @@ class Runtime:
             self.implicit.close_idle()
         self.catch_up()
         drained = self.delivery.drain(timeout_s)
-        for sink in self.sinks:
-            try:
-                drained = sink.flush(timeout_s) and drained
-            except Exception:
-                failed("sink.flush")
-                drained = False
-        return drained
+        return flush_all(self.sinks, timeout_s) and drained
 
     def close(self, timeout_s: float = 2.0) -> None:
         """End the implicit tasks, deliver everything, let the sinks go."""

@@ -3,9 +3,9 @@
 Sinks fail alone: what one raises is logged once and never reaches the host or another sink.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterable
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from touchdown.records import CallVerdict, Kept, Later, Record, Start, TaskRecord
 from touchdown.runtime.content import Content
@@ -128,6 +128,37 @@ class Accountant(Protocol):
     def note_dropped(self, task_id: str) -> None:
         """A record of this task was lost before it could be folded."""
         ...
+
+
+def flush_all(sinks: Iterable[Sink], timeout_s: float) -> bool:
+    """Have each send what it holds; false where one did not."""
+    flushed = True
+    for sink in sinks:
+        try:
+            flushed = sink.flush(timeout_s) and flushed
+        except Exception:
+            failed("sink.flush")
+            flushed = False
+    return flushed
+
+
+@runtime_checkable
+class Tended(Protocol):
+    """A sink that has something to look after."""
+
+    def tend(self) -> None:
+        """About once a second, in the worker."""
+        ...
+
+
+def tend_all(sinks: Iterable[Sink]) -> None:
+    """Have each that wants to look after what it holds."""
+    for sink in sinks:
+        try:
+            if isinstance(sink, Tended):
+                sink.tend()
+        except Exception:
+            failed("sink.tend")
 
 
 def show_content(make: Callable[[], Content | None], opened: list[Opened]) -> None:

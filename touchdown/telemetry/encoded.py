@@ -47,6 +47,17 @@ class Encoded:
         return self.origin.instrumentation_scope
 
     @property
+    def size(self) -> int:
+        """Bytes of the field."""
+        held = self._held
+        return len(held) if isinstance(held, bytes) else held.size_of(self._number)
+
+    @property
+    def is_loose(self) -> bool:
+        """Whether it lies here as it will be sent."""
+        return isinstance(self._held, bytes) and bool(self._held)
+
+    @property
     def data(self) -> bytes:
         """The field; empty once it was let go of."""
         held = self._held
@@ -75,11 +86,17 @@ class Pack:
         for number, span in enumerate(spans):
             span.pack(self, number)
 
+    def size_of(self, number: int) -> int:
+        """How many bytes one span has."""
+        return self._sizes[number]
+
     def part(self, number: int) -> bytes:
-        """One span's bytes. All are unpacked: whoever wants one of them wants the next."""
+        """One span's bytes. All are unpacked: whoever wants one of them wants the next, up to the last."""
         parts = self._parts
         if not parts:
             data = zlib.decompress(self._zipped)
             ends = accumulate(self._sizes, initial=0)
             parts = self._parts = [data[begin:end] for begin, end in pairwise(ends)]
+        if number == len(parts) - 1:
+            self._parts = []
         return parts[number]

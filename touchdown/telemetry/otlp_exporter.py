@@ -9,12 +9,16 @@ from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExport
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExportResult
 
+from touchdown.telemetry.body import Body, takes_parts
 from touchdown.telemetry.encoded import Encoded
 from touchdown.telemetry.environment import OWN_METRICS
 from touchdown.telemetry.quiet import say_once
-from touchdown.telemetry.wire import encode_request, field_of
+from touchdown.telemetry.wire import Piece, bytes_of, field_of, pieces_of, size_of
 
 Spans = Sequence[ReadableSpan | Encoded]
+
+LARGE = 1 << 18
+"""Bytes of a request from which on it is made while it is sent."""
 
 
 class QuickSpanExporter(OTLPSpanExporter):
@@ -29,24 +33,29 @@ class QuickSpanExporter(OTLPSpanExporter):
     def export(self, spans: Spans) -> SpanExportResult:
         """Send `spans`."""
         encoded = [span for span in spans if isinstance(span, Encoded)]
-        data = self._request(spans, encoded)
-        if data is None:
+        pieces = self._request(spans, encoded)
+        if pieces is None:
             return super().export(cast(Sequence[ReadableSpan], spans))
-        most = self._max_request_size
-        if 0 < most < len(data):
-            return self._in_two(spans, len(data))
-        for span in encoded:
-            span.let_go()
+        most, size = self._max_request_size, size_of(pieces)
+        if 0 < most < size:
+            return self._in_two(spans, size)
         client: Any = self._client
-        sent = client.export(data).success
+        if size >= LARGE and takes_parts(client):
+            sent = client.export(Body(pieces)).success
+        else:
+            data = b"".join(map(bytes_of, pieces))
+            pieces.clear()
+            for span in encoded:
+                span.let_go()
+            sent = client.export(data).success
         return SpanExportResult.SUCCESS if sent else SpanExportResult.FAILURE
 
-    def _request(self, spans: Spans, encoded: list[Encoded]) -> bytes | None:
+    def _request(self, spans: Spans, encoded: list[Encoded]) -> list[Piece] | None:
         """The request; ``None`` for what the base is to see: it says what is too large, or too late."""
         if self._shutdown or not self.takes_bytes or (OWN_METRICS in os.environ and not encoded):
             return None
         try:
-            data = encode_request(spans)
+            pieces = pieces_of(spans)
         except (
             AttributeError,
             TypeError,
@@ -54,8 +63,8 @@ class QuickSpanExporter(OTLPSpanExporter):
         ):  # another version of the SDK, or other spans
             if not encoded:
                 return None
-            data = encode_request([_by_the_sdk(span) for span in spans])
-        return data if encoded or not 0 < self._max_request_size < len(data) else None
+            pieces = pieces_of([_by_the_sdk(span) for span in spans])
+        return pieces if encoded or not 0 < self._max_request_size < size_of(pieces) else None
 
     def _in_two(self, spans: Spans, size: int) -> SpanExportResult:
         """A request that would be too large, as smaller ones."""

@@ -66,7 +66,7 @@ class CountedExporter(SpanExporter):
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
         """Send `spans`."""
         result = SpanExportResult.FAILURE
-        self._waiting.sending()
+        self._waiting.sending(spans)
         try:
             exporter = self._exporter = self._exporter or span_exporter(self._name)
             if exporter is not None:
@@ -114,6 +114,10 @@ class CountedProcessor(BatchSpanProcessor):
         if type(span) is Encoded:
             self._waiting.note(span)
 
+    def tend(self) -> None:
+        """From time to time."""
+        self._waiting.tend()
+
     def shutdown(self) -> None:
         """Send what was queued, and take nothing more."""
         with self._gate:
@@ -155,6 +159,11 @@ class PrivateTracing:
     def serves_children(self) -> bool:
         """The SDK's processors begin anew in a forked child, and so do exporters and counts."""
         return True
+
+    def tend(self) -> None:
+        """From time to time: hold what waits in little room."""
+        for processor in self._processors:
+            processor.tend()
 
     def flush(self) -> Errand:
         """Begin to send what is held."""
@@ -231,6 +240,9 @@ class PrivateMetrics:
 
     def keep(self) -> None:
         """Nothing is left to start."""
+
+    def tend(self) -> None:
+        """Nothing waits."""
 
     def serves_children(self) -> bool:
         """A child would send the parent's sums once more."""

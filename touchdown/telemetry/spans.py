@@ -131,6 +131,11 @@ class SpanSink:
             return ""
         return f"00-{place.trace_id:032x}-{place.span_id:016x}-{place.trace_flags:02x}"
 
+    def tend(self) -> None:
+        """From time to time: hold what waits to be sent in little room."""
+        for private in self._privates():
+            private.tend()
+
     def flush(self, timeout_s: float) -> bool:
         """Send what providers of our own hold; the host flushes its own."""
         return flush_all(self._privates(), timeout_s)

@@ -24,24 +24,48 @@ _times = Struct("<BQBQ").pack
 _time = Struct("<BQ").pack
 
 
+Piece = bytes | Encoded
+"""A part of a request: as it is, or a span that is unpacked when its turn comes."""
+
+
 def encode_request(spans: Sequence[ReadableSpan | Encoded]) -> bytes:
-    """An ``ExportTraceServiceRequest`` of these spans.
+    """An ``ExportTraceServiceRequest`` of these spans. Errors: as :func:`pieces_of`."""
+    return b"".join(map(bytes_of, pieces_of(spans)))
+
+
+def bytes_of(piece: Piece) -> bytes:
+    """The piece as it is sent."""
+    return piece if isinstance(piece, bytes) else piece.data
+
+
+def size_of(pieces: Iterable[Piece]) -> int:
+    """How many bytes they are together."""
+    return sum([len(one) if isinstance(one, bytes) else one.size for one in pieces])
+
+
+def pieces_of(spans: Sequence[ReadableSpan | Encoded]) -> list[Piece]:
+    """An ``ExportTraceServiceRequest`` of these spans, piece by piece.
 
     Errors: :class:`UnusualError` for links, and for values that are no text, number, truth or list of such;
     ``UnicodeEncodeError`` for half a character.
     """
-    groups: dict[int, tuple[Any, dict[int, tuple[Any, list[bytes]]]]] = {}
+    groups: dict[int, tuple[Any, dict[int, tuple[Any, list[Piece]]]]] = {}
     for span in spans:
         resource, scope = span.resource, span.instrumentation_scope
         if scope is None:
             raise UnusualError("a span without a scope")
         _, scopes = groups.setdefault(id(resource), (resource, {}))
         _, encoded = scopes.setdefault(id(scope), (scope, []))
-        encoded.append(span.data if isinstance(span, Encoded) else field_of(_span(span)))
-    return b"".join(
-        field(b"\x0a", _resource(resource) + b"".join(_scope(*one) for one in scopes.values()))
-        for resource, scopes in groups.values()
-    )
+        encoded.append(span if isinstance(span, Encoded) else field_of(_span(span)))
+    found: list[Piece] = []
+    for resource, scopes in groups.values():
+        inside = [_resource(resource), *[p for one in scopes.values() for p in _scope(*one)]]
+        found += _framed(b"\x0a", inside)
+    return found
+
+
+def _framed(tag: bytes, pieces: list[Piece]) -> list[Piece]:
+    return [tag + varint(size_of(pieces)), *pieces]
 
 
 def field_of(span: bytes) -> bytes:
@@ -73,13 +97,13 @@ def _resource(resource: Any) -> bytes:
     return told + (text(b"\x1a", resource.schema_url) if resource.schema_url else b"")
 
 
-def _scope(scope: Any, spans: Iterable[bytes]) -> bytes:
+def _scope(scope: Any, spans: list[Piece]) -> list[Piece]:
     about = text(b"\x0a", scope.name)
     if scope.version:
         about += text(b"\x12", scope.version)
     about += pairs(b"\x1a", scope.attributes or {})
     url = text(b"\x1a", scope.schema_url) if scope.schema_url else b""
-    return field(b"\x12", field(b"\x0a", about) + b"".join(spans) + url)
+    return _framed(b"\x12", [field(b"\x0a", about), *spans, url])
 
 
 def _span(span: Any) -> bytes:

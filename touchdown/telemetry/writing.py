@@ -103,7 +103,8 @@ class Writer:
 
     def _predecessor(self, held: Held, call: ModelCall) -> dict[str, AttributeValue]:
         shape = call.context
-        known = self._spans.get(shape.predecessor) if shape.predecessor else None
+        # Nobody else goes on from that call: a shape names the agent's call before it.
+        known = self._spans.pop(shape.predecessor) if shape.predecessor else None
         if held.span_id:
             self._spans.put(call.id, (held.span_id, shape.digest))
         if known is None:
