@@ -1,5 +1,6 @@
 """Leaves out the tests of integrations that are not installed here, and says which."""
 
+import contextlib
 import signal
 from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
@@ -8,6 +9,13 @@ from pathlib import Path
 for _number in (signal.SIGINT, signal.SIGHUP):
     if signal.getsignal(_number) is signal.SIG_IGN:
         signal.signal(_number, signal.SIG_DFL)
+
+with contextlib.suppress(ImportError):  # not every environment's tests need it
+    from hypothesis import settings
+
+    # How long an example takes depends on what else this machine does.
+    settings.register_profile("untimed", deadline=None)
+    settings.load_profile("untimed")
 
 INTEGRATIONS = Path(__file__).parent / "integrations"
 

@@ -18,7 +18,7 @@ from touchdown.records import Record
 from touchdown.telemetry.reading import read_otlp, read_record, read_records
 from touchdown.telemetry.span import view_of_sdk_span
 
-relaxed = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+relaxed = settings(max_examples=40, suppress_health_check=[HealthCheck.too_slow])
 Written = Callable[[Path, Sequence[ReadableSpan]], Path]
 
 

@@ -285,7 +285,7 @@ _VALUES = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     st.dictionaries(st.sampled_from(_NAMES_USED), _VALUES, max_size=12),
     st.sampled_from(["", *(scope for dialect in DIALECTS for scope in dialect.scopes)]),

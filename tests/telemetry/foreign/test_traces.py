@@ -85,7 +85,7 @@ def trees(draw: Any) -> tuple[list[SpanView], int]:
     return spans, total
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(trees(), st.randoms(use_true_random=False))
 def test_usage_is_conserved_in_any_order(
     tree: tuple[list[SpanView], int], rng: random.Random
