@@ -9,8 +9,7 @@ context is edited, so that what is new takes the difference again.
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from itertools import repeat
-from operator import attrgetter, mul
+from operator import attrgetter
 from typing import Any, cast
 
 from touchdown.accounting.contexts import Context
@@ -49,9 +48,7 @@ class Laying:
         if _can_be_compared(facts, context, new):
             facts.shares = self._append(facts, new, total)
         if facts.shares is None:
-            segments = context.segments(0)
-            facts.shares = self._share_anew(facts, segments, total)
-            _remember(self._laid_by(facts.model), segments, facts.shares, 0)
+            facts.shares = self._share_anew(facts, context.segments(0), total)
         else:
             self._appended[facts.model].append(facts)
 
@@ -90,11 +87,12 @@ class Laying:
         model, base = facts.model, facts.base
         is_known = model in self._learned
         like = model if is_known or base is None else base.model
-        shares = share_out(total, self._divide(like, segments, total, comparable=False))
+        parts = self._divide(like, segments, total, comparable=False)
         if not is_known:
             kinds = [segment.kind for segment in segments]
             self._of(model).note_whole(kinds, sizes_of(segments), total)
-        return shares
+        _remember(self._laid_by(model), segments, parts)
+        return share_out(total, parts)
 
     def _divide(
         self, model: str, segments: Sequence[Segment], total: int, comparable: bool = True
@@ -115,7 +113,7 @@ class Laying:
             left = total - sum(tokens for tokens in known if tokens is not None)
             if plausible(left, sum(fresh) // UNIT, len(new)):
                 return _with(known, new, apportion(left, fresh))
-        weights = list(map(mul, _with(known, new, [0] * len(new)), repeat(UNIT)))
+        weights = [0 if tokens is None else tokens * UNIT for tokens in known]
         return apportion(total, _with(weights, new, fresh))
 
     def _laid_by(self, model: str) -> dict[str, int]:
@@ -124,7 +122,7 @@ class Laying:
         for facts in waiting:
             if facts.context is not None and facts.shares is not None:
                 new = facts.context.segments(facts.common)
-                _remember(laid, new, facts.shares, facts.common)
+                _remember(laid, new, facts.shares.tokens(facts.common, len(new)))
         return laid
 
     def _of(self, model: str) -> Learned:
@@ -145,10 +143,8 @@ def _with(known: Sequence[int | None], places: Iterable[int], values: Iterable[i
     return cast(list[int], filled)
 
 
-def _remember(
-    laid: dict[str, int], segments: Sequence[Segment], shares: Shares, start: int
-) -> None:
-    laid.update(zip(map(_digest, segments), shares.tokens(start, len(segments)), strict=True))
+def _remember(laid: dict[str, int], segments: Sequence[Segment], tokens: Iterable[int]) -> None:
+    laid.update(zip(map(_digest, segments), tokens, strict=True))
     laid.pop("", None)
 
 

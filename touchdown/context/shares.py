@@ -2,8 +2,8 @@
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from itertools import accumulate, chain, repeat
-from operator import floordiv, mod, mul, sub
+from itertools import accumulate, chain
+from operator import sub
 
 from msgspec import Struct, field
 
@@ -41,16 +41,30 @@ def apportion(total: int, weights: Sequence[int]) -> list[int]:
         return list(weights)
     if whole == 0:
         return apportion(total, [1] * len(weights))
-    products = list(map(mul, weights, repeat(total)))
-    parts = list(map(floordiv, products, repeat(whole)))
+    parts: list[int] = []
+    remainders: list[int] = []
+    for weight in weights:
+        part, remainder = divmod(weight * total, whole)
+        parts.append(part)
+        remainders.append(remainder)
     left = total - sum(parts)
     if left:
-        # Kept in the order of the index where remainders are equal: a reversed sort is stable, too.
-        remainders = list(map(mod, products, repeat(whole)))
-        by_remainder = sorted(range(len(weights)), key=remainders.__getitem__, reverse=True)
-        for index in by_remainder[:left]:
-            parts[index] += 1
+        _add_one_each(parts, remainders, left)
     return parts
+
+
+def _add_one_each(parts: list[int], remainders: Sequence[int], most: int) -> None:
+    """One more for the ``most`` parts with the largest remainders, of equal ones the first."""
+    last = sorted(remainders)[-most]
+    left = most
+    for index, remainder in enumerate(remainders):
+        if remainder > last:
+            parts[index] += 1
+            left -= 1
+    index = -1
+    for _ in range(left):
+        index = remainders.index(last, index + 1)
+        parts[index] += 1
 
 
 class Shares(Struct):
