@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.accounting.build import FixedPrices, call, seg
+from touchdown.accounting.calls import Calls
 from touchdown.accounting.contexts import Contexts
 from touchdown.accounting.fold import Fold
 from touchdown.records import ModelCall
@@ -28,7 +29,7 @@ def test_a_first_call_s_base_is_the_latest_with_the_longest_prefix(
         call(f"c{n}", 10.0 * n, [seg(name) for name in names], agent_id=agent)
         for n, (agent, names) in enumerate(given_prompts)
     ]
-    fold = Fold(FixedPrices(), Contexts({one.id: one for one in calls}))
+    fold = Fold(FixedPrices(), Contexts(Calls(calls)))
     seen: set[str] = set()
     for n, one in enumerate(calls):
         base = fold.take(one).base

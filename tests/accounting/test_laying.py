@@ -13,6 +13,7 @@ from tests.accounting.build import (
     seg,
     usage,
 )
+from touchdown.accounting.calls import Calls
 from touchdown.accounting.contexts import Contexts
 from touchdown.accounting.facts import CallFacts
 from touchdown.accounting.fold import Fold
@@ -28,8 +29,7 @@ SILENT = Output()
 
 
 def fold(*calls: ModelCall) -> list[CallFacts]:
-    known = {one.id: one for one in calls}
-    folding = Fold(FixedPrices(), Contexts(known))
+    folding = Fold(FixedPrices(), Contexts(Calls(calls)))
     return [folding.take(one) for one in calls]
 
 

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from tests.accounting.build import OPUS, FixedPrices
 from tests.tokenizers.counting import NAMES, Count, counter
 from tests.tokenizers.talk import PRIMING_TOKENS, Talk, answer_tokens, true_tokens
+from touchdown.accounting.calls import Calls
 from touchdown.accounting.contexts import Contexts
 from touchdown.accounting.facts import CallFacts
 from touchdown.accounting.fold import Fold
@@ -61,7 +62,7 @@ def fold(talk: Talk, told: Sequence[ContextShape], count: Count) -> list[CallFac
             context=shape,
             model=OPUS,
         )
-    folding = Fold(FixedPrices(), Contexts(calls))
+    folding = Fold(FixedPrices(), Contexts(Calls(calls.values())))
     return [folding.take(call) for call in calls.values()]
 
 

@@ -6,10 +6,10 @@ from touchdown.accounting.contexts import Contexts
 from touchdown.accounting.facts import CallFacts
 from touchdown.accounting.packing import pack
 
-HOT = 64
+HOT = 16
 """So many calls stay as they are: a call is compared with its agent's last ones."""
 
-GROUP = 64
+GROUP = 16
 """Calls that are packed together."""
 
 FEWEST = 16
@@ -76,8 +76,9 @@ class Cold:
 
     def _pack(self, number: int) -> None:
         calls = [self._hot.popleft() for _ in range(number)]
-        for facts in pack(calls, self._opened):
-            self._contexts.hand_over(facts.key[1], facts)
+        for facts in calls:
+            self._contexts.forget(facts.key[1])
+        pack(calls, self._opened)
 
 
 def _is_open(facts: CallFacts, now_ns: int) -> bool:

@@ -131,15 +131,6 @@ class Context(Struct, frozen=True, eq=False):
         return index
 
 
-class Keeper(Protocol):
-    """What keeps the context of a call."""
-
-    @property
-    def context(self) -> Context | None:
-        """The context."""
-        ...
-
-
 class Known(Protocol):
     """The calls that shapes may name."""
 
@@ -149,13 +140,17 @@ class Known(Protocol):
         """The call with this id."""
         ...
 
+    def context_of(self, call_id: str, /) -> Context | None:
+        """Its context, where it was forgotten here."""
+        ...
+
 
 class Contexts:
     """Rebuilds contexts whatever order the shapes came in: a shape may name a call that was sent later."""
 
     def __init__(self, calls: Known) -> None:
         self._calls = calls
-        self._built: dict[str, Context | Keeper] = {}
+        self._built: dict[str, Context] = {}
         self._latest: dict[str, Context] = {}
         self._numbers = _Numbers()
         self.missing: set[str] = set()
@@ -163,12 +158,11 @@ class Contexts:
 
     def of(self, call: ModelCall) -> Context | None:
         """The context of this call; ``None`` where a predecessor is missing or too short."""
-        built = self._built
         found = self._known(call.id)
         if found is not None:
             return found
         chain = [call]
-        while (wanted := chain[-1].context.predecessor) is not None and wanted not in built:
+        while (wanted := chain[-1].context.predecessor) is not None and self._known(wanted) is None:
             before = self._calls.get(wanted)
             if before is None:
                 self.missing.add(wanted)
@@ -182,14 +176,14 @@ class Contexts:
                 return None
         return found
 
-    def hand_over(self, call_id: str, keeper: Keeper) -> None:
-        """From here on that keeps the context of this call."""
-        if call_id in self._built:
-            self._built[call_id] = keeper
+    def forget(self, call_id: str) -> None:
+        """Who keeps this call is asked for its context, should a shape name it yet."""
+        if self._calls.context_of(call_id) is not None:
+            self._built.pop(call_id, None)
 
     def _known(self, call_id: str) -> Context | None:
         found = self._built.get(call_id)
-        return found if found is None or isinstance(found, Context) else found.context
+        return self._calls.context_of(call_id) if found is None else found
 
     def _build(self, call: ModelCall) -> Context | None:
         shape = call.context

@@ -19,8 +19,16 @@ class Holders:
 
     def note(self, facts: CallFacts) -> None:
         """Remember an answered call."""
-        if facts.context is not None:
-            self._waiting[facts.model].append(facts)
+        context = facts.context
+        if context is None:
+            return
+        waiting = self._waiting[facts.model]
+        if waiting:
+            last = waiting[-1].context
+            if last is not None and last.trunk is context.trunk and last.length <= context.length:
+                waiting[-1] = facts  # it stands for that one, too
+                return
+        waiting.append(facts)
 
     def longest(self, model: str, context: Context) -> tuple[CallFacts | None, int]:
         """The latest call with the longest common prefix, and how many segments that has."""

@@ -248,12 +248,13 @@ class Ledger:
         return with_reports(call, self._reports[call.id]) if call.id in self._reports else call
 
     def _begin_again(self) -> None:
+        self._calls.unfold()
         self._contexts = Contexts(self._calls)
         self._stale = True
 
     def _fold_again(self) -> None:
         if self._contexts.missing:
-            self._contexts = Contexts(self._calls)
+            self._begin_again()
         self._fold = self._new_fold()
         for call in sorted(self._calls.values(), key=lambda call: (call.sent_at_ns, call.id)):
             self._fold_one(call)

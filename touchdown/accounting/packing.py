@@ -36,6 +36,7 @@ OWN = (
     "removed",
     "gaps",
     "input_tokens",
+    "key",
 )
 """What is packed as it is; nothing of it is changed once a call is folded."""
 
@@ -66,7 +67,7 @@ class Pack:
         rows = [_row_of(facts) for facts in calls]
         self._data = _dumped(rows)
         self._opened = opened
-        self._rows: Sequence[Any] = ()
+        self._rows: list[Any] = []
         common: dict[tuple[int, ...], tuple[object, ...]] = {}
         self._shared = [_once(common, _shared_of(facts)) for facts in calls]
         for place, facts in enumerate(calls):
@@ -77,6 +78,7 @@ class Pack:
         """Give a call back what it had."""
         rows = self._rows = self._rows or pickle.loads(zlib.decompress(self._data))
         own, apart = rows[facts.place]
+        rows[facts.place] = None
         facts.__class__ = CallFacts
         for name, value in zip(OWN, own, strict=True):
             setattr(facts, name, value)
@@ -85,15 +87,15 @@ class Pack:
 
     def close(self, facts: CallFacts) -> None:
         """Take it away again: nothing of it was changed."""
-        self._rows = ()
+        self._rows = []
         facts.posted = facts.phased = facts.by_kind = None
         for name in _HIDDEN:
             delattr(facts, name)
         facts.__class__ = PackedFacts
 
 
-def pack(calls: Sequence[CallFacts], opened: list[CallFacts]) -> Sequence[CallFacts]:
-    """Pack these, and hand back which: what holds something not ours (a host's kind of text) stays as it is.
+def pack(calls: Sequence[CallFacts], opened: list[CallFacts]) -> None:
+    """Pack these; what holds something not ours (a host's kind of text) stays as it is.
 
     Who is unpacked later is added to ``opened``.
     """
@@ -101,9 +103,8 @@ def pack(calls: Sequence[CallFacts], opened: list[CallFacts]) -> Sequence[CallFa
         Pack(calls, opened)
     except _ForeignError:
         middle = len(calls) // 2
-        halves = (calls[:middle], calls[middle:]) if middle else ()
-        return [facts for half in halves for facts in pack(half, opened)]
-    return calls
+        for half in (calls[:middle], calls[middle:]) if middle else ():
+            pack(half, opened)
 
 
 def _row_of(facts: CallFacts) -> tuple[Any, Any]:

@@ -184,6 +184,7 @@ class Ledgers:
         ledger = self._ledgers.pop(root)
         self._calls -= ledger.calls
         self._closed[root] = self._with_dropped(ledger.account(), root, root)
+        ledger.rest()
         self._whole[root] = None
         self._dropped.pop(root, None)
         self._changes.pop(root, None)
