@@ -4,7 +4,6 @@ Each engine's own reader is given all that the engine can say, in its own form; 
 """
 
 import sys
-from array import array
 from collections.abc import Mapping
 from typing import Any
 
@@ -145,7 +144,7 @@ def with_waits(answer: EngineTiming) -> EngineTiming:
     for name, tokens, took in (("long", LONG_PREFILL_TOKENS, 100), ("short", 100, 200)):
         prefills.beside(in_one_piece(name, 130, 130 + took), prefilled(took, tokens))
     stream = call("stream", 90, 100, STALLED)
-    assert isinstance(stream.clocks.waits, array)
+    assert stream.clocks.waits is not None
     return prefills.beside(stream, answer)
 
 

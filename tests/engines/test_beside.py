@@ -1,6 +1,5 @@
 """What others' prefills take of a stream: waits and stretches laid out by hand."""
 
-from array import array
 from dataclasses import dataclass, field
 
 import pytest
@@ -10,6 +9,7 @@ from touchdown.engines.beside import LONG_PREFILL_TOKENS, MOST_KEPT, Prefills
 from touchdown.records import CallStart, EngineTiming
 from touchdown.runtime.clocks import CallClocks
 from touchdown.runtime.place import Place, new_task
+from touchdown.runtime.waits import Waits
 
 MS = 1_000_000
 LONG = LONG_PREFILL_TOKENS
@@ -34,7 +34,7 @@ def call(
     made = Call(start, Place(new_task(f"task of {name}"), "task"), first and first * MS)
     made.clocks.last_sent_ns = sent * MS
     if first is not None:
-        made.clocks.waits = array("q", [(first - sent) * MS, *(wait * MS for wait in waits)])
+        made.clocks.waits = Waits([(first - sent) * MS, *(wait * MS for wait in waits)])
         made.clocks.ended_ns = (first + sum(waits)) * MS
     return made
 

@@ -14,6 +14,7 @@ from touchdown.runtime.clocks import CallClocks, sketch_of
 from touchdown.runtime.identity import since_epoch
 from touchdown.runtime.marks import cpu_since_s, cpu_so_far_s, mark_of, take_mark, watch_collector
 from touchdown.runtime.place import new_task
+from touchdown.runtime.waits import RECENT, Waits
 
 BURNT_NS = 1_000_000
 
@@ -38,10 +39,24 @@ def test_a_sketch_loses_no_wait_and_no_nanosecond(waits: Sequence[int]) -> None:
         assert len(fit) == gap.count
 
 
+@given(st.integers(min_value=0, max_value=3 * RECENT + 1), st.integers(0, 2**62))
+def test_waits_that_are_packed_are_the_same(count: int, first: int) -> None:
+    waits = Waits()
+    recent, told = waits.recent, []
+    for number in range(count):
+        recent.append(first + number)
+        told.append(first + number)
+        if len(recent) == RECENT:
+            recent = waits.pack()
+    assert waits.all == array("q", told)
+    assert len(waits) == count
+    assert waits.recent is recent
+
+
 def test_the_callers_time_is_what_is_left_behind_the_first_chunk() -> None:
     clocks = CallClocks(new_task("a task"))
     clocks.first_sent_ns = clocks.last_sent_ns = 1_100
-    clocks.waits = array("q", [300, 40, 60])
+    clocks.waits = Waits([300, 40, 60])
     told = clocks.record(since_epoch(1_000), 1_400, 2_000)
     assert (told.first_sent_ns, told.received_ns, told.consumer_ns) == (100, None, 500)
     assert sum(gap.total_ns for gap in told.gaps) == 100
@@ -54,7 +69,7 @@ def test_without_a_stream_there_are_no_waits() -> None:
 
 def test_what_came_before_the_first_content_is_no_gap_between_chunks() -> None:
     clocks = CallClocks(new_task("a task"))
-    clocks.waits = array("q", [300, 1, 70, 40, 60])
+    clocks.waits = Waits([300, 1, 70, 40, 60])
     clocks.contents = 1_500, 3
     told = clocks.record(since_epoch(1_000), 1_400, 2_000)
     assert (told.first_content_ns, told.before_content_ns) == (500, 71)

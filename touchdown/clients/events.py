@@ -2,7 +2,6 @@
 
 import time
 import weakref
-from array import array
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from typing import Any, Protocol
 
@@ -10,6 +9,7 @@ from touchdown.integration import StreamReader
 from touchdown.records.call import CallStatus
 from touchdown.runtime.guard import failed
 from touchdown.runtime.raw import RawBody
+from touchdown.runtime.waits import RECENT, Waits
 
 
 class Follower(Protocol):
@@ -38,16 +38,16 @@ class Follower(Protocol):
 _now_ns = time.monotonic_ns
 
 
-def _waits_of(seen: Follower) -> "array[int]":
+def _waits_of(seen: Follower) -> Waits:
     """Where the wait for each event is noted; a look-up of a background response has no clocks."""
-    waits = array("q")
+    waits = Waits()
     clocks = getattr(seen, "clocks", None)
     if clocks is not None:
         clocks.waits = waits
     return waits
 
 
-def _content_of(seen: Follower, waits: "array[int]") -> Callable[[int], bool] | None:
+def _content_of(seen: Follower, waits: Waits) -> Callable[[int], bool] | None:
     """Asked at each event until it notes that content came; ``None`` where the reader cannot tell."""
     has_content = getattr(seen.stream, "has_content", None)
     clocks = getattr(seen, "clocks", None)
@@ -64,7 +64,10 @@ def _content_of(seen: Follower, waits: "array[int]") -> Callable[[int], bool] | 
 
 def _reader_of(seen: Follower) -> Callable[[object], None]:
     """What looks at each event: the reader itself, for this is done for every piece of text."""
-    return _pass_over if seen.stream is None else seen.stream.chunk
+    if seen.stream is None:
+        return _pass_over
+    looking = getattr(seen.stream, "looking", None)
+    return seen.stream.chunk if looking is None else looking()
 
 
 def _unreadable(seen: Follower) -> Callable[[object], None]:
@@ -120,7 +123,7 @@ def events_of(stream: object, seen: Follower) -> Iterator[object]:
 
 def _following(make: Callable[[], Any], seen: Follower) -> Generator[object, None, None]:
     hide, look, waits = seen.hide_usage_chunk, _reader_of(seen), _waits_of(seen)
-    note_wait, has_content = waits.append, _content_of(seen, waits)
+    recent, has_content = waits.recent, _content_of(seen, waits)
     began = seen.first_ns is not None
     try:
         yield None
@@ -129,7 +132,9 @@ def _following(make: Callable[[], Any], seen: Follower) -> Generator[object, Non
         for chunks, event in enumerate(make(), seen.chunks + 1):
             came_ns = _now_ns()
             seen.chunks = chunks
-            note_wait(came_ns - asked_ns)
+            recent.append(came_ns - asked_ns)
+            if len(recent) == RECENT:
+                recent = waits.pack()
             seen.reading = False
             if not began:
                 began, seen.first_ns = True, came_ns
@@ -143,7 +148,7 @@ def _following(make: Callable[[], Any], seen: Follower) -> Generator[object, Non
                 yield event
             seen.reading = True
             asked_ns = _now_ns()
-        note_wait(_now_ns() - asked_ns)
+        recent.append(_now_ns() - asked_ns)
         seen.finish()
     except BaseException as error:
         if seen.reading:
@@ -166,6 +171,7 @@ class AsyncEvents:
         "_inner",
         "_look",
         "_make",
+        "_recent",
         "_seen",
         "_waits",
     )
@@ -175,6 +181,7 @@ class AsyncEvents:
         self._inner: AsyncIterator[object] | None = None
         self._seen, self._hide = seen, seen.hide_usage_chunk
         self._look, self._waits = _reader_of(seen), _waits_of(seen)
+        self._recent = self._waits.recent
         self._has_content = _content_of(seen, self._waits)
 
     def __aiter__(self) -> "AsyncEvents":
@@ -189,14 +196,17 @@ class AsyncEvents:
         try:
             event = await self._inner.__anext__()
         except StopAsyncIteration:
-            self._waits.append(_now_ns() - asked_ns)
+            self._recent.append(_now_ns() - asked_ns)
             seen.finish()
             raise
         except BaseException as error:
             seen.fail(error)
             raise
         came_ns = _now_ns()
-        self._waits.append(came_ns - asked_ns)
+        recent = self._recent
+        recent.append(came_ns - asked_ns)
+        if len(recent) == RECENT:
+            self._recent = self._waits.pack()
         seen.reading = False
         if seen.first_ns is None:
             seen.first_ns = came_ns

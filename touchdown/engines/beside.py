@@ -2,7 +2,6 @@
 
 import threading
 import weakref
-from array import array
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from statistics import median
@@ -13,6 +12,7 @@ from msgspec.structs import replace
 
 from touchdown.records import EngineTiming
 from touchdown.runtime.serving import Underway
+from touchdown.runtime.waits import Waits
 
 LONG_PREFILL_TOKENS = 8192
 """A prefill that computes so many tokens is a long context's: it alone is named as the owner of a stall."""
@@ -157,7 +157,7 @@ def _slow_waits(call: Underway) -> Iterator[tuple[int, int, int]]:
 
     What the caller did between its reads is spread evenly over them.
     """
-    waits = (call.clocks.waits or array("q"))[1:]
+    waits = (call.clocks.waits or Waits()).all[1:]
     known = [wait for wait in waits if wait >= SAME_READ_NS]
     if call.first_ns is None or call.clocks.ended_ns is None or len(known) < FEWEST_WAITS:
         return

@@ -11,6 +11,7 @@ from touchdown.records import CallClock, GapBucket
 from touchdown.runtime.identity import steady
 from touchdown.runtime.marks import Taken, owned, take_mark
 from touchdown.runtime.place import TaskState
+from touchdown.runtime.waits import Waits
 
 CPU, LATE = 1, 3
 """Where they stand in a mark that was taken."""
@@ -54,7 +55,7 @@ class CallClocks:
         self.received_ns: int | None = None
         self.unread_ns: int | None = None
         self.pool_ns: int | None = None
-        self.waits: array[int] | None = None
+        self.waits: Waits | None = None
         """One for each time that a stream's next event was asked for, in order."""
         self.contents: tuple[int, int] | None = None
         """When the first event with content came, and how many waits there were until then."""
@@ -82,7 +83,7 @@ class CallClocks:
     def record(self, sent_at_ns: int, first_ns: int | None, end_ns: int) -> CallClock:
         """The clocks after ``sent_at_ns`` (since the epoch); the others of the steady clock."""
         zero = steady(sent_at_ns)
-        waits = self.waits
+        waits = None if self.waits is None else self.waits.all
         cpu_ns = _grown(CPU, self._at_receipt, self._at_end) if waits is None else None
         clock = CallClock(
             first_sent_ns=_since(self.first_sent_ns, zero),

@@ -1,10 +1,14 @@
 """A stream of Anthropic's events: the input side from ``message_start``, the rest from ``message_delta``."""
 
+from collections.abc import Callable
+from typing import Any
+
 from msgspec import Struct, field
 
 from touchdown.clients.anthropic.usage import read_usage
 from touchdown.clients.anthropic.verdict import last_verdict
-from touchdown.clients.fields import KEEP_TEXT_CHARS, get, length, text
+from touchdown.clients.fields import get, length, text
+from touchdown.clients.pieces import MOST_PIECES, Pieces
 from touchdown.integration import AnswerView, Output, ToolRequest
 
 
@@ -15,40 +19,41 @@ class MessageStreamReader(Struct):
     delta: object = None
     usage: object = None
     last: object = None
-    text_chars: int = 0
     reasoning_chars: int = 0
     summary_chars: int = 0
-    said: list[str] = field(default_factory=list)
+    pieces: Pieces = field(default_factory=Pieces)
     stopped: bool = False
     error: str | None = None
     tools: dict[int, list[object]] = field(default_factory=dict)
 
-    def chunk(self, event: object) -> None:
-        """Look at one event. Nearly all are pieces of text: those take the short way."""
-        try:
-            fields = event.__dict__
-            said = fields["delta"].__dict__
-            is_text = said["type"] == "text_delta" and fields["type"] == "content_block_delta"
-            piece = said["text"] if is_text else None
-        except (AttributeError, KeyError):
-            piece = None
-        if type(piece) is str:
-            self.text_chars += len(piece)
-            if self.text_chars <= KEEP_TEXT_CHARS:
-                self.said.append(piece)
-        else:
-            self._look(event)
+    def looking(self) -> Callable[[Any], None]:
+        """What looks at each event. Nearly all are pieces of text: those take the short way."""
+        new, look, count = self.pieces.new, self.chunk, self.pieces.count
+
+        def chunk(event: Any) -> None:
+            try:
+                fields = event.__dict__
+                said = fields["delta"].__dict__
+                piece = said["text"]
+                if said["type"] != "text_delta" or fields["type"] != "content_block_delta":
+                    piece = None
+            except (AttributeError, KeyError):
+                piece = None
+            if type(piece) is str:
+                new.append(piece)
+                if len(new) > MOST_PIECES:
+                    count()
+            else:
+                look(event)
+
+        return chunk
 
     def has_content(self) -> bool:
         """Whether any of the answer was in what came so far."""
-        return bool(self.text_chars or self.reasoning_chars or self.summary_chars or self.tools)
+        return bool(self.pieces.chars or self.reasoning_chars or self.summary_chars or self.tools)
 
-    def _say(self, piece: str) -> None:
-        self.text_chars += len(piece)
-        if self.text_chars <= KEEP_TEXT_CHARS:
-            self.said.append(piece)
-
-    def _look(self, event: object) -> None:
+    def chunk(self, event: object) -> None:
+        """Look at one event."""
         kind = get(event, "type")
         if kind == "content_block_delta":
             self._delta(event, get(event, "delta"))
@@ -68,7 +73,7 @@ class MessageStreamReader(Struct):
     def _delta(self, event: object, delta: object) -> None:
         kind = get(delta, "type")
         if kind == "text_delta":
-            self._say(text(delta, "text"))
+            self.pieces.new.append(text(delta, "text"))
         elif kind == "thinking_delta":
             self.reasoning_chars += length(get(delta, "thinking"))
         elif kind == "input_json_delta":
@@ -90,7 +95,7 @@ class MessageStreamReader(Struct):
             usage=read_usage(_merged(first, self.usage), whole=self.usage is not None),
             response_id=text(self.message, "id"),
             model=text(self.message, "model"),
-            output=Output(self.text_chars, self.reasoning_chars, requests, self.summary_chars),
+            output=Output(self.pieces.chars, self.reasoning_chars, requests, self.summary_chars),
             finish_reasons=(reason,) if reason else (),
             service_tier=text(first, "service_tier") or None,
             speed=text(self.usage, "speed") or text(first, "speed") or None,
@@ -98,7 +103,7 @@ class MessageStreamReader(Struct):
             provider_verdict=last_verdict(self.message, self.delta, self.last),
             complete=self.stopped,
             error_type=self.error,
-            text=tuple(self.said) if self.text_chars <= KEEP_TEXT_CHARS else (),
+            text=self.pieces.text,
         )
 
 

@@ -1,12 +1,11 @@
 """Chat completions: payloads to records."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from msgspec import Struct, field
 
 from touchdown.clients.fields import (
-    KEEP_TEXT_CHARS,
     either,
     fields_of,
     get,
@@ -20,6 +19,7 @@ from touchdown.clients.openai.caching import caching_of, mark_breakpoints
 from touchdown.clients.openai.chunks import messages_in
 from touchdown.clients.openai.usage import read_usage, reported_cost
 from touchdown.clients.parameters import pick_request
+from touchdown.clients.pieces import MOST_PIECES, Pieces
 from touchdown.context.growing import LastRequest
 from touchdown.integration import AnswerView, Block, Output, RequestView, ToolRequest
 from touchdown.records.context import SegmentKind
@@ -152,41 +152,47 @@ class ChatStream(Struct):
     counted: object = None
     ended: object = None
     service_tier: str | None = None
-    text_chars: int = 0
     reasoning_chars: int = 0
-    said: list[str] = field(default_factory=list)
+    pieces: Pieces = field(default_factory=Pieces)
     finish: dict[int, str] = field(default_factory=dict)
     tools: dict[tuple[int, int], list[object]] = field(default_factory=dict)
 
-    def chunk(self, event: object) -> None:
-        """Look at one chunk. Nearly all are one piece of text: those take the short way."""
-        try:
-            fields = event.__dict__
-            (choice,) = fields["choices"]
-            chosen = choice.__dict__
-            delta = chosen["delta"]
-            said = delta.__dict__
-            tells_more = fields["usage"] or chosen["finish_reason"] or said["tool_calls"]
-            piece = None if tells_more or delta.__pydantic_extra__ else said["content"]
-        except (AttributeError, KeyError, TypeError, ValueError):
-            piece = None
-        if type(piece) is str and self.first is not None:
-            self.text_chars += len(piece)
-            if self.text_chars <= KEEP_TEXT_CHARS:
-                self.said.append(piece)
-        else:
-            self._look(event)
+    def looking(self) -> Callable[[Any], None]:
+        """What looks at each chunk. Nearly all are one piece of text: those take the short way."""
+        new, look, count = self.pieces.new, self.chunk, self.pieces.count
+
+        def chunk(event: Any) -> None:
+            try:
+                fields = event.__dict__
+                (choice,) = fields["choices"]
+                chosen = choice.__dict__
+                delta = chosen["delta"]
+                said = delta.__dict__
+                piece = said["content"]
+                if (
+                    fields["usage"]
+                    or chosen["finish_reason"]
+                    or said["tool_calls"]
+                    or delta.__pydantic_extra__
+                ):
+                    piece = None
+            except (AttributeError, KeyError, TypeError, ValueError):
+                piece = None
+            if type(piece) is str and new:  # the first is looked at whole
+                new.append(piece)
+                if len(new) > MOST_PIECES:
+                    count()
+            else:
+                look(event)
+
+        return chunk
 
     def has_content(self) -> bool:
         """Whether any of the answer was in what came so far."""
-        return bool(self.text_chars or self.reasoning_chars or self.tools)
+        return bool(self.pieces.chars or self.reasoning_chars or self.tools)
 
-    def _say(self, piece: str) -> None:
-        self.text_chars += len(piece)
-        if self.text_chars <= KEEP_TEXT_CHARS:
-            self.said.append(piece)
-
-    def _look(self, event: object) -> None:
+    def chunk(self, event: object) -> None:
+        """Look at one chunk."""
         if self.first is None:
             self.first = event
         fields = fields_of(event)
@@ -203,7 +209,7 @@ class ChatStream(Struct):
             fields = fields_of(delta)
             content = fields.get("content")
             if content:
-                self._say(content)
+                self.pieces.new.append(content)
             if fields.get("tool_calls"):
                 self._tools(choice, fields["tool_calls"])
             extra = getattr(delta, "__pydantic_extra__", delta)
@@ -229,13 +235,13 @@ class ChatStream(Struct):
             usage=read_usage(self.usage),
             response_id=text(self.first, "id"),
             model=text(self.first, "model"),
-            output=Output(self.text_chars, self.reasoning_chars, requests),
+            output=Output(self.pieces.chars, self.reasoning_chars, requests),
             finish_reasons=tuple(self.finish[i] for i in sorted(self.finish)),
             service_tier=self.service_tier or text(self.first, "service_tier") or None,
             reported_usd=reported_cost(self.usage),
             complete=bool(self.finish),
             engine_parts=tuple(part for part in (self.ended, self.counted) if part is not None),
-            text=tuple(self.said) if self.text_chars <= KEEP_TEXT_CHARS else (),
+            text=self.pieces.text,
         )
 
 
