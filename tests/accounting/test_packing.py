@@ -21,6 +21,7 @@ from touchdown.records import EngineReport, EngineTiming, ModelCall, Record
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
     """Sessions here are short."""
     monkeypatch.setattr(cold, "HOT", 1)
+    monkeypatch.setattr(cold, "MOST_HOT", 1)
     monkeypatch.setattr(cold, "GROUP", 2)
     monkeypatch.setattr(cold, "FEWEST", 1)
 
@@ -156,3 +157,19 @@ def test_asking_keeps_calls_open_until_others_came(a_session: list[ModelCall]) -
     ledger.add_all(a_session[-4:])
 
     assert _packed(ledger) > 0
+
+
+def test_more_calls_stay_where_later_ones_look_back_further(
+    a_session: list[ModelCall], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else the same ones would be unpacked and packed for ever."""
+    monkeypatch.setattr(cold, "MOST_HOT", 100)
+    ledger, plain = Ledger(FixedPrices(), packs=True), Ledger(FixedPrices())
+    for record in a_session:
+        ledger.add(record)
+        plain.add(record)
+        for facts in _calls(ledger):
+            assert facts.call.task_id
+
+    assert _packed(ledger) == 0
+    assert ledger.account() == plain.account()

@@ -9,6 +9,10 @@ from touchdown.accounting.packing import pack
 HOT = 16
 """So many calls stay as they are: a call is compared with its agent's last ones."""
 
+MOST_HOT = 4_096
+"""So many where calls look back further, as those do whose history is cut again and again: twice as many each
+time that they had to be unpacked."""
+
 GROUP = 16
 """Calls that are packed together."""
 
@@ -29,7 +33,9 @@ class Cold:
         self._writers: list[CallFacts] = []
         self._opened: list[CallFacts] = []
         """Those that were unpacked since, to be looked at."""
-        self._asked = False
+        self._asked = 0
+        """2: since the last ones were packed; 1: before that."""
+        self._stay = HOT
 
     def note(self, facts: CallFacts) -> None:
         """One more call; the latest that stayed as they were are packed."""
@@ -38,18 +44,24 @@ class Cold:
         if before is None:
             return
         self._hot.append(before)
-        if len(self._hot) < HOT + GROUP:
-            return
-        if not self._asked:
+        if len(self._hot) >= self._stay + GROUP:
+            self._tidy(facts.call.sent_at_ns)
+
+    def _tidy(self, now_ns: int) -> None:
+        if self._asked > 1:
+            self._asked = 1
+        else:
+            if not self._asked and len(self._opened) >= GROUP:
+                self._stay = min(2 * self._stay, MOST_HOT)
+            self._asked = 0
             self._close()
-        self._asked = False
-        self._set_aside(facts.call.sent_at_ns)
-        while len(self._hot) >= HOT + GROUP:
+        self._set_aside(now_ns)
+        while len(self._hot) >= self._stay + GROUP:
             self._pack(GROUP)
 
     def asked(self) -> None:
         """All were looked at: soon they may be again, so they stay open for a while."""
-        self._asked = True
+        self._asked = 2
 
     def rest(self) -> None:
         """No more calls are expected, and nobody is to look at them soon."""
