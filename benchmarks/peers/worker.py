@@ -42,8 +42,9 @@ LONG_S = 10.0
 """Spans wait for five seconds by default: these are not sent for longer than that."""
 
 GROWTH = 1_000
-FULL = 3_000
-"""Calls behind which the queue of spans (2,048) and the request that is stuck (512) are full."""
+FULL = 5_000
+"""Calls behind which the queue of spans (2,048) and the request that is stuck (512) are full, and touchdown
+has let go of the ledger of its first 2,000 calls."""
 
 
 def resident_mb() -> float:

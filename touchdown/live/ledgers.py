@@ -28,7 +28,7 @@ from touchdown.runtime.guard import warn_once
 from touchdown.runtime.identity import now_ns
 
 MAX_CLOSED, MAX_CLOSED_CALLS = 500, 2_000
-"""Closed tasks whose ledger is kept for questions about parts, and their calls (about 7 KB each) together;
+"""Closed tasks whose ledger is kept for questions about parts, and their calls (packed: 0.7 KB each) in all;
 older ones keep only their account."""
 
 MAX_WHOLE = 1_000
