@@ -34,7 +34,7 @@ from touchdown.prices.book import PriceBook
 from touchdown.runtime.core import Runtime
 from touchdown.runtime.delivery import Delivery
 from touchdown.runtime.implicit import ImplicitTasks
-from touchdown.telemetry import held, own_tracer
+from touchdown.telemetry import held, own_fields, own_tracer, writing
 from touchdown.telemetry.foreign.live import Beside
 from touchdown.telemetry.held import Held
 from touchdown.telemetry.metrics import Metrics
@@ -42,7 +42,6 @@ from touchdown.telemetry.own_span import OwnSpan, OwnTracer
 from touchdown.telemetry.private import CountedProcessor, OwnProvider
 from touchdown.telemetry.spans import SpanSink
 from touchdown.telemetry.waiting import Waiting
-from touchdown.telemetry.writing import Writer
 
 READERS = (ChatReader, ResponsesReader, MessagesReader, EmbeddingsReader)
 STREAMS = (ChatStream, ResponsesStream, MessageStreamReader)
@@ -245,7 +244,7 @@ STAGES = (
     method("activate", Held, title="sink: current span"),
     method("close", Held, title="sink: close"),
     Stage("sink: content", _shown),
-    method("_told", Writer, title="span attributes"),
+    method("_told", writing, title="span attributes"),
     method("record", Metrics, title="metrics"),
     Stage("meter provider", _meter),
     Stage("span processor: start", _on_start, BESIDE),
@@ -255,6 +254,8 @@ STAGES = (
     Stage("own span: begin", _own(OwnTracer, "begin_own"), OWN),
     Stage("own span: current", _own(held, "around"), ("raises",)),
     Stage("own span: end", _own(OwnSpan, "finish"), OWN),
+    Stage("own span: attributes", _own(writing, "own_fields"), OWN),
+    Stage("own span: check", _own(own_fields, "check_of_bytes"), OWN),
     Stage("own span: bytes", _own(own_tracer, "encode_own"), OWN),
     Stage("own span: as the SDK's", _own(own_tracer, "encode_own", "_Span"), OWN),
     Stage("own span: queue", _own(CountedProcessor, "on_end"), OWN),

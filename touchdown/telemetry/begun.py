@@ -16,7 +16,6 @@ class Begun(NamedTuple):
 
     name: str
     kind: SpanKind
-    attributes: dict[str, AttributeValue]
     at_ns: int
 
 
@@ -24,16 +23,14 @@ def begun(start: Start) -> Begun:
     """How the span of what starts begins."""
     if isinstance(start, CallStart):
         name = f"{start.operation} {start.model}" if start.model else start.operation
-        return Begun(name, SpanKind.CLIENT, call_attributes(start), start.sent_at_ns)
-    operation = INVOKE_WORKFLOW
-    if isinstance(start, StepStart):
-        operation = EXECUTE_TOOL if start.kind == "tool" else INVOKE_AGENT
-    return Begun(
-        f"{operation} {start.name}".rstrip(),
-        SpanKind.INTERNAL,
-        _step_attributes(operation, start),
-        start.started_at_ns,
-    )
+        return Begun(name, SpanKind.CLIENT, start.sent_at_ns)
+    name = f"{_operation(start)} {start.name}".rstrip()
+    return Begun(name, SpanKind.INTERNAL, start.started_at_ns)
+
+
+def start_attributes(start: Start) -> dict[str, AttributeValue]:
+    """What the span of what starts says from its beginning."""
+    return call_attributes(start) if isinstance(start, CallStart) else _step_attributes(start)
 
 
 def call_attributes(start: CallStart) -> dict[str, AttributeValue]:
@@ -46,7 +43,14 @@ def call_attributes(start: CallStart) -> dict[str, AttributeValue]:
     return attributes
 
 
-def _step_attributes(operation: str, start: StepStart | TaskRecord) -> dict[str, AttributeValue]:
+def _operation(start: StepStart | TaskRecord) -> str:
+    if isinstance(start, StepStart):
+        return EXECUTE_TOOL if start.kind == "tool" else INVOKE_AGENT
+    return INVOKE_WORKFLOW
+
+
+def _step_attributes(start: StepStart | TaskRecord) -> dict[str, AttributeValue]:
+    operation = _operation(start)
     attributes: dict[str, AttributeValue] = {names.OPERATION: operation}
     if isinstance(start, StepStart) and operation == EXECUTE_TOOL:
         attributes[names.TOOL_NAME] = start.name

@@ -4,35 +4,36 @@ import json
 from operator import attrgetter
 from typing import Any
 
+import msgspec
 from msgspec.structs import astuple, fields
 
 from touchdown.records import CallClock, EngineTiming, GapBucket, Mark
 from touchdown.telemetry import time_names as names
 from touchdown.telemetry.facts import FLAG, NUMBER, TEXT, Column, Fact, Facts, Form
 
-UNSEEN = -1
-_BUCKET = 3
 _FIGURES = tuple(field.name for field in fields(CallClock) if field.name != "gaps")
 _figures = attrgetter(*_FIGURES)
+_encode = msgspec.json.Encoder().encode
+_decode = msgspec.json.decode
+
+
+def _write_mark(mark: Mark) -> str:
+    # One text: of a list of numbers each is two messages of protobuf.
+    return _encode(astuple(mark)).decode()
 
 
 def _read_mark(told: Any) -> Mark:
-    return Mark(*map(int, told))
+    return Mark(*map(int, _decode(str(told))))
 
 
-def _write_clock(clock: CallClock) -> tuple[int, ...]:
-    told = [UNSEEN if figure is None else figure for figure in _figures(clock)]
-    for gap in clock.gaps:
-        told += [gap.power, gap.count, gap.total_ns]
-    return tuple(told)
+def _write_clock(clock: CallClock) -> str:
+    return _encode((*_figures(clock), *map(astuple, clock.gaps))).decode()
 
 
 def _read_clock(told: Any) -> CallClock:
-    numbers = list(map(int, told))
-    figures = [None if number == UNSEEN else number for number in numbers[: len(_FIGURES)]]
-    rest = numbers[len(_FIGURES) :]
-    gaps = tuple(GapBucket(*rest[i : i + _BUCKET]) for i in range(0, len(rest), _BUCKET))
-    return CallClock(**dict(zip(_FIGURES, figures, strict=True)), gaps=gaps)
+    numbers = _decode(str(told))
+    figures = dict(zip(_FIGURES, numbers[: len(_FIGURES)], strict=True))
+    return CallClock(**figures, gaps=tuple(GapBucket(*gap) for gap in numbers[len(_FIGURES) :]))
 
 
 def _write_engine(timing: EngineTiming) -> tuple[str, ...]:
@@ -45,7 +46,7 @@ def _read_engine(told: Any) -> EngineTiming:
     return EngineTiming(**{name: json.loads(value) for name, _, value in pairs})
 
 
-_MARK = Form(_read_mark, astuple)
+_MARK = Form(_read_mark, _write_mark)
 
 _STOOD = (
     Fact("inside", names.INSIDE, TEXT),

@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from typing import Any
 
 from msgspec.structs import replace
-from opentelemetry.util.types import AttributeValue
 
-from touchdown.records import CallVerdict, ContextShape, Segment
+from touchdown.records import ContextShape, Segment
 from touchdown.telemetry import attributes as names
 from touchdown.telemetry.facts import (
     COUNT,
+    ID,
     WHOLE,
     Attributes,
     Column,
@@ -20,8 +20,8 @@ from touchdown.telemetry.facts import (
     read_facts,
     read_template,
     write_columns,
-    write_template,
 )
+from touchdown.telemetry.telling import Telling
 
 MOST_NEW_SEGMENTS = 4096
 """New segments told by one span; a longer list stops there and says so."""
@@ -33,11 +33,12 @@ _FACTS = Facts(
     Fact("chars", names.CONTEXT_CHARS, COUNT),
     Fact("shared", names.CONTEXT_SHARED, COUNT),
     Fact("sequence", names.CONTEXT_SEQUENCE, WHOLE),
-    Fact("predecessor", names.CONTEXT_PREDECESSOR),
-    Fact("digest", names.CONTEXT_DIGEST),
+    Fact("predecessor", names.CONTEXT_PREDECESSOR, ID),
+    Fact("digest", names.CONTEXT_DIGEST, ID),
     Fact("opaque", names.CONTEXT_OPAQUE),
     Fact("caching", names.CACHE_ASKED),
 )
+_TOLD = Facts(Fact("segments", names.CONTEXT_SEGMENTS, COUNT), *_FACTS)
 _SEGMENT = (
     Column("kind", names.NEW_KINDS),
     Column("chars", names.NEW_CHARS, int),
@@ -53,21 +54,21 @@ _SEGMENT = (
 )
 
 
-def context_attributes(shape: ContextShape) -> dict[str, AttributeValue]:
+def tell_context(shape: ContextShape, told: Telling) -> None:
     """Shapes and keyed digests, never content."""
-    told = write_columns(_SEGMENT, shape.new[:MOST_NEW_SEGMENTS])
-    if len(shape.new) > MOST_NEW_SEGMENTS:
-        told[names.CONTEXT_TRUNCATED] = True
+    new = shape.new
+    if new:
+        told.more(write_columns(_SEGMENT, new[:MOST_NEW_SEGMENTS]))
+        if len(new) > MOST_NEW_SEGMENTS:
+            told.one(names.CONTEXT_TRUNCATED, True)
     if shape.segments:
-        told[names.CONTEXT_SEGMENTS] = shape.segments
-        told[names.CONTEXT_NEW] = len(shape.new)
+        told.one(names.CONTEXT_NEW, len(new))
     if shape.parameters:
-        told[names.PARAMETER_NAMES] = tuple(shape.parameters)
-        told[names.PARAMETER_DIGESTS] = tuple(shape.parameters.values())
+        told.one(names.PARAMETER_NAMES, tuple(shape.parameters))
+        told.one(names.PARAMETER_DIGESTS, tuple(shape.parameters.values()))
     if shape.chars_by_kind:
-        told |= write_template(names.CONTEXT_KIND_CHARS, shape.chars_by_kind)
-    _FACTS.write(shape, told)
-    return told
+        told.template(names.CONTEXT_KIND_CHARS, shape.chars_by_kind)
+    told.facts(_TOLD, shape)
 
 
 def read_context(attributes: Attributes) -> ContextShape:
@@ -95,14 +96,3 @@ def _parameters(attributes: Mapping[str, Any]) -> dict[str, str]:
         return dict(zip(attributes.get(names.PARAMETER_NAMES, ()), digests, strict=True))
     except (TypeError, ValueError) as error:
         raise CutError(f"{names.PARAMETER_DIGESTS} cannot be read: {error}") from error
-
-
-def share_attributes(verdict: CallVerdict) -> dict[str, AttributeValue]:
-    """The tokens of the context, and how they are shared out over its kinds."""
-    told: dict[str, AttributeValue] = {}
-    if verdict.context_tokens is not None:
-        told[names.CONTEXT_TOKENS] = verdict.context_tokens
-    if verdict.tokens_by_kind:
-        told[names.CONTEXT_SHARES_BASIS] = verdict.shares_basis
-        told |= write_template(names.CONTEXT_KIND_TOKENS, verdict.tokens_by_kind)
-    return told

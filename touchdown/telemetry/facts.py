@@ -3,14 +3,17 @@
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
-from functools import cache, lru_cache
-from operator import attrgetter
+from functools import cache, cached_property, lru_cache
+from operator import attrgetter, getitem
 from typing import Any
 
-from msgspec import Struct
+from msgspec import MsgspecError, Struct
 from opentelemetry.util.types import AttributeValue
 
+from touchdown.telemetry.known import Fresh, Ids, Kept
+
 Attributes = Mapping[str, AttributeValue]
+_MOST_BLOCKS = 64
 _MOST_FILLED = 1_024
 """Names of templates that are remembered: kinds, taxes, tags."""
 
@@ -31,6 +34,16 @@ class Form(Struct, frozen=True):
     """What is written; the value as it is where there is none."""
     zero: bool = False
     """Whether 0 and what else is empty is written, too; ``None`` never is."""
+    kind: type | None = None
+    """The type of values that come again and again, whose bytes are worth keeping."""
+
+    def fields(self, name: str) -> Mapping[Any, bytes]:
+        """The fields of an attribute of this form."""
+        if self is ID:
+            return Ids(name)
+        if self.kind is None:
+            return Fresh(name, self.write, self.zero)
+        return Kept(name, self.kind, self.write, self.zero)
 
 
 def _truth(value: Any) -> bool:
@@ -41,22 +54,24 @@ def _texts(value: Any) -> tuple[str, ...]:
     return tuple(str(item) for item in value)
 
 
-TEXT = Form(str)
+TEXT = Form(str, kind=str)
 """A text, the empty one not written."""
-WHOLE = Form(int, zero=True)
+ID = Form(str)
+"""A text that is another one each time."""
+WHOLE = Form(int, zero=True, kind=int)
 """A whole number; 0 is written."""
-COUNT = Form(int)
+COUNT = Form(int, kind=int)
 """A whole number that is 0 where it is absent."""
 NUMBER = Form(float, zero=True)
-TRUTH = Form(_truth, zero=True)
+TRUTH = Form(_truth, zero=True, kind=bool)
 """True or false, both written."""
-FLAG = Form(_truth)
+FLAG = Form(_truth, kind=bool)
 """Written only where true."""
-SECONDS = Form(lambda s: round(float(s) * 1e9), lambda ns: ns / 1e9, zero=True)
+SECONDS = Form(lambda s: round(float(s) * 1e9), lambda ns: ns / 1e9, zero=True, kind=int)
 """Nanoseconds, as seconds in a double: exact up to three weeks."""
-MONEY = Form(lambda text: Decimal(str(text)), str, zero=True)
+MONEY = Form(lambda text: Decimal(str(text)), str, zero=True, kind=Decimal)
 """An exact decimal as text."""
-TEXTS = Form(_texts, tuple)
+TEXTS = Form(_texts, tuple, kind=tuple)
 
 
 class Fact(Struct, frozen=True):
@@ -75,7 +90,8 @@ class Facts(tuple[Fact, ...]):
 
     def __new__(cls, *facts: Fact) -> "Facts":
         made = super().__new__(cls, facts)
-        made._values = attrgetter(*(fact.field for fact in facts))
+        values = attrgetter(*(fact.field for fact in facts))
+        made._values = values if len(facts) > 1 else lambda record: (values(record),)
         made._forms = tuple((fact.name, fact.form.write, fact.form.zero) for fact in facts)
         return made
 
@@ -84,6 +100,34 @@ class Facts(tuple[Fact, ...]):
         for (name, write, zero), value in zip(self._forms, self._values(record), strict=True):
             if value or (zero and value is not None):
                 told[name] = value if write is None else write(value)
+
+    def encode(self, record: object) -> Iterable[bytes]:
+        """The same in bytes, an empty field for what is left out. Errors: as :func:`add_attributes`."""
+        return map(getitem, self._fields, self._values(record))
+
+    @cached_property
+    def _fields(self) -> tuple[Mapping[Any, bytes], ...]:
+        return tuple(fact.form.fields(fact.name) for fact in self)
+
+
+class Alike(Facts):
+    """Facts that are mostly what they were in the record before: their bytes are remembered as a whole."""
+
+    def block(self, record: object) -> tuple[bytes, int]:
+        """All in one piece, and how many are told. Errors: as :meth:`encode`."""
+        values = self._values(record)
+        known = self._blocks.get(values)
+        if known is None:
+            told = [field for field in map(getitem, self._fields, values) if field]
+            known = b"".join(told), len(told)
+            if len(self._blocks) >= _MOST_BLOCKS:
+                self._blocks.clear()
+            self._blocks[values] = known
+        return known
+
+    @cached_property
+    def _blocks(self) -> dict[Any, tuple[bytes, int]]:
+        return {}
 
 
 def write_facts(facts: Facts, record: object) -> dict[str, AttributeValue]:
@@ -161,8 +205,8 @@ def _as_list(column: Column, values: Any) -> list[Any]:
 
 
 def write_template(name: str, values: Mapping[str, Any]) -> dict[str, AttributeValue]:
-    """A mapping as one attribute per key: `name` has the key's place in braces."""
-    return {_filled(name, key): value for key, value in values.items()}
+    """A mapping as one attribute per key, in order: `name` has the key's place in braces."""
+    return {filled(name, key): values[key] for key in sorted(values)}
 
 
 def read_template(
@@ -202,7 +246,8 @@ def read_pairs(name: str, attributes: Attributes) -> dict[str, Any]:
 
 
 @lru_cache(_MOST_FILLED)
-def _filled(name: str, key: str) -> str:
+def filled(name: str, key: str) -> str:
+    """The name of one key of a mapping."""
     before, after = _around(name)
     return f"{before}{key}{after}"
 
@@ -216,5 +261,5 @@ def _around(name: str) -> tuple[str, str]:
 def _read(name: str, read: Callable[[Any], Any], value: Any) -> Any:
     try:
         return read(value)
-    except (ValueError, TypeError, ArithmeticError) as error:
+    except (ValueError, TypeError, ArithmeticError, MsgspecError) as error:
         raise CutError(f"{name} cannot be read: {error}") from error

@@ -7,40 +7,48 @@ from opentelemetry.util.types import AttributeValue
 from touchdown.records import Attempt, ModelCall, Output, ProviderVerdict, ToolRequest
 from touchdown.telemetry import attributes as names
 from touchdown.telemetry.clocks import ATTEMPT_LASTED, CALL_CLOCKS
-from touchdown.telemetry.context_read import context_attributes, read_context
+from touchdown.telemetry.context_read import read_context, tell_context
 from touchdown.telemetry.facts import (
     COUNT,
     FLAG,
+    ID,
     MONEY,
     SECONDS,
     TEXTS,
     WHOLE,
+    Alike,
     Attributes,
     Column,
     Fact,
     Facts,
+    Form,
     read_columns,
     read_facts,
     read_pairs,
     write_columns,
     write_pairs,
 )
-from touchdown.telemetry.usage import add_usage, read_usage
+from touchdown.telemetry.telling import Telling
+from touchdown.telemetry.usage import read_usage, tell_usage
 
 _FACTS = Facts(
-    Fact("response_id", names.RESPONSE_ID),
-    Fact("response_model", names.RESPONSE_MODEL),
-    Fact("finish_reasons", names.FINISH_REASONS, TEXTS),
+    Fact("response_id", names.RESPONSE_ID, ID),
     Fact("first_chunk_ns", names.TIME_TO_FIRST_CHUNK, SECONDS),
-    Fact("http_status", names.HTTP_STATUS, WHOLE),
     Fact("chunks", names.CALL_CHUNKS, COUNT),
+    Fact("reported_usd", names.COST_REPORTED, MONEY),
+    Fact("previous_response_id", names.REQUEST_PREVIOUS_RESPONSE, ID),
+    Fact("id", names.CALL_ID, ID),
+)
+_ALIKE = Alike(
+    # Before all else: where a stream broke off its place is filled.
+    Fact("finish_reasons", names.FINISH_REASONS, TEXTS),
+    Fact("response_model", names.RESPONSE_MODEL),
+    Fact("http_status", names.HTTP_STATUS, WHOLE),
     Fact("service_tier", names.CALL_TIER),
     Fact("speed", names.CALL_SPEED),
     Fact("geography", names.CALL_GEOGRAPHY),
-    Fact("reported_usd", names.COST_REPORTED, MONEY),
     Fact("vendor", names.CALL_VENDOR),
     Fact("conversation", names.CONVERSATION),
-    Fact("previous_response_id", names.REQUEST_PREVIOUS_RESPONSE),
     Fact("stream", names.REQUEST_STREAM, FLAG),
     Fact("batch", names.CALL_BATCH, FLAG),
     Fact("scope", names.CACHE_SCOPE),
@@ -51,10 +59,15 @@ _FACTS = Facts(
     Fact("provider", names.PROVIDER),
     Fact("api", names.CALL_API),
     Fact("status", names.CALL_STATUS),
-    Fact("id", names.CALL_ID),
     Fact("task_id", names.TASK_ID),
     Fact("agent_id", names.AGENT_ID),
 )
+_API_TYPES = {"chat.completions": "chat_completions", "responses": "responses"}
+# What follows from other attributes, and what backends look for.
+_TIER = Fact("service_tier", names.OPENAI_SERVICE_TIER)
+_TYPE = Fact("api", names.OPENAI_API_TYPE, Form(str, _API_TYPES.__getitem__, kind=str))
+_ALIKE_OPENAI = Alike(_ALIKE[0], _TIER, *_ALIKE[1:])
+_ALIKE_TYPED = Alike(_ALIKE[0], _TIER, _TYPE, *_ALIKE[1:])
 _OUTPUT = Facts(
     Fact("text_chars", names.OUTPUT_TEXT_CHARS, COUNT),
     Fact("reasoning_chars", names.OUTPUT_REASONING_CHARS, COUNT),
@@ -97,7 +110,6 @@ _PARAMETERS: Mapping[str, tuple[str, Callable[[str], AttributeValue]]] = {
     "encoding_format": (names.REQUEST_ENCODING_FORMATS, lambda value: (value,)),
     "dimensions": (names.EMBEDDING_DIMENSIONS, int),
 }
-_API_TYPES = {"chat.completions": "chat_completions", "responses": "responses"}
 
 
 def call_start_attributes(
@@ -114,23 +126,29 @@ def call_start_attributes(
     return begun
 
 
-def call_attributes(call: ModelCall) -> dict[str, AttributeValue]:
+def tell_call(call: ModelCall, told: Telling) -> None:
     """The call itself: what it read, what was asked, who answered, how it ended, what it used."""
-    told = context_attributes(call.context)
-    CALL_CLOCKS.write(call, told)
-    _OUTPUT.write(call.output, told)
+    tell_context(call.context, told)
+    told.facts(CALL_CLOCKS, call)
+    output = call.output
+    told.facts(_OUTPUT, output)
     if call.provider_verdict is not None:
-        _PROVIDER_VERDICT.write(call.provider_verdict, told)
-    if call.output.tool_requests:
-        told |= write_columns(_TOOL_REQUESTS, call.output.tool_requests)
+        told.facts(_PROVIDER_VERDICT, call.provider_verdict)
+    if output.tool_requests:
+        told.more(write_columns(_TOOL_REQUESTS, output.tool_requests))
     if call.attempts:
-        told |= _attempts(call.attempts)
+        told.more(_attempts(call.attempts))
     if call.request:
-        told |= _parameters(call)
-    _in_the_conventions_words(call, told)
-    add_usage(call.usage, told)
-    _FACTS.write(call, told)
-    return told
+        told.more(_parameters(call))
+    tell_usage(call.usage, told)
+    if not call.finish_reasons and call.status != "ok" and call.stream and call.chunks:
+        # The conventions want the place of an expected reason filled when a stream breaks off.
+        told.one(names.FINISH_REASONS, ("error",))
+    if call.vendor != "openai":
+        told.alike(_ALIKE, call)
+    else:
+        told.alike(_ALIKE_TYPED if call.api in _API_TYPES else _ALIKE_OPENAI, call)
+    told.facts(_FACTS, call)
 
 
 def read_call(attributes: Attributes, began_ns: int, lasted_ns: int) -> ModelCall:
@@ -138,7 +156,7 @@ def read_call(attributes: Attributes, began_ns: int, lasted_ns: int) -> ModelCal
 
     Errors: ``CutError`` when the span does not tell enough.
     """
-    fields = read_facts((*CALL_CLOCKS, *_FACTS), attributes)
+    fields = read_facts((*CALL_CLOCKS, *_FACTS, *_ALIKE), attributes)
     verdict = read_facts(_PROVIDER_VERDICT, attributes)
     requests = tuple(ToolRequest(**one) for one in read_columns(_TOOL_REQUESTS, attributes))
     return ModelCall(
@@ -173,15 +191,3 @@ def _parameters(call: ModelCall) -> dict[str, AttributeValue]:
             except ValueError:
                 continue
     return asked
-
-
-def _in_the_conventions_words(call: ModelCall, told: dict[str, AttributeValue]) -> None:
-    """What follows from other attributes, and what backends look for."""
-    if call.vendor == "openai":
-        if call.api in _API_TYPES:
-            told[names.OPENAI_API_TYPE] = _API_TYPES[call.api]
-        if call.service_tier:
-            told[names.OPENAI_SERVICE_TIER] = call.service_tier
-    if call.status != "ok" and call.stream and call.chunks:
-        # The conventions want the place of an expected reason filled when a stream breaks off.
-        told[names.FINISH_REASONS] = ("error",)

@@ -23,6 +23,7 @@ from opentelemetry.util.types import Attributes, AttributeValue
 
 from touchdown.records import CallStart, Start
 from touchdown.telemetry.quiet import failed
+from touchdown.telemetry.telling import AsBytes
 
 _RANDOM = 0x02
 """The flag of W3C Trace Context for a trace id of random bits."""
@@ -58,10 +59,11 @@ class OwnSpan(Span):
         twin = self.__dict__.get(_TWIN)
         return twin is None or (twin is not _ENDED and twin.is_recording())
 
-    def finish(
-        self, told: Mapping[str, AttributeValue], error: str | None, ended_ns: int | None
-    ) -> bool:
-        """End with these attributes; false where it has a twin, which is to be told and ended instead."""
+    def finish(self, told: AsBytes, error: str | None, ended_ns: int | None) -> bool:
+        """End with these attributes.
+
+        False where it has a twin, which is to be told and ended instead.
+        """
         # One step, as is making the twin: whoever comes second finds what the first put there.
         if self.__dict__.setdefault(_TWIN, _ENDED) is not _ENDED:
             return False
@@ -193,11 +195,5 @@ class OwnTracer(Tracer):
         """A span of the SDK that stands where this one does."""
 
     @abstractmethod
-    def take(
-        self,
-        span: OwnSpan,
-        told: Mapping[str, AttributeValue],
-        error: str | None,
-        ended_ns: int | None,
-    ) -> bool:
+    def take(self, span: OwnSpan, told: AsBytes, error: str | None, ended_ns: int | None) -> bool:
         """Queue a span that ended for its exporter; false where only the SDK can."""

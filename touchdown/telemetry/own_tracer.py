@@ -2,20 +2,20 @@
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from opentelemetry.sdk.trace import Tracer, _Span
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON, ParentBased
 from opentelemetry.trace import Span
-from opentelemetry.util.types import AttributeValue
 
-from touchdown.telemetry.begun import begun
+from touchdown.telemetry.begun import begun, start_attributes
 from touchdown.telemetry.encoded import Encoded
 from touchdown.telemetry.environment import OWN_METRICS
 from touchdown.telemetry.own_span import OwnSpan, OwnTracer, Sampled
 from touchdown.telemetry.protobuf import UnusualError
 from touchdown.telemetry.quiet import failed
+from touchdown.telemetry.telling import AsBytes
 from touchdown.telemetry.wire import encode_own
 
 _PARENTS = (
@@ -69,7 +69,7 @@ class _SdkTracer(OwnTracer):
             parent=span.parent,
             sampler=sdk.sampler,
             resource=sdk.resource,
-            attributes=first.attributes,
+            attributes=start_attributes(span.start),
             span_processor=sdk.span_processor,
             kind=first.kind,
             instrumentation_info=sdk.instrumentation_info,
@@ -79,18 +79,11 @@ class _SdkTracer(OwnTracer):
         twin.start(start_time=first.at_ns)
         return twin
 
-    def take(
-        self,
-        span: OwnSpan,
-        told: Mapping[str, AttributeValue],
-        error: str | None,
-        ended_ns: int | None,
-    ) -> bool:
+    def take(self, span: OwnSpan, told: AsBytes, error: str | None, ended_ns: int | None) -> bool:
         """Encode it now: its bytes are smaller than what they are made of."""
-        first = begun(span.start)
-        before = {name: value for name, value in first.attributes.items() if name not in told}
-        if self._most is not None and len(before) + len(told) > self._most:
+        if self._most is not None and told.more_than(self._most):
             return False
+        first = begun(span.start)
         about = (
             first.name,
             first.kind.value,
@@ -98,7 +91,7 @@ class _SdkTracer(OwnTracer):
             time.time_ns() if ended_ns is None else ended_ns,
         )
         try:
-            data = encode_own(span.get_span_context(), span.parent, about, (before, told), error)
+            data = encode_own(span.get_span_context(), span.parent, about, told, error)
         except (UnusualError, UnicodeEncodeError):
             return False
         except Exception as error:

@@ -48,19 +48,23 @@ def items(of: Sequence[Any]) -> bytes:
     """An ``ArrayValue``. Errors: as :func:`pairs`."""
     if not _WHOLE.issuperset(map(type, of)):
         return b"".join([field(b"\x0a", value(item)) for item in of])
-    return b"".join([known or _number(of[at]) for at, known in enumerate(map(_numbers.get, of))])
+    return b"".join(map(_numbers.__getitem__, of))
 
 
-_numbers: dict[int, bytes] = {}
-"""Whole numbers as items: -1, 0 and a thread's number come again and again."""
+class _Numbers(dict[int, bytes]):
+    """Whole numbers as items: -1, 0 and a thread's number come again and again."""
+
+    def __missing__(self, of: int) -> bytes:
+        number = whole(of)
+        told = _BEFORE_ITEM[len(number)] + number
+        if len(self) >= _MOST_NUMBERS:
+            self.clear()
+        self[of] = told
+        return told
 
 
-def _number(of: int) -> bytes:
-    data = field(b"\x0a", b"\x18" + whole(of))
-    if len(_numbers) >= _MOST_NUMBERS:
-        _numbers.clear()
-    _numbers[of] = data
-    return data
+_numbers = _Numbers()
+_BEFORE_ITEM = [b"\x0a" + BYTES[size + 1] + b"\x18" for size in range(11)]
 
 
 def text(tag: bytes, of: str) -> bytes:
@@ -89,12 +93,22 @@ def varint(of: int) -> bytes:
         return BYTES[of]
     if of < 1 << 14:
         return _MORE[of & 127] + BYTES[of >> 7]
-    low = _MORE[of & 127] + _MORE[of >> 7 & 127]
     if of < 1 << 21:
-        return low + BYTES[of >> 14]
-    if of < 1 << 28:
-        return low + _MORE[of >> 14 & 127] + BYTES[of >> 21]
-    return low + _MORE[of >> 14 & 127] + _MORE[of >> 21 & 127] + varint(of >> 28)
+        return _MORE[of & 127] + _MORE[of >> 7 & 127] + BYTES[of >> 14]
+    if of >= 1 << 56:
+        return (_spread(of & (1 << 56) - 1) | _ALL).to_bytes(8, "little") + varint(of >> 56)
+    size = (of.bit_length() + 6) // 7
+    return (_spread(of) | _CONTINUED[size]).to_bytes(size, "little")
+
+
+def _spread(of: int) -> int:
+    """56 bits, seven in each byte: they part in halves, thrice."""
+    of = of & 0xFFFFFFF | (of & 0xFFFFFFF0000000) << 4
+    of = of & 0x3FFF00003FFF | (of & 0xFFFC0000FFFC000) << 2
+    return of & 0x7F007F007F007F | (of & 0x3F803F803F803F80) << 1
 
 
 _MORE = [bytes((number | 128,)) for number in range(SMALL)]
+_ALL = int.from_bytes(b"\x80" * 8, "little")
+_CONTINUED = [_ALL >> 8 * (9 - size) for size in range(9)]
+"""The eighth bits of all bytes but the last, by the number of bytes."""

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from touchdown.records import ModelCall, Record, Told
 from touchdown.telemetry import attributes as names
-from touchdown.telemetry.checking import check_of, facts_of
+from touchdown.telemetry.checking import check_of
 from touchdown.telemetry.context_read import without_context
 from touchdown.telemetry.facts import CutError, read_pairs
 from touchdown.telemetry.foreign.reading import Read, read_span
@@ -166,5 +166,5 @@ def _times(span: SpanView, attributes: dict[str, Any]) -> tuple[int, int]:
 def _how_cut(record: Record, attributes: dict[str, Any]) -> str:
     if names.CONTEXT_TRUNCATED in attributes:
         return "context longer than a span tells"
-    whole = attributes.get(names.SPAN_CHECK) == check_of(record, facts_of(record))
+    whole = attributes.get(names.SPAN_CHECK) == check_of(record)
     return "" if whole else "attributes cut"

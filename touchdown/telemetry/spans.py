@@ -18,7 +18,7 @@ from touchdown.records import CallStart, CallVerdict, Record, Start, TaskRecord
 from touchdown.runtime.handing import Above
 from touchdown.runtime.place import standing_place
 from touchdown.telemetry import attributes as names
-from touchdown.telemetry.begun import begun, call_attributes
+from touchdown.telemetry.begun import begun, call_attributes, start_attributes
 from touchdown.telemetry.forks import in_forked_children
 from touchdown.telemetry.held import Adopted, Held, missing
 from touchdown.telemetry.metrics import Lost, Metrics, nothing_lost
@@ -33,7 +33,7 @@ from touchdown.telemetry.providers import (
 )
 from touchdown.telemetry.quiet import BROKEN, failed
 from touchdown.telemetry.recent import Recent
-from touchdown.telemetry.writing import Writer, facts_beside
+from touchdown.telemetry.writing import Writer
 
 Settled = Callable[[str], Mapping[str, AttributeValue]]
 """Task id to the settled figures of its ledger, by the names in `attributes`."""
@@ -115,7 +115,7 @@ class SpanSink:
             first.name,
             context,
             first.kind,
-            attributes=first.attributes,
+            attributes=start_attributes(start),
             start_time=first.at_ns,
         )
 
@@ -153,11 +153,10 @@ class SpanSink:
     def finish(self, held: Held, record: Record, verdict: CallVerdict | None) -> None:
         """Write the finished record to its span and to the metrics, behind the queue."""
         settled = self._settle(record)
-        beside = facts_beside(record, verdict, settled)
         if isinstance(held, Adopted):
-            self._writer.enrich(held, record, beside, self._tracers.current())
+            self._writer.enrich(held, record, verdict or settled, self._tracers.current())
         else:
-            self._writer.finish(held, record, beside)
+            self._writer.finish(held, record, verdict or settled)
         try:
             self._metrics.record(record, verdict, settled, held.span)
         except Exception as error:

@@ -3,7 +3,6 @@
 from typing import Any
 
 import msgspec
-from opentelemetry.util.types import AttributeValue
 
 from touchdown.records import ServerStep, Usage
 from touchdown.telemetry import attributes as names
@@ -18,8 +17,8 @@ from touchdown.telemetry.facts import (
     Form,
     read_facts,
     read_template,
-    write_template,
 )
+from touchdown.telemetry.telling import Telling
 
 
 def _read_steps(value: Any) -> tuple[ServerStep, ...]:
@@ -37,24 +36,22 @@ _FACTS = Facts(
     Fact("cache_read", names.CACHE_READ_TOKENS, WHOLE),
     Fact("output", names.OUTPUT_TOKENS, WHOLE),
     Fact("reasoning", names.REASONING_TOKENS, WHOLE),
-    Fact("completeness", names.USAGE_COMPLETENESS, TEXT),
     Fact("problems", names.USAGE_PROBLEMS, TEXTS),
     Fact("steps", names.USAGE_STEPS, STEPS),
+    Fact("completeness", names.USAGE_COMPLETENESS, TEXT),
 )
+_TOLD = Facts(*_FACTS, Fact("input_tokens", names.INPUT_TOKENS, WHOLE))
 
 
-def add_usage(usage: Usage, told: dict[str, AttributeValue]) -> None:
-    """Add token counts to what is told. What was not reported is absent; a 0 was reported as 0."""
-    _FACTS.write(usage, told)
-    given = usage.input_tokens
-    if given is not None:
-        told[names.INPUT_TOKENS] = given
+def tell_usage(usage: Usage, told: Telling) -> None:
+    """Token counts. What was not reported is absent; a 0 was reported as 0."""
     if usage.cache_write is not None:
-        told[names.CACHE_WRITE_TOKENS] = usage.written_tokens
-        told |= write_template(names.USAGE_WRITE_LIFE, usage.cache_write)
+        told.one(names.CACHE_WRITE_TOKENS, usage.written_tokens)
+        told.template(names.USAGE_WRITE_LIFE, usage.cache_write)
     if usage.server_tools is not None:
-        told[names.SERVER_TOOL_NAMES] = tuple(usage.server_tools)
-        told[names.SERVER_TOOL_REQUESTS] = tuple(usage.server_tools.values())
+        told.one(names.SERVER_TOOL_NAMES, tuple(usage.server_tools))
+        told.one(names.SERVER_TOOL_REQUESTS, tuple(usage.server_tools.values()))
+    told.facts(_TOLD, usage)
 
 
 def read_usage(attributes: Attributes) -> Usage:

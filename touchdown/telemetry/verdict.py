@@ -1,52 +1,67 @@
 """What the accountant says of a model call as span attributes: cost, cache state, misses."""
 
+from decimal import Decimal
 from operator import attrgetter
 
+from msgspec.structs import fields
 from opentelemetry.util.types import AttributeValue
 
 from touchdown.records import CallVerdict, CostByClass, Miss
 from touchdown.telemetry import attributes as names
 from touchdown.telemetry import miss_names
-from touchdown.telemetry.context_read import share_attributes
-from touchdown.telemetry.facts import WHOLE, Fact, Facts
+from touchdown.telemetry.facts import WHOLE, Alike, Fact, Facts
+from touchdown.telemetry.known import Numbers
+from touchdown.telemetry.telling import Telling
 
 MOST_MISSES = 64
 
 _CACHE = Facts(
-    Fact("cache_state", names.CACHE_STATE),
+    Fact("context_tokens", names.CONTEXT_TOKENS, WHOLE),
     Fact("reusable_tokens", names.CACHE_REUSABLE, WHOLE),
     Fact("read_tokens", names.CACHE_READ, WHOLE),
     Fact("missed_tokens", names.CACHE_MISSED, WHOLE),
-    Fact("unpriced", names.COST_UNPRICED),
-    Fact("price_source", names.COST_SOURCE),
-    Fact("price_reason", names.COST_BASIS_REASON),
 )
-_CLASSES = ("uncached", "cache_read", "cache_write", "output", "server_tools")
-_BILLED = tuple(names.COST_CLASS.format(billed=billed) for billed in _CLASSES)
+_SHARES = (Fact("shares_basis", names.CONTEXT_SHARES_BASIS),)
+_PRICED = (Fact("price_basis", names.COST_BASIS),)
+_WORDS = {
+    (shares, priced): Alike(
+        Fact("cache_state", names.CACHE_STATE),
+        Fact("unpriced", names.COST_UNPRICED),
+        Fact("price_source", names.COST_SOURCE),
+        Fact("price_reason", names.COST_BASIS_REASON),
+        *(_SHARES if shares else ()),
+        *(_PRICED if priced else ()),
+    )
+    for shares in (False, True)
+    for priced in (False, True)
+}
+"""By whether the context is shared out over its kinds, and whether the call is priced."""
+_CLASSES = tuple(field.name for field in fields(CostByClass))
+_COST = Numbers([names.COST_USD, *(names.COST_CLASS.format(billed=billed) for billed in _CLASSES)])
 _amounts = attrgetter(*_CLASSES)
 
 
-def verdict_attributes(verdict: CallVerdict) -> dict[str, AttributeValue]:
+def tell_verdict(verdict: CallVerdict, told: Telling) -> None:
     """Provisional, as every figure on a child span is: the task's root span carries the settled ones."""
-    told = _misses(verdict.misses[:MOST_MISSES])
-    told |= share_attributes(verdict)
-    _CACHE.write(verdict, told)
-    if verdict.cost is not None:
-        told[names.COST_BASIS] = verdict.price_basis
-        _usd(verdict.cost, told)
-    return told
+    if verdict.misses:
+        told.more(_misses(verdict.misses[:MOST_MISSES]))
+    shares, cost = verdict.tokens_by_kind, verdict.cost
+    if shares:
+        told.template(names.CONTEXT_KIND_TOKENS, shares)
+    told.facts(_CACHE, verdict)
+    told.alike(_WORDS[bool(shares), cost is not None], verdict)
+    if cost is not None:
+        exact = _fixed(cost.total)
+        told.one(names.COST_EXACT, exact)
+        told.numbers(_COST, [float(exact), *[float(usd) if usd else 0.0 for usd in _amounts(cost)]])
 
 
-def _usd(cost: CostByClass, told: dict[str, AttributeValue]) -> None:
-    total = cost.total
-    told[names.COST_USD] = float(total)
-    told[names.COST_EXACT] = f"{total:f}"
-    told.update(zip(_BILLED, map(float, _amounts(cost)), strict=True))
+def _fixed(usd: Decimal) -> str:
+    told = str(usd)  # at a small part of the price of a format
+    return f"{usd:f}" if "E" in told else told
 
 
 def _misses(misses: tuple[Miss, ...]) -> dict[str, AttributeValue]:
-    if not misses:
-        return {}
     told: dict[str, AttributeValue] = {
         miss_names.CAUSES: tuple([miss.cause for miss in misses]),
         miss_names.TAXES: tuple([miss.tax for miss in misses]),

@@ -5,7 +5,7 @@ small; what is not met in our own spans is left to the SDK. Field numbers: opent
 ``trace/v1/trace.proto``.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from struct import Struct
 from typing import Any
 
@@ -13,7 +13,6 @@ from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.trace import SpanContext
 
 from touchdown.telemetry.encoded import Encoded
-from touchdown.telemetry.known import add_attributes
 from touchdown.telemetry.protobuf import BYTES, UnusualError, field, pairs, text, varint
 
 _HAS_REMOTE, _REMOTE = 0x100, 0x200
@@ -77,16 +76,15 @@ def encode_own(
     place: SpanContext,
     parent: SpanContext | None,
     about: tuple[str, int, int, int],
-    attributes: Iterable[Mapping[str, Any]],
+    attributes: Iterable[bytes],
     error: str | None,
 ) -> bytes:
     """A span without events and links as a field; `about`: its name, kind, beginning and end.
 
-    `error` describes its status, which is unset without. Errors: as :func:`encode_request`.
+    `attributes` are fields of it, some empty. `error` describes its status, which is unset without.
     """
     parts = _beginning(place, parent, *about)
-    for some in attributes:
-        add_attributes(parts, some)
+    parts += attributes
     status = b"" if error is None else _described(error) + _ERROR
     parts += (field(b"\x7a", status), _FLAGS, _flags(parent))
     return field_of(b"".join(parts))

@@ -6,7 +6,7 @@ from opentelemetry.context import Context
 from opentelemetry.trace import Span, Status, StatusCode, Tracer, set_span_in_context
 from opentelemetry.util.types import AttributeValue
 
-from touchdown.records import CallVerdict, ModelCall, Record, TaskRecord
+from touchdown.records import ModelCall, Record, TaskRecord
 from touchdown.telemetry import attributes as names
 from touchdown.telemetry.checking import check_of, facts_of
 from touchdown.telemetry.evaluation import EVENT, evaluations
@@ -15,10 +15,11 @@ from touchdown.telemetry.filling import fill
 from touchdown.telemetry.held import Held, missing, own
 from touchdown.telemetry.numbering import Numbering
 from touchdown.telemetry.outcome import began_and_ended_ns, error_type
+from touchdown.telemetry.own_fields import PREDECESSOR, Beside, Predecessor, own_fields, tell_beside
 from touchdown.telemetry.own_span import OwnSpan
 from touchdown.telemetry.quiet import BROKEN, failed
 from touchdown.telemetry.recent import Recent
-from touchdown.telemetry.verdict import verdict_attributes
+from touchdown.telemetry.telling import AsAttributes
 
 BESIDE = "touchdown.call"
 """Name of the span that says what a host's own span of the call could not be told any more."""
@@ -35,9 +36,9 @@ class Writer:
 
     def __init__(self, tasks: Recent[TaskRecord]) -> None:
         self._numbering = Numbering(tasks, _MOST_TASKS)
-        self._spans: Recent[tuple[str, str]] = Recent(_MOST_CALLS)
+        self._spans: Recent[Predecessor] = Recent(_MOST_CALLS)
 
-    def finish(self, held: Held, record: Record, more: Mapping[str, AttributeValue]) -> None:
+    def finish(self, held: Held, record: Record, beside: Beside) -> None:
         """Write and end a span of our own; it ends even when it could not be written."""
         place = self._place(record)
         span = held.span
@@ -45,11 +46,12 @@ class Writer:
             return
         ended_ns = began_and_ended_ns(record)[1]
         try:
-            told = self._told(held, record, more, facts_of(record), place)
-            quick = not any(_outcome(record))
-            if quick and type(span) is OwnSpan and span.finish(told, error_type(record), ended_ns):
-                return
-            _write(span, record, told)
+            before = self._predecessor(held, record)
+            if type(span) is OwnSpan and not any(_outcome(record)):
+                fields = own_fields(span.start, record, before, beside, place)
+                if fields and span.finish(fields, error_type(record), ended_ns):
+                    return
+            _write(span, record, _told(record, before, beside, facts_of(record), place))
         except BROKEN as error:
             failed("writing a span", error)
         try:
@@ -61,7 +63,7 @@ class Writer:
         self,
         held: Held,
         record: Record,
-        more: Mapping[str, AttributeValue],
+        beside: Beside,
         tracer: Tracer | None,
     ) -> None:
         """Tell a host's own span what it lacks; beside it, when it has ended or tells of another call."""
@@ -74,7 +76,7 @@ class Writer:
             # What the host's span says under the same names may differ, and stays as it is.
             others = {name: value for name, value in facts.items() if name not in own(facts)}
             place |= write_pairs(names.SPAN_OWN, others)
-            told = self._told(held, record, more, facts, place)
+            told = _told(record, self._predecessor(held, record), beside, facts, place)
             if held.span.is_recording() and _tells_of(held.span, record.id):
                 held.span.set_attributes(_within_limit(held.span, missing(held.span, told)))
             elif tracer is not None:
@@ -89,28 +91,34 @@ class Writer:
             failed("numbering a span", error)
             return {}
 
-    def _told(
-        self,
-        held: Held,
-        record: Record,
-        more: Mapping[str, AttributeValue],
-        facts: dict[str, AttributeValue],
-        place: Mapping[str, AttributeValue],
-    ) -> dict[str, AttributeValue]:
-        """Everything to say, the essential last: under a lower limit the SDK drops what is oldest."""
-        before = self._predecessor(held, record) if isinstance(record, ModelCall) else {}
-        return {**before, **more, **facts, **place, names.SPAN_CHECK: check_of(record, facts)}
-
-    def _predecessor(self, held: Held, call: ModelCall) -> dict[str, AttributeValue]:
-        shape = call.context
+    def _predecessor(self, held: Held, record: Record) -> Predecessor | None:
+        if not isinstance(record, ModelCall):
+            return None
+        shape = record.context
         # Nobody else goes on from that call: a shape names the agent's call before it.
         known = self._spans.pop(shape.predecessor) if shape.predecessor else None
-        if held.span_id:
-            self._spans.put(call.id, (held.span_id, shape.digest))
-        if known is None:
-            return {}
-        told: dict[str, AttributeValue] = {names.CONTEXT_PREDECESSOR_SPAN: known[0]}
-        return {**told, names.CONTEXT_PREDECESSOR_DIGEST: known[1]} if known[1] else told
+        span_id = held.span_id
+        if span_id:
+            self._spans.put(record.id, Predecessor(span_id, shape.digest))
+        return known
+
+
+def _told(
+    record: Record,
+    before: Predecessor | None,
+    beside: Beside,
+    facts: Mapping[str, AttributeValue],
+    place: Mapping[str, AttributeValue],
+) -> AsAttributes:
+    """Everything to say, the essential last: under a lower limit the SDK drops what is oldest."""
+    told = AsAttributes()
+    if before is not None:
+        told.facts(PREDECESSOR, before)
+    tell_beside(beside, told)
+    told.update(facts)
+    told.update(place)
+    told[names.SPAN_CHECK] = check_of(record)
+    return told
 
 
 def _write(span: Span, record: Record, told: Mapping[str, AttributeValue]) -> None:
@@ -124,15 +132,6 @@ def _write(span: Span, record: Record, told: Mapping[str, AttributeValue]) -> No
 
 def _outcome(record: Record) -> Iterator[dict[str, AttributeValue]]:
     return evaluations(record) if isinstance(record, TaskRecord) else iter(())
-
-
-def facts_beside(
-    record: Record, verdict: CallVerdict | None, settled: Mapping[str, AttributeValue]
-) -> Mapping[str, AttributeValue]:
-    """What others say of the record: the accountant's provisional verdict, or a task's settled ledger."""
-    if isinstance(record, TaskRecord):
-        return settled
-    return {} if verdict is None else verdict_attributes(verdict)
 
 
 def _within_limit(span: Span, told: dict[str, AttributeValue]) -> Mapping[str, AttributeValue]:
