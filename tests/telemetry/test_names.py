@@ -37,9 +37,9 @@ from touchdown.records import (
 from touchdown.telemetry import (
     attributes,
     content_names,
-    evaluation,
     metric_names,
     miss_names,
+    outcome,
     time_names,
 )
 
@@ -59,7 +59,7 @@ def documented() -> Rows:
 
 def names_and_lines() -> dict[str, str]:
     """Every name, and the line under it."""
-    modules = (attributes, miss_names, time_names, metric_names, evaluation, content_names)
+    modules = (attributes, miss_names, time_names, metric_names, outcome, content_names)
     return {name: line for module in modules for name, line in _names_of(module).items()}
 
 
@@ -185,7 +185,7 @@ def test_every_fact_of_a_new_segment_changes_the_span(seen: Seen, field: str) ->
 def test_no_content_is_in_any_name_but_those_that_must_be_asked_for(documented: Rows) -> None:
     content = ("messages", "instructions", "arguments", "result", "definitions")
     asked_for = {value for name, value in vars(content_names).items() if name.isupper()}
-    carrying = {name for name in documented if name.endswith(content)} - {evaluation.EVENT}
+    carrying = {name for name in documented if name.endswith(content)} - {outcome.EVENT}
     assert carrying <= asked_for
     assert all(
         documented[name][1] in ("when asked", "when cut", "when dropped") for name in asked_for

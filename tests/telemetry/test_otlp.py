@@ -84,7 +84,9 @@ def test_a_backend_that_never_answers_does_not_hold_the_exit() -> None:
         began = time.monotonic()
         done = run_agent("late", OTEL_EXPORTER_OTLP_ENDPOINT=receiver.endpoint)
         took_s = time.monotonic() - began
-    assert took_s < 15  # 2 s at the exit, and a slow start of the interpreter; the SDK alone takes 30 s
+    assert (
+        took_s < 15
+    )  # 2 s at the exit, and a slow start of the interpreter; the SDK alone takes 30 s
     assert done.stderr.splitlines() == [
         "2 of 2 spans (not sent within 2.0 s)",
         "the last metrics (not sent within 2.0 s)",

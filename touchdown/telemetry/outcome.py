@@ -1,6 +1,20 @@
-"""Whether a record is an error, and of what type: for span status and for metrics alike."""
+"""How a record ended: whether it is an error, of what type, how long it took, and a task's evaluation."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from opentelemetry.util.types import AttributeValue
 
 from touchdown.records import AgentRun, ModelCall, Record, TaskRecord, ToolCall
+
+EVENT: Final = "gen_ai.evaluation.result"
+NAME: Final = "gen_ai.evaluation.name"
+SCORE_VALUE: Final = "gen_ai.evaluation.score.value"
+SCORE_LABEL: Final = "gen_ai.evaluation.score.label"
+EXPLANATION: Final = "gen_ai.evaluation.explanation"
+
+OUTCOME = "touchdown.outcome"
+SCORE = "touchdown.score"
 
 OTHER = "_OTHER"
 CANCELLED = "cancelled"
@@ -38,3 +52,14 @@ def began_and_ended_ns(record: Record) -> tuple[int, int | None]:
 def duration_s(record: ModelCall | ToolCall | AgentRun | TaskRecord) -> float | None:
     """Seconds; ``None`` when the record does not say."""
     return None if record.duration_ns is None else record.duration_ns / 1e9
+
+
+def evaluations(task: TaskRecord) -> Iterator[dict[str, AttributeValue]]:
+    """What was said of the task, as attributes of an event each: outcome and score, where they are known."""
+    if task.outcome != "unknown":
+        said: dict[str, AttributeValue] = {NAME: OUTCOME, SCORE_LABEL: task.outcome}
+        if task.outcome_reason:
+            said[EXPLANATION] = task.outcome_reason
+        yield said
+    if task.score is not None:
+        yield {NAME: SCORE, SCORE_VALUE: task.score}

@@ -9,12 +9,11 @@ from opentelemetry.util.types import AttributeValue
 from touchdown.records import ModelCall, Record, TaskRecord
 from touchdown.telemetry import attributes as names
 from touchdown.telemetry.checking import check_of, facts_of
-from touchdown.telemetry.evaluation import EVENT, evaluations
 from touchdown.telemetry.facts import write_pairs
 from touchdown.telemetry.filling import fill
 from touchdown.telemetry.held import Held, missing, own
 from touchdown.telemetry.numbering import Numbering
-from touchdown.telemetry.outcome import began_and_ended_ns, error_type
+from touchdown.telemetry.outcome import EVENT, began_and_ended_ns, error_type, evaluations
 from touchdown.telemetry.own_fields import PREDECESSOR, Beside, Predecessor, own_fields, tell_beside
 from touchdown.telemetry.own_span import OwnSpan
 from touchdown.telemetry.quiet import BROKEN, failed
