@@ -21,6 +21,7 @@ from tests.engines.test_texts import TRTLLM
 from touchdown.engines import perf_metrics
 from touchdown.engines.host import EngineHost
 from touchdown.engines.hosts import HOSTS
+from touchdown.engines.watching import Watch
 from touchdown.records import EngineReport
 from touchdown.runtime import core
 from touchdown.testing import Capture, capture
@@ -96,6 +97,8 @@ class Server:
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     monkeypatch.setattr(perf_metrics, "REST_NS", 0)
+    # A look of its own, on a busy machine after the call it is for, would take the records before the test's.
+    monkeypatch.setattr(Watch, "wake", lambda *_: None)
     with serving([ANSWER], prometheus_metrics=TRTLLM) as own:
         yield Server(own)
 
