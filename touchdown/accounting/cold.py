@@ -6,17 +6,17 @@ from touchdown.accounting.contexts import Contexts
 from touchdown.accounting.facts import CallFacts
 from touchdown.accounting.packing import pack
 
-HOT = 16
+HOT = 64
 """So many calls stay as they are: a call is compared with its agent's last ones."""
 
 MOST_HOT = 4_096
 """So many where calls look back further, as those do whose history is cut again and again: twice as many each
 time that they had to be unpacked."""
 
-GROUP = 16
+GROUP = 64
 """Calls that are packed together."""
 
-FEWEST = 16
+FEWEST = 64
 """So many are worth it where nothing more is expected."""
 
 

@@ -1,33 +1,51 @@
 """Cache writes: which of the tokens that a call wrote were read by a later one before they died."""
 
 from collections import defaultdict
+from heapq import heapify, heappop, heappush
+from operator import itemgetter
 
 from touchdown.accounting.facts import CacheWrite, CallFacts, WrittenPart
 from touchdown.accounting.pricing import Bill, written_lives
 
 MOST_OPEN = 4_096
-"""Writes per route that are waited for; of older ones it stays unknown whether they were read."""
+"""About so many writes per route are waited for; of older ones it stays unknown whether they were read."""
+
+DROPPED = 512
+"""So many are let go of at once."""
+
+Waiting = tuple[int, tuple[int, str], CallFacts]
+"""Up to which token a write was read, its call's place in the order of folding, and the call."""
 
 
 class Writes:
-    """The calls whose writes may still be read, by route."""
+    """The calls whose writes may still be read, by route: the least read of them first."""
 
     def __init__(self) -> None:
-        self._open: defaultdict[tuple[str, str, str], list[CallFacts]] = defaultdict(list)
+        self._open: defaultdict[tuple[str, str, str], list[Waiting]] = defaultdict(list)
 
     def note(self, facts: CallFacts) -> None:
         """What this call read of earlier writes, and what it wrote itself."""
-        waiting = self._open[facts.route]
-        if waiting:
-            left = [writer for writer in waiting if _stays_open(writer, facts)]
-            if len(left) < len(waiting):
-                waiting[:] = left
+        waiting, read = self._open[facts.route], facts.call.usage.cache_read or 0
+        looked_at: list[Waiting] = []
+        # A write that was read as far as this call reads, or further, has nothing to learn from it.
+        while waiting and waiting[0][0] < read:
+            _, key, writer = heappop(waiting)
+            if _stays_open(writer, facts) and writer.write is not None:
+                looked_at.append((writer.write.read_until, key, writer))
+        for entry in looked_at:
+            heappush(waiting, entry)
         if facts.call.usage.cache_write:
             facts.write = _write_of(facts)
             if facts.write is not None:
-                waiting.append(facts)
-                if len(waiting) > MOST_OPEN:
-                    del waiting[0]
+                heappush(waiting, (facts.write.read_until, facts.key, facts))
+                if len(waiting) > MOST_OPEN + DROPPED:
+                    _drop_oldest(waiting)
+
+
+def _drop_oldest(waiting: list[Waiting]) -> None:
+    waiting.sort(key=itemgetter(1))
+    del waiting[: len(waiting) - MOST_OPEN]
+    heapify(waiting)
 
 
 def _write_of(facts: CallFacts) -> CacheWrite | None:
@@ -52,10 +70,11 @@ def _write_of(facts: CallFacts) -> CacheWrite | None:
 
 def _stays_open(writer: CallFacts, facts: CallFacts) -> bool:
     """Note what ``facts`` read of a write; false once nothing more can be read of it."""
-    write, was, shares = writer.write, writer.context, writer.shares
-    if write is None or was is None or shares is None:
+    write = writer.write
+    if write is None or (write.dies_ns is not None and facts.call.sent_at_ns > write.dies_ns):
         return False
-    if write.dies_ns is not None and facts.call.sent_at_ns > write.dies_ns:
+    was, shares = writer.context, writer.shares
+    if was is None or shares is None:
         return False
     read, now = facts.call.usage.cache_read or 0, facts.context
     if read <= write.read_until or facts.key < writer.key:
