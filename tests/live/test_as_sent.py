@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import anthropic
-import httpx2
 import openai
 import pytest
+from openai.types.chat import ChatCompletion
 
 import touchdown
 from touchdown.testing import Provider, Reply, Request, capture
@@ -35,7 +35,7 @@ def provider() -> Iterator[Provider]:
 def ask(client: openai.OpenAI, said: list[dict[str, Any]]) -> None:
     """The host's own list goes out, which no method of the SDK copied."""
     body = {"model": "gpt-5.4", "max_tokens": 40, "messages": said}
-    client.post("/chat/completions", cast_to=httpx2.Response, body=body)
+    client.post("/chat/completions", cast_to=ChatCompletion, body=body)
 
 
 def held(task: touchdown.Task) -> tuple[int, int]:

@@ -24,11 +24,10 @@ from touchdown.live.run_folder import VARIABLE
 from touchdown.runtime import guard
 from touchdown.runtime.guard import guarded
 from touchdown.runtime.step import StepObservation
-from touchdown.telemetry import quiet
+from touchdown.telemetry import quiet, writing
 from touchdown.telemetry.held import Held
 from touchdown.telemetry.metrics import Metrics
 from touchdown.telemetry.spans import SpanSink
-from touchdown.telemetry.writing import Writer
 from touchdown.testing import Provider, capture
 
 SECRET = {"role": "user", "content": "4711"}
@@ -123,7 +122,7 @@ PARTS: tuple[tuple[Any, str], ...] = (
     (Hooks, "_prepare"),
     (SpanSink, "open"),
     (Held, "activate"),
-    (Writer, "_told"),
+    (writing, "_told"),
     (Metrics, "record"),
 )
 
