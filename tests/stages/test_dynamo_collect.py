@@ -42,10 +42,13 @@ def test_the_frontends_spans_and_the_workers_join_the_calls(tmp_path: Path) -> N
     told = task["time"]
     parts = told["work_s"] + sum(told["taxes"].values()) + told["unexplained_s"]
     assert parts == pytest.approx(told["total_s"], abs=1e-9)
-    for timing in timings_in(path):
+    timings = list(timings_in(path))
+    for timing in timings:
         assert timing["worker"]
         assert timing["basis"]["frontend_ns"] == "derived"
-        assert 0 < timing["frontend_ns"] < timing["total_ns"]
+        # What is left of the front end's span: by the clocks of two processes it may be nothing.
+        assert 0 <= timing["frontend_ns"] < timing["total_ns"]
+    assert any(timing["frontend_ns"] for timing in timings)
 
 
 def timings_in(path: Path) -> list[dict[str, Any]]:
