@@ -89,3 +89,27 @@ def test_many_pieces_are_counted_and_only_a_short_text_is_kept(count: int) -> No
     assert answer.output.text_chars == 4 * count
     assert len("".join(answer.text)) == (4 * count if 4 * count <= KEEP_TEXT_CHARS else 0)
     assert len(stream.pieces.new) <= pieces.MOST_PIECES
+
+
+def test_chunks_that_are_looked_at_whole_are_not_kept_either() -> None:
+    """A server that adds a field of its own to each piece."""
+    stream = ChatStream()
+    look = stream.looking()
+    delta = {"content": "word", "of_the_server": 1}
+    choice = {"index": 0, "delta": delta, "finish_reason": None}
+    event = ChatCompletionChunk.construct(id="x", model="m", choices=[choice], usage=None)
+    for _ in range(30_000):
+        look(event)
+    assert stream.answer().output.text_chars == 4 * 30_000
+    assert len(stream.pieces.new) <= pieces.MOST_PIECES
+    assert stream.answer().text == ()
+
+
+def test_content_that_is_no_text_is_passed_over() -> None:
+    stream = ChatStream()
+    look = stream.looking()
+    for content in ("word", [{"type": "text", "text": "a part"}], "word"):
+        choice = {"index": 0, "delta": {"content": content}, "finish_reason": None}
+        look(ChatCompletionChunk.construct(id="x", model="m", choices=[choice], usage=None))
+    stream.pieces.count()
+    assert stream.answer().output.text_chars == 8

@@ -19,6 +19,13 @@ class Pieces:
         self._said: list[str] = []
         self._chars = 0
 
+    def say(self, piece: object) -> None:
+        """Put down one piece; what is no text is passed over."""
+        if isinstance(piece, str):
+            self.new.append(piece)
+            if len(self.new) > MOST_PIECES:
+                self.count()
+
     def count(self) -> None:
         """Count what is new, and keep it while the whole is short."""
         said = "".join(self.new)

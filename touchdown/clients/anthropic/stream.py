@@ -73,7 +73,7 @@ class MessageStreamReader(Struct):
     def _delta(self, event: object, delta: object) -> None:
         kind = get(delta, "type")
         if kind == "text_delta":
-            self.pieces.new.append(text(delta, "text"))
+            self.pieces.say(text(delta, "text"))
         elif kind == "thinking_delta":
             self.reasoning_chars += length(get(delta, "thinking"))
         elif kind == "input_json_delta":

@@ -209,7 +209,7 @@ class ChatStream(Struct):
             fields = fields_of(delta)
             content = fields.get("content")
             if content:
-                self.pieces.new.append(content)
+                self.pieces.say(content)
             if fields.get("tool_calls"):
                 self._tools(choice, fields["tool_calls"])
             extra = getattr(delta, "__pydantic_extra__", delta)
