@@ -228,3 +228,18 @@ def test_a_gate_that_breaks_lets_the_call_pass(
         ask(client, history())
         assert [call.status for call in seen.calls] == ["ok", "ok"]
         assert held(task) == (0, 2)
+
+
+def test_an_exchange_that_breaks_lets_the_call_pass(
+    provider: Provider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("touchdown.live.reservation.Reservation.exchange", None)
+    with (
+        Changing(base_url=provider.openai_url, api_key="k") as client,
+        capture() as seen,
+        touchdown.task("broken", budget_tokens=ROOM),
+    ):
+        ask(client, history())
+        client.change = replace_whole
+        ask(client, history())
+        assert [call.status for call in seen.calls] == ["ok", "ok"]

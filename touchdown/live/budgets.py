@@ -116,9 +116,13 @@ class BudgetGate:
         again = self._size(reserved.place, asked, reserved.budgets)
         if again is None:
             return
-        with COUNTING:
-            reserved.exchange(again)
-            refusal = self._try(reserved, NONE)
+        try:
+            with COUNTING:
+                reserved.exchange(again)
+                refusal = self._try(reserved, NONE)
+        except Exception:
+            failed("budgets.hold")
+            return
         if refusal is not None:
             try:
                 self._refused(reserved, refusal)
