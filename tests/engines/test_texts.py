@@ -199,6 +199,13 @@ def test_sglangs_meta_info() -> None:
     assert abs((timing.frontend_ns or 0) - 4_000_000) < 1_000
 
 
+def test_what_sglangs_scheduler_began_before_its_front_end_noted_it_counts_once() -> None:
+    timing = sglang(api_server_dispatch_finish_ts=1_795_000_000.020)
+    assert sum(timing.phases_ns.values()) == timing.total_ns
+    assert abs((timing.frontend_ns or 0) - 15_000_000) < 1_000
+    assert sglang(first_token_latency=0.280).frontend_ns == 0
+
+
 def test_sglangs_loads_from_storage_are_taken_out_of_its_queue() -> None:
     timing = sglang(storage_prefetch_wait=0.1, storage_staging_wait=0.05)
     assert (timing.queue_ns, timing.kv_load_ns) == (100_000_000, 150_000_000)

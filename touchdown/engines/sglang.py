@@ -160,7 +160,17 @@ def _times(found: Figures, said: object) -> None:
         # It waited again after its first token: that stay is in its queue time and in its decode.
         found.weaken("queue_ns")
         found.weaken("decode_ns")
+    else:
+        _not_twice(found.values)
     found.lacks("nothing was loaded from storage, or SGLang does not tell it", "kv_load_ns")
+
+
+def _not_twice(values: dict[str, int]) -> None:
+    """Its front end looks at the clock after it handed on: the scheduler may have begun by then."""
+    others = ("queue_ns", "kv_load_ns", "prefill_ns", "decode_ns")
+    if "frontend_ns" in values and "decode_ns" in values:
+        rest = values["total_ns"] - sum(values.get(name, 0) for name in others)
+        values["frontend_ns"] = min(values["frontend_ns"], max(rest, 0))
 
 
 MOMENTS = (
