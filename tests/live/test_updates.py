@@ -2,16 +2,21 @@
 
 import logging
 import threading
+import time
+from itertools import pairwise
 from typing import Any
 
 import pytest
 
 import touchdown
 from touchdown.accounting.account import TaskAccount
+from touchdown.live.accountant import LiveAccountant
+from touchdown.live.updates import REST
 from touchdown.testing import capture
 
 LONG_S = 30
 SOON_S = 0.05
+DEAR_S = 0.02
 
 
 @touchdown.tool
@@ -80,6 +85,33 @@ def test_a_slow_function_holds_nothing_up_and_is_skipped_and_counted() -> None:
         assert updates.skipped >= 1
         updates.cancel()
         assert len(seen.tools) == 101
+
+
+def test_accounts_that_are_dear_to_make_are_made_less_often(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    made: list[tuple[float, float]] = []
+    real = LiveAccountant.changed_since
+
+    def dear(accountant: LiveAccountant, mark: int) -> tuple[int, list[TaskAccount]]:
+        began_s = time.thread_time()
+        while time.thread_time() - began_s < DEAR_S:
+            pass
+        made.append((time.monotonic(), time.thread_time() - began_s))
+        return real(accountant, mark)
+
+    monkeypatch.setattr(LiveAccountant, "changed_since", dear)
+    listener = Listener()
+    with capture():
+        updates = touchdown.on_update(listener, every=SOON_S)
+        with touchdown.task("goal"):
+            for _ in range(3):
+                step()
+                listener.next()
+        updates.cancel()
+    for (before_s, spent_s), (after_s, again_s) in pairwise(made):
+        assert after_s - again_s - before_s > 0.9 * REST * spent_s
+    assert updates.skipped >= 2
 
 
 def test_what_it_raises_is_said_once_and_reaches_nobody(

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 LEAST_S = 0.05
 
+REST = 20
+"""As many times as long as the accounts took to be made (CPU), no others are made."""
+
 Changed: TypeAlias = "Callable[[list[TaskAccount]], object]"
 
 
@@ -28,7 +31,8 @@ class Updates:
         self._stop = threading.Event()
         self._process = this_process()
         self.skipped = 0
-        """How often its time had come while the function still ran."""
+        """How often its time had come while the function still ran, or while no accounts were made."""
+        self._rest_s = 0.0
 
     def cancel(self) -> None:
         """Call the function no more; one call that runs now may still end."""
@@ -55,15 +59,17 @@ class Updates:
             mark = self._call(runtime, mark)
             del runtime
             due_s += self._every_s
-            late = int((time.monotonic() - due_s) // self._every_s) + 1
+            late = int((time.monotonic() + self._rest_s - due_s) // self._every_s) + 1
             if late > 0:
                 self.skipped += late
                 due_s += late * self._every_s
         self._stop.set()
 
     def _call(self, runtime: core.Runtime, mark: int) -> int:
+        began_s = time.thread_time()
         try:
             mark, changed = runtime.accountant.changed_since(mark)
+            self._rest_s = REST * (time.thread_time() - began_s)
             if changed and not self._stop.is_set():
                 self._callback(changed)
         except Exception:

@@ -37,7 +37,7 @@ def critical_path(root: Interval) -> list[Piece]:
     while waiting:
         owner, start, at = waiting.pop()
         after: Interval | None = None
-        for child in awaited(owner, start, at):
+        for child in awaited(owner, start, at) if owner.children else ():
             end = min(child.end_ns, at)
             if end < at:
                 pieces.append(Piece(owner, end, at, child, after))

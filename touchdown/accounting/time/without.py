@@ -22,6 +22,8 @@ def length_without(root: Interval, saved_ns: Mapping[str, int]) -> int:
 
 
 def _length(interval: Interval, lengths: Mapping[int, int], saved_ns: int) -> int:
+    if not interval.children:
+        return max(interval.length_ns - saved_ns, 0)
     start, end = interval.start_ns, interval.end_ns
     lost = losers_of(interval)
     joined = [
