@@ -1,6 +1,6 @@
 """What touchdown adds to the caller's thread, against the floor: one span with 25 attributes.
 
-    python benchmarks/hot_path.py [--pairs N] [--only TEXT] [--defaults] [--stages] [--json]
+    python benchmarks/hot_path.py [--pairs N] [--only TEXT] [--defaults] [--stages | --chunks] [--json]
 
 One process, on one CPU where the system allows it. Bare SDK, the floor (a hook that makes one span with 25
 attributes through a ``BatchSpanProcessor``) and touchdown take turns, in changing order, on the same request:
@@ -14,41 +14,29 @@ given and hands an answer back. ``benchmarks/instructions.py`` counts the same i
 
 *Behind the queue*: what is left to do for a call, stage by stage; ``--stages`` is this alone.
 
-*Per chunk*: the SDK's own events, 3,000 in a stream, are read again, through our iterator and without it.
+*Per chunk*: in the SDK's own streams (``chunks.py``); ``--chunks`` is this alone.
 """
 
 import argparse
-import contextlib
 import gc
 import json
 import os
 import sys
 import time
-from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Any
 
+from chunks import READERS, SHAPES, chunk_us
 from paired import Figure, call_us, figure, ratio, shown, take_turns
 from stages import stages
 from states import STATES, Switch, switch
 from stubs import cut_short, hook_call
-from workload import Case, cases, messages, request_of, stream_events
-
-from touchdown.clients.anthropic.reader import READERS as ANTHROPIC_READERS
-from touchdown.clients.events import AsyncEvents, events_of
-from touchdown.clients.openai.reader import READERS as OPENAI_READERS
-from touchdown.integration import CallObservation, Seam
+from workload import Case, cases, messages, request_of
 
 CALLS = 10
 HOOK_CALLS = 40
 MANY = 1_000
-EDGE, FEW, CHUNKS_READ = 20, 8, 3_000
-READERS = {
-    "anthropic": ANTHROPIC_READERS["/v1/messages"],
-    "openai": OPENAI_READERS["/chat/completions"],
-}
 Rows = dict[str, dict[str, Figure]]
-Step = Callable[[], None]
 
 
 def in_the_call(pairs: int, only: str, everything: bool) -> Rows:
@@ -81,81 +69,7 @@ def _turns(switching: Switch, case: Case, calls: int, pairs: int) -> dict[str, F
     return take_turns(switching.to, STATES, lambda: call_us(case.call, calls), pairs)
 
 
-class Stream:
-    """As much of an SDK stream as is followed."""
-
-    def __init__(self, events: list[object]) -> None:
-        self._iterator = iter(events)
-
-
-class AsyncStream:
-    """As much of an async SDK stream as is followed."""
-
-    def __init__(self, events: list[object]) -> None:
-        self._iterator = self._events(events)
-
-    async def _events(self, events: list[object]) -> AsyncIterator[object]:
-        for event in events:
-            yield event
-
-
-def observation(sdk: str) -> CallObservation:
-    """A call whose stream is about to be read."""
-    seen = Seam().model_call(READERS[sdk], vendor=sdk, provider=sdk, model="m")
-    assert seen is not None
-    seen.begin_stream()
-    return seen
-
-
-def read(events: Any) -> None:
-    """Read a sync stream to its end."""
-    deque(events, 0)
-
-
-def read_async(events: AsyncIterator[object]) -> None:
-    """Read an async stream to its end; nothing in it waits."""
-
-    async def drive() -> None:
-        async for _ in events:
-            pass
-
-    with contextlib.suppress(StopIteration):
-        drive().send(None)
-
-
-def chunk_steps(sdk: str, events: list[object]) -> dict[str, tuple[Step, Step]]:
-    """By shape, reading these events with us and without."""
-    seen = observation(sdk), observation(sdk)
-    return {
-        "sync": (
-            lambda: read(events_of(Stream(events), seen[0])),
-            lambda: read(iter(events)),
-        ),
-        "async": (
-            lambda: read_async(AsyncEvents(AsyncStream(events), seen[1])),
-            lambda: read_async(AsyncStream(events)._iterator),
-        ),
-    }
-
-
-def just_made(events: list[object]) -> list[object]:
-    """A long stream of few objects: the one that is read is in the cache, for the SDK has just made it.
-
-    Of a list of 300 that were made long ago each must come from the memory first, which reading alone pays.
-    """
-    middle = events[EDGE : EDGE + FEW] * (CHUNKS_READ // FEW)
-    return [*events[:EDGE], *middle, *events[-EDGE:]]
-
-
-def chunk_us(sdk: str, events: list[object]) -> dict[str, float]:
-    """Microseconds that following adds to each event, sync and async."""
-    return {
-        name: (_once_us(followed) - _once_us(bare)) / len(events)
-        for name, (followed, bare) in chunk_steps(sdk, events).items()
-    }
-
-
-def _once_us(step: Step) -> float:
+def _once_us(step: Callable[[], object]) -> float:
     gc.disable()
     began = time.thread_time_ns()
     step()
@@ -166,15 +80,12 @@ def _once_us(step: Step) -> float:
 
 def per_chunk(pairs: int, everything: bool) -> Rows:
     """Added to each event of a stream."""
-    rows: Rows = {}
     with switch(everything=everything) as switching:
-        switching.to("touchdown")
-        for sdk in READERS:
-            events = just_made(stream_events(sdk))
-            found = [chunk_us(sdk, events) for _ in range(5 * pairs)]
-            for shape in found[0]:
-                rows[f"{sdk} {shape} chunk"] = {"touchdown": figure(f[shape] for f in found)}
-    return rows
+        return {
+            f"{sdk} {shape} chunk": {"touchdown": chunk_us(switching, sdk, shape, pairs)}
+            for sdk in READERS
+            for shape in SHAPES
+        }
 
 
 def behind(pairs: int, only: str, everything: bool) -> Rows:
@@ -212,18 +123,21 @@ def main() -> None:
     parser.add_argument("--only", default="", help="a part of a case's name")
     parser.add_argument("--defaults", action="store_true", help="no journal, OTLP nor budget")
     parser.add_argument("--json", action="store_true")
-    parser.add_argument("--stages", action="store_true", help="only what is behind the queue")
+    only = parser.add_mutually_exclusive_group()
+    only.add_argument("--stages", action="store_true", help="only what is behind the queue")
+    only.add_argument("--chunks", action="store_true", help="only what a chunk of a stream takes")
     options = parser.parse_args()
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     everything = not options.defaults
-    parts = {"behind the queue": behind(options.pairs, options.only, everything)}
+    parts: dict[str, Rows] = {}
+    if not options.chunks:
+        parts["behind the queue"] = behind(options.pairs, options.only, everything)
     if not options.stages:
-        parts |= {
-            "per chunk": per_chunk(options.pairs, everything),
-            "at the hook": at_the_hook(options.pairs, options.only, everything),
-            "in the call": in_the_call(options.pairs, options.only, everything),
-        }
+        parts["per chunk"] = per_chunk(options.pairs, everything)
+    if not (options.stages or options.chunks):
+        parts["at the hook"] = at_the_hook(options.pairs, options.only, everything)
+        parts["in the call"] = in_the_call(options.pairs, options.only, everything)
     if options.json:
         print(json.dumps({title: _plain(rows) for title, rows in parts.items()}, indent=2))
         return

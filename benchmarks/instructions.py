@@ -108,7 +108,8 @@ def section(
 
 def run_child(only: str, everything: bool, host: bool, calls: int) -> None:
     """What is counted, in the process that callgrind watches."""
-    from hot_path import READERS, chunk_steps, hook_cases
+    from chunks import READERS, chunk_steps
+    from hot_path import hook_cases
     from stages import stages
     from states import switch
     from stubs import cut_short

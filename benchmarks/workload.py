@@ -1,8 +1,9 @@
 """What is measured: requests of both SDKs, large, tiny and streamed, answered without a network."""
 
+import contextlib
 import json
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,8 +66,8 @@ def _sse(events: list[dict[str, Any]], named: bool) -> bytes:
     return "".join(lines).encode() + (b"" if named else b"data: [DONE]\n\n")
 
 
-def _anthropic_stream() -> bytes:
-    """300 text deltas between the usual first and last events."""
+def _anthropic_stream(chunks: int) -> bytes:
+    """So many text deltas between the usual first and last events."""
     start = {**MESSAGE, "content": [], "stop_reason": None}
     delta = {
         "type": "content_block_delta",
@@ -77,13 +78,13 @@ def _anthropic_stream() -> bytes:
     end = {
         "type": "message_delta",
         "delta": {"stop_reason": "end_turn"},
-        "usage": {"output_tokens": CHUNKS},
+        "usage": {"output_tokens": chunks},
     }
     return _sse(
         [
             {"type": "message_start", "message": start},
             {"type": "content_block_start", "index": 0, "content_block": block},
-            *[delta] * CHUNKS,
+            *[delta] * chunks,
             {"type": "content_block_stop", "index": 0},
             end,
             {"type": "message_stop"},
@@ -92,19 +93,31 @@ def _anthropic_stream() -> bytes:
     )
 
 
-def _openai_stream() -> bytes:
-    """300 chunks, one more with the finish reason, and one with the usage."""
+def _openai_stream(chunks: int) -> bytes:
+    """So many chunks, one more with the finish reason, and one with the usage."""
     base = {"id": "c", "object": "chat.completion.chunk", "created": 1, "model": "gpt-5.4"}
     word = {**base, "choices": [{"index": 0, "delta": {"content": "word "}, "finish_reason": None}]}
     end = {**base, "choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
     usage = {**base, "choices": [], "usage": COMPLETION["usage"]}
-    return _sse([*[word] * CHUNKS, end, usage], named=False)
+    return _sse([*[word] * chunks, end, usage], named=False)
 
 
 ANSWERS = {
-    "anthropic": (json.dumps(MESSAGE).encode(), _anthropic_stream()),
-    "openai": (json.dumps(COMPLETION).encode(), _openai_stream()),
+    "anthropic": (json.dumps(MESSAGE).encode(), _anthropic_stream(CHUNKS)),
+    "openai": (json.dumps(COMPLETION).encode(), _openai_stream(CHUNKS)),
 }
+
+
+@contextlib.contextmanager
+def streams_of(chunks: int) -> Iterator[None]:
+    """Answers are streamed in so many pieces of text."""
+    before = dict(ANSWERS)
+    ANSWERS["anthropic"] = before["anthropic"][0], _anthropic_stream(chunks)
+    ANSWERS["openai"] = before["openai"][0], _openai_stream(chunks)
+    try:
+        yield
+    finally:
+        ANSWERS.update(before)
 
 
 def answer(request: httpx2.Request) -> httpx2.Response:
@@ -117,14 +130,17 @@ def answer(request: httpx2.Request) -> httpx2.Response:
     return httpx2.Response(200, headers={"content-type": "application/json"}, content=body)
 
 
-def client_of(sdk: str) -> Any:
-    """A client whose requests are answered in this process."""
-    transport = httpx2.Client(transport=httpx2.MockTransport(answer))
-    if sdk == "anthropic":
-        return anthropic.Anthropic(
-            api_key="k", base_url="http://127.0.0.1:9", http_client=transport
-        )
-    return openai.OpenAI(api_key="k", base_url="http://127.0.0.1:9/v1", http_client=transport)
+def client_of(sdk: str, *, native: bool = False, is_async: bool = False) -> Any:
+    """A client whose requests are answered in this process; ``native``: anthropic's own tracing is on."""
+    transport = httpx2.MockTransport(answer)
+    client = httpx2.AsyncClient if is_async else httpx2.Client
+    given: dict[str, Any] = {"api_key": "k", "http_client": client(transport=transport)}
+    if sdk == "openai":
+        made = openai.AsyncOpenAI if is_async else openai.OpenAI
+        return made(base_url="http://127.0.0.1:9/v1", **given)
+    ours = anthropic.AsyncAnthropic if is_async else anthropic.Anthropic
+    traces = {"traces": {"enabled": native}}
+    return ours(base_url="http://127.0.0.1:9", open_telemetry=traces, **given)
 
 
 def create_of(sdk: str, client: Any) -> Callable[..., Any]:

@@ -70,19 +70,11 @@ class Switch:
                 raise SystemExit(f"{measured.name}: {spans} spans of 2 calls while {state}")
 
 
-def client(sdk: str, *, native: bool) -> Any:
-    """A client; the anthropic SDK's own tracing is on only where it is what is measured."""
-    made = client_of(sdk)
-    if sdk == "anthropic":
-        return made.with_options(open_telemetry={"traces": {"enabled": native}})
-    return made
-
-
 def calls_of(*, native: bool) -> Iterator[Measured]:
     """Large, tiny and streamed calls of both SDKs, or of the one that traces itself."""
     history = messages()
     for sdk in ("anthropic",) if native else ("anthropic", "openai"):
-        clients = {"off": client(sdk, native=False), "on": client(sdk, native=native)}
+        clients = {"off": client_of(sdk), "on": client_of(sdk, native=native)}
         large, tiny = (request_of(sdk, said, tools=said is history) for said in (history, TINY))
         yield Measured(f"{sdk} large", _each(clients, sdk, large))
         yield Measured(f"{sdk} tiny", _each(clients, sdk, tiny))

@@ -31,7 +31,7 @@ from states import ENDPOINT
 from workload import client_of, create_of, messages, request_of
 
 from peers.adapters import PEERS
-from peers.calls import STATES, Call, Counted, Measured, Switch, calls_of, client, growing_usage
+from peers.calls import STATES, Call, Counted, Measured, Switch, calls_of, growing_usage
 from peers.patches import Patches, attributes
 
 SAMPLE = {"large": 3, "tiny": 20, "chunk": 2}
@@ -128,7 +128,7 @@ def _elsewhere(flush: Callable[[], object]) -> None:
 def queued(native: bool) -> dict[str, float]:
     """KB allocated for one large call of a growing history, while nothing is sent."""
     with growing_usage():
-        create, said = create_of("anthropic", client("anthropic", native=native)), messages()
+        create, said = create_of("anthropic", client_of("anthropic", native=native)), messages()
         asked = request_of("anthropic", said, tools=True)
         news = [{"role": "user", "content": f"and what of case {n}? " * 5} for n in range(QUEUED)]
         for _ in range(20):
@@ -147,7 +147,7 @@ def queued(native: bool) -> dict[str, float]:
 
 def growth(native: bool) -> dict[str, float]:
     """MB per 1,000 large calls while nothing is sent: the first ones, and once the queue is full."""
-    create, said = create_of("anthropic", client("anthropic", native=native)), messages()
+    create, said = create_of("anthropic", client_of("anthropic", native=native)), messages()
     asked = request_of("anthropic", said, tools=True)
     resident = []
     for calls in (100, GROWTH, FULL - GROWTH, GROWTH):

@@ -118,10 +118,11 @@ def test_a_peer_is_measured_only_when_it_makes_spans_exactly_when_it_is_on(
     from opentelemetry.sdk.trace.export import SimpleSpanProcessor
     from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
     from peers.adapters import floor
-    from peers.calls import Counted, Measured, Switch, client, request_of
+    from peers.calls import Counted, Measured, Switch
     from peers.patches import Patches, attributes
+    from workload import client_of, request_of
 
-    asks = {state: client("openai", native=False) for state in ("off", "on")}
+    asks = {state: client_of("openai") for state in ("off", "on")}
     asked = request_of("openai", [{"role": "user", "content": "hi"}], tools=False)
     bound = {state: made.chat.completions.create for state, made in asks.items()}
     before = attributes()
