@@ -153,7 +153,7 @@ def growth(native: bool) -> dict[str, float]:
     for calls in (100, GROWTH, FULL - GROWTH, GROWTH):
         for _ in range(calls):
             create(**asked)
-        time.sleep(1.5)
+        time.sleep(LONG_S)
         gc.collect()
         resident.append(resident_mb())
     warm, first, full, last = resident

@@ -6,14 +6,14 @@ from touchdown.accounting.contexts import Contexts
 from touchdown.accounting.facts import CallFacts
 from touchdown.accounting.packing import pack
 
-HOT = 64
+HOT = 24
 """So many calls stay as they are: a call is compared with its agent's last ones."""
 
 MOST_HOT = 4_096
 """So many where calls look back further, as those do whose history is cut again and again: twice as many each
 time that they had to be unpacked."""
 
-GROUP = 64
+GROUP = 24
 """Calls that are packed together."""
 
 FEWEST = 64
