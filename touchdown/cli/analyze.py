@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, time, timedelta, timezone, tzinfo
@@ -88,7 +89,12 @@ def _parser() -> argparse.ArgumentParser:
     add("--timezone", type=_zone, metavar="ZONE", help="e.g. Europe/Berlin or UTC (default: local)")
     add("--since", type=_day, metavar="DATE", help="only calls from that day or moment on")
     add("--until", type=_day, metavar="DATE", help="only calls until that day or moment")
-    add("--model", action="append", default=[], help="only models with this in their name")
+    add(
+        "--model",
+        action="append",
+        default=[],
+        help="only models with this in their name, in any case",
+    )
     add("--outcomes", action="append", default=[], metavar="FILE", help=_OUTCOMES_HELP)
     add("--cache-policy", choices=CACHE_POLICIES, default=DEFAULT_POLICY, help=_POLICY_HELP)
     add("--limit", type=int, default=20, metavar="N", help="rows of the table; 0 for all")
@@ -112,14 +118,17 @@ def _zone(name: str) -> tzinfo:
 
 
 def _day(text: str) -> date:
+    """A whole day, also without its hyphens as other tools take it, or a moment in it."""
     try:
-        return date.fromisoformat(text) if len(text) == len("2026-08-21") else _moment(text)
+        if re.fullmatch(r"\d{8}", text):
+            return datetime.strptime(text, "%Y%m%d").date()
+        if re.fullmatch(r"\d{4}-\d\d-\d\d", text):
+            return date.fromisoformat(text)
+        if not re.match(r"\d{4}-\d\d-\d\d[T ]", text):
+            raise ValueError(text)
+        return datetime.fromisoformat(text.replace("Z", "+00:00"))
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r} is not a date like 2026-08-21") from None
-
-
-def _moment(text: str) -> datetime:
-    return datetime.fromisoformat(text.replace("Z", "+00:00"))
 
 
 def _question(args: argparse.Namespace, outcomes: Mapping[str, Outcome], alone: bool) -> Question:
@@ -167,10 +176,10 @@ def _analysis(args: argparse.Namespace, gathered: Gathered, paths: Sequence[str]
 
 
 def _period(gathered: Gathered, zone: tzinfo | None) -> str:
-    starts = [a.task.started_at_ns for a in gathered.accounts if a.task.started_at_ns]
-    if not starts:
+    if gathered.first_ns is None or gathered.last_ns is None:
         return ""
-    first, last = (moment(at, zone).strftime("%Y-%m-%d") for at in (min(starts), max(starts)))
+    sent = (gathered.first_ns, gathered.last_ns)
+    first, last = (moment(at, zone).strftime("%Y-%m-%d") for at in sent)
     return first if first == last else f"{first} to {last}"
 
 

@@ -44,6 +44,7 @@ def _answer(session: Session, question: Question, prices: Prices, counted: Set[i
     copies = len(counted & calls)
     if copies:
         records = list(without_copies(records, counted))
+    sent = [r.sent_at_ns for r in records if isinstance(r, ModelCall) and question.wants(r)]
     ledger = refold(records, prices)
     judged_by = _outcome_name(session, question)
     accounts = [_judged(a, judged_by, question) for a in _accounts(ledger, session, question)]
@@ -58,6 +59,8 @@ def _answer(session: Session, question: Question, prices: Prices, counted: Set[i
         notes=session.notes,
         judged_by=judged_by,
         calls=calls,
+        first_ns=min(sent, default=None),
+        last_ns=max(sent, default=None),
     )
 
 

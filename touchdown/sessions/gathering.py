@@ -28,6 +28,9 @@ class Gathered(Struct):
     problems: list[Problem] = field(default_factory=list)
     notes: dict[str, int] = field(default_factory=dict)
     sessions: int = 0
+    first_ns: int | None = None
+    last_ns: int | None = None
+    """When the first and the last of all calls were sent."""
     _hours: list[frozenset[str]] = field(default_factory=list)
     _judged: set[str] = field(default_factory=set)
 
@@ -39,12 +42,18 @@ class Gathered(Struct):
             self.accounts += answer.accounts
             self._group(answer)
             self._judged.add(answer.judged_by)
+            self._note_times(answer)
             if self.question.view == "5h":
                 self._hours.append(frozenset(answer.groups))
             if answer.comparison is not None:
                 self.comparisons.append(answer.comparison)
             for note in answer.notes:
                 self.notes[note] = self.notes.get(note, 0) + 1
+
+    def _note_times(self, answer: Answer) -> None:
+        if answer.first_ns is not None and answer.last_ns is not None:
+            self.first_ns = min(self.first_ns or answer.first_ns, answer.first_ns)
+            self.last_ns = max(self.last_ns or answer.last_ns, answer.last_ns)
 
     def _group(self, answer: Answer) -> None:
         groups: Mapping[str, TaskAccount] = answer.groups

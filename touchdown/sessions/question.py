@@ -20,6 +20,8 @@ NOT_GROUPED = frozenset({"session", "turn", "project"})
 class Question(Struct, frozen=True):
     """One analysis. Units: nanoseconds since the epoch; ``until_ns`` is not part of the time asked for.
 
+    ``models`` are parts of models' names, in any case.
+
     ``zone`` is ``None`` for the machine's own. ``details`` keeps what only a full report shows, ``alone``
     what the receipt of a single session shows beside its bill.
     """
@@ -45,12 +47,15 @@ class Question(Struct, frozen=True):
         return "all" if self.details or self.alone else "bill"
 
     def wants(self, call: ModelCall) -> bool:
-        """Whether a call is asked for. Models are named whole or in part."""
+        """Whether a call is asked for."""
         if self.since_ns is not None and call.sent_at_ns < self.since_ns:
             return False
         if self.until_ns is not None and call.sent_at_ns >= self.until_ns:
             return False
-        return not self.models or any(name in call.priced_model for name in self.models)
+        if not self.models:
+            return True
+        model = call.priced_model.casefold()
+        return any(name.casefold() in model for name in self.models)
 
     def group(self) -> Callable[[ModelCall], str | None]:
         """The group of a call; ``None`` for one that is not asked for."""
@@ -73,6 +78,9 @@ class Answer(Struct, frozen=True):
     """The name under which an outcome was given for it."""
     calls: frozenset[int] = frozenset()
     """Fingerprints of its model calls."""
+    first_ns: int | None = None
+    last_ns: int | None = None
+    """When the first and the last of the calls that were asked for were sent."""
 
 
 class Answered(Struct, frozen=True):

@@ -1,0 +1,73 @@
+"""``touchdown analyze``: which calls are asked for, and what the header says of them."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.test_analyze import report, text
+from tests.sessions import claude_lines as claude
+from tests.sessions.test_pool import conversation
+from touchdown.cli.main import main
+
+DAY_S = 86_400
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No touchdown.toml, and standard places that are empty."""
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(home))
+    for name in ("CLAUDE_CONFIG_DIR", "CODEX_HOME"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def days(tmp_path: Path) -> Path:
+    """One session with a call on each of three days."""
+    lines = [line for day in range(3) for line in conversation("one", day * DAY_S, f"m{day}")]
+    for number, line in enumerate(lines):
+        line["uuid"] = f"u{number}"
+        line["parentUuid"] = f"u{number - 1}" if number else None
+    return claude.write(tmp_path / "days.jsonl", *lines)
+
+
+def calls(capsys: pytest.CaptureFixture[str], path: Path, *asked: str) -> int:
+    found = report(capsys, path, "--timezone", "UTC", *asked)
+    return sum(task["model_calls"] for task in found["tasks"])
+
+
+def test_a_day_may_be_written_without_hyphens(
+    capsys: pytest.CaptureFixture[str], days: Path
+) -> None:
+    assert calls(capsys, days, "--until", "20260602") == 2
+    assert calls(capsys, days, "--since", "20260602", "--until", "2026-06-02") == 1
+    assert calls(capsys, days, "--since", "2026-06-02 00:00") == 2
+
+
+@pytest.mark.parametrize("wrong", ["20261301", "2026-W23", "2026W231", "2026-06", "noon"])
+def test_what_is_no_day_is_refused(
+    capsys: pytest.CaptureFixture[str], days: Path, wrong: str
+) -> None:
+    assert main(["analyze", str(days), "--until", wrong]) == 2
+    assert "is not a date like 2026-08-21" in capsys.readouterr().err
+
+
+def test_a_model_is_named_in_any_case(capsys: pytest.CaptureFixture[str], days: Path) -> None:
+    assert calls(capsys, days, "--model", "Opus") == 3
+
+
+def test_the_header_says_from_when_to_when_the_calls_are(
+    capsys: pytest.CaptureFixture[str], days: Path
+) -> None:
+    def header(*asked: str) -> str:
+        return text(capsys, days, "--timezone", "UTC", *asked).splitlines()[0]
+
+    assert header() == "1 session · 3 model calls · 2026-06-01 to 2026-06-03"
+    assert header("--since", "2026-06-02") == (
+        "1 session · 2 model calls · 2026-06-02 to 2026-06-03"
+    )
+    assert header("--by", "day", "--until", "2026-06-01") == (
+        "1 session · 1 model call · 2026-06-01"
+    )
