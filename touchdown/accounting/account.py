@@ -98,6 +98,9 @@ class ModelTotals(Struct, frozen=True):
     calls: int
     usage: UsageTotals
     total_usd: Decimal | None
+    basis: Basis = "derived"
+    complete: bool = True
+    """Whether ``total_usd`` holds all that its calls cost."""
 
 
 class AgentTotals(Struct, frozen=True):

@@ -11,10 +11,7 @@ from touchdown.accounting.postings import reported_usd
 from touchdown.accounting.pricing import Bill
 from touchdown.accounting.taxes.registry import ACCOUNTS, TAXES
 from touchdown.accounting.taxes.tax import Evidence
-from touchdown.records.verdict import Basis
-
-RANK: tuple[Basis, ...] = ("measured", "derived", "estimated")
-"""Best first: a sum is known as well as its worst part."""
+from touchdown.records.verdict import Basis, worst
 
 
 def total_money(seen: Evidence) -> Money:
@@ -72,12 +69,12 @@ def _table(calls: Iterable[CallFacts]) -> dict[str, Decimal | None]:
 
 def _basis(seen: Evidence, taxes: Mapping[str, Decimal]) -> dict[str, Basis]:
     priced = [facts for facts in seen.calls if facts.layer is not None]
-    total = _worst(price_basis(facts) for facts in priced)
+    total = worst(price_basis(facts) for facts in priced)
     basis: dict[str, Basis] = {"total": total}
     for tax, usd in taxes.items():
         basis[tax] = _tax_basis(tax, usd, priced, seen.postings)
     split = [basis[tax] for tax, usd in taxes.items() if usd]
-    basis["work"] = _worst([total, *split])
+    basis["work"] = worst([total, *split])
     return basis
 
 
@@ -87,13 +84,9 @@ def _tax_basis(
     if not usd:
         return "derived"
     paid = [facts for facts in calls if postings[facts.call.id].taxes.get(tax)]
-    prices = _worst([price_basis(facts) for facts in paid])
+    prices = worst([price_basis(facts) for facts in paid])
     if tax == "retries":
         return prices
     misses = [miss for facts in paid for miss in facts.misses if miss.tax == tax]
     whole = sum((miss.usd or Decimal(0) for miss in misses), Decimal(0)) == usd
-    return _worst([prices, *(miss.basis for miss in misses)]) if whole else "estimated"
-
-
-def _worst(parts: Iterable[Basis]) -> Basis:
-    return max(parts, key=RANK.index, default="derived")
+    return worst([prices, *(miss.basis for miss in misses)]) if whole else "estimated"

@@ -15,7 +15,7 @@ from touchdown.accounting.account import (
     UsageTotals,
 )
 from touchdown.accounting.agreement import add_agreements
-from touchdown.records.verdict import Basis
+from touchdown.records.verdict import Basis, worst
 
 EXACT = Context(prec=120)
 
@@ -76,6 +76,8 @@ def add_models(parts: Iterable[ModelTotals]) -> tuple[ModelTotals, ...]:
                 calls=sum(part.calls for part in found),
                 usage=add_usage(part.usage for part in found),
                 total_usd=_usd(part.total_usd for part in found),
+                basis=worst(part.basis for part in found),
+                complete=all(part.complete for part in found),
             )
             for (provider, model), found in groups.items()
         ]

@@ -16,11 +16,13 @@ from touchdown.accounting.account import (
 )
 from touchdown.accounting.agreement import total_agreement
 from touchdown.accounting.facts import CallFacts, Posting
+from touchdown.accounting.fold import price_basis
 from touchdown.accounting.kinds import tokens_by_kind
 from touchdown.accounting.rents import total_carried
 from touchdown.accounting.taxes.tax import Evidence
 from touchdown.accounting.toolbook import Execution
 from touchdown.records import Usage
+from touchdown.records.verdict import worst
 
 Postings = Mapping[str, Posting]
 
@@ -84,6 +86,8 @@ def total_models(calls: Sequence[CallFacts], postings: Postings) -> tuple[ModelT
             calls=len(found),
             usage=total_usage(facts.call.usage for facts in found),
             total_usd=_money(postings[facts.call.id].total for facts in found),
+            basis=worst(price_basis(facts) for facts in found if facts.layer is not None),
+            complete=not any(facts.gaps for facts in found),
         )
         for (provider, model), found in groups.items()
     ]

@@ -1,6 +1,6 @@
 """What the accountant says of one model call when it is folded: provisional until the task closes."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Literal
 
@@ -11,6 +11,13 @@ CacheState = Literal["cold", "warm", "partial", "missed", "off", "unknown"]
 it was; ``off``: no caching offered or asked for; ``unknown``: the provider reported no cache figures."""
 
 Basis = Literal["measured", "derived", "estimated"]
+RANK: tuple[Basis, ...] = ("measured", "derived", "estimated")
+"""Best first."""
+
+
+def worst(parts: Iterable[Basis]) -> Basis:
+    """The basis of a sum: it is known as well as its worst part."""
+    return max(parts, key=RANK.index, default="derived")
 
 
 class CostByClass(Struct, frozen=True):

@@ -14,7 +14,7 @@ from touchdown.report.bill import bill_lines, tax_line
 from touchdown.report.findings import finding_lines
 from touchdown.report.format import count
 from touchdown.report.layout import EMPTY, WIDTH, Line, crop, labelled, line
-from touchdown.report.notes import note_lines
+from touchdown.report.notes import mark_notes, note_lines
 from touchdown.report.overview import headline_lines
 from touchdown.report.receipt import Receipt
 from touchdown.report.render import Statement, as_html, plain
@@ -84,8 +84,8 @@ class AnalysisView:
         else:
             body += self._together(width)
         body += comparison_lines(found, width)
-        if not alone and any(account.policies for account in found.accounts):
-            body += note_lines(_small_print(found.accounts), body, width, {})
+        if not alone:
+            body += _notes(found, body, width)
         return [crop(part, width) for part in body]
 
     def _together(self, width: int) -> list[Line]:
@@ -123,6 +123,13 @@ def _header(found: Analysis, width: int) -> list[Line]:
     for note in found.notes[:MOST_NOTES]:
         lines += labelled("note:", clean(note), width, "faint")
     return lines
+
+
+def _notes(found: Analysis, body: list[Line], width: int) -> list[Line]:
+    if any(account.policies for account in found.accounts):
+        return note_lines(_small_print(found.accounts), body, width, {})
+    marks = mark_notes(body, width)
+    return [EMPTY, *marks] if marks else []
 
 
 def _small_print(accounts: Sequence[TaskAccount]) -> TaskAccount:

@@ -5,13 +5,12 @@ from decimal import Decimal, localcontext
 from typing import Protocol
 
 from touchdown.accounting.account import Comparison, Money, Summary, TaskAccount
-from touchdown.report.bill import mark
+from touchdown.report.bill import known_cost, mark
 from touchdown.report.format import EXACT, column_places, count, percent, short, usd
 from touchdown.report.layout import INDENT, Line, labelled, line, table
 from touchdown.report.text import clean
 from touchdown.report.usage import hit_share, input_tokens
 
-AT_LEAST = "+"
 MOST_COMPARED = 8
 
 TITLES = {
@@ -67,8 +66,6 @@ def row_lines(found: Rows, width: int) -> list[Line]:
     if left:
         which = "earlier row" if found.in_order else "cheaper row"
         body.append(line(f"{INDENT}and {count(left, which)} (--limit 0 shows all)", "faint"))
-    if any(money.total_usd and not money.complete for money in (a.money for a in shown)):
-        body += labelled(AT_LEAST, "at least: something of it could not be priced", width, "faint")
     return body
 
 
@@ -84,7 +81,7 @@ def comparison_lines(found: Rows, width: int) -> list[Line]:
             (
                 clean(names.get(c.task_id) or c.task_id),
                 usd(c.reported_usd),
-                _known(usd(c.total_usd), c.total_usd, c.complete),
+                known_cost(usd(c.total_usd), c.total_usd, c.complete),
                 _residual(c),
             )
             for c in shown
@@ -142,11 +139,4 @@ def _tax(money: Money) -> str:
 
 def _cost(money: Money, places: int) -> str:
     shown = mark(usd(money.total_usd, places), money.basis.get("total"))
-    return _known(shown, money.total_usd, money.complete)
-
-
-def _known(shown: str, amount: Decimal, complete: bool) -> str:
-    """An amount, marked where it is a lower bound; one that holds nothing known is unknown, not 0."""
-    if complete:
-        return shown
-    return shown + AT_LEAST if amount else "unknown"
+    return known_cost(shown, money.total_usd, money.complete)

@@ -26,6 +26,7 @@ WIDEST_LABEL = 24
 WIDEST_BAR = 28
 EIGHTHS = " ▏▎▍▌▋▊▉"
 ESTIMATED = "~"
+AT_LEAST = "+"
 
 
 class Entry(Struct, frozen=True):
@@ -71,6 +72,13 @@ def tax_line(money: Money) -> Line:
 def mark(amount: str, basis: Basis | None) -> str:
     """The amount, with a tilde before it when it is an estimate."""
     return ESTIMATED + amount if basis == "estimated" else amount
+
+
+def known_cost(shown: str, amount: Decimal | None, complete: bool) -> str:
+    """An amount, marked where it is a lower bound; one that holds nothing known is unknown, not 0."""
+    if complete:
+        return shown
+    return shown + AT_LEAST if amount else UNKNOWN
 
 
 def _entries(money: Money) -> list[Entry]:

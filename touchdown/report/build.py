@@ -183,6 +183,8 @@ def model_reports(account: TaskAccount) -> list[ModelReport]:
             calls=used.calls,
             usage=usage_report(used.usage),
             total_usd=used.total_usd,
+            basis=used.basis,
+            complete=used.complete,
         )
         for used in account.models
     ]

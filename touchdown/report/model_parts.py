@@ -126,6 +126,8 @@ class ModelReport(Part):
     calls: int
     usage: UsageReport
     total_usd: Usd | None
+    basis: Basis = "derived"
+    complete: bool = True
 
 
 class AgentRunReport(Part):

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 
 from touchdown.accounting.account import TaskAccount
-from touchdown.report.bill import ESTIMATED
+from touchdown.report.bill import AT_LEAST, ESTIMATED
 from touchdown.report.format import count
 from touchdown.report.layout import EMPTY, Line, labelled
 from touchdown.report.text import clean
@@ -12,6 +12,9 @@ from touchdown.runtime.losses import in_words
 
 ESTIMATE = re.compile(rf"{ESTIMATED}[$\d]")
 """An amount of money or time that is marked as an estimate."""
+
+BOUND = re.compile(rf"\d{re.escape(AT_LEAST)}(\s|$)")
+"""An amount that is marked as a lower bound."""
 
 MOST_TAXES = 3
 MOST_POLICY_LINES = 12
@@ -32,15 +35,19 @@ def note_lines(
     if account.policies:
         named = "; ".join(f"{clean(name)} {clean(v)}" for name, v in account.policies.items())
         notes += labelled("prices and policies:", named, width, "faint", most=MOST_POLICY_LINES)
-    return [EMPTY, *notes, *estimate_note(body, width)]
+    return [EMPTY, *notes, *mark_notes(body, width)]
 
 
-def estimate_note(body: list[Line], width: int) -> list[Line]:
-    """What the tilde means, when one was printed."""
-    if not any(ESTIMATE.search(span.text) for content in body for span in content):
-        return []
-    told = "estimated by a stated policy or model; other amounts are exact arithmetic"
-    return labelled(ESTIMATED, told, width, "faint")
+def mark_notes(body: list[Line], width: int) -> list[Line]:
+    """What the marks at amounts mean, each where one was printed."""
+    spans = [span.text for content in body for span in content]
+    notes: list[Line] = []
+    if any(map(BOUND.search, spans)):
+        notes += labelled(AT_LEAST, "at least: some of it could not be priced", width, "faint")
+    if any(map(ESTIMATE.search, spans)):
+        told = "estimated by a stated policy or model; other amounts are exact arithmetic"
+        notes += labelled(ESTIMATED, told, width, "faint")
+    return notes
 
 
 def _reasons(reasons: Mapping[str, str]) -> str:

@@ -22,7 +22,7 @@ from touchdown.report.layout import (
     table,
     two_ends,
 )
-from touchdown.report.notes import estimate_note
+from touchdown.report.notes import mark_notes
 from touchdown.report.render import Statement, as_html, plain
 from touchdown.report.text import clean
 from touchdown.report.timing import load_lines
@@ -86,7 +86,7 @@ class SummaryView:
 
 
 def _note(body: list[Line], width: int) -> list[Line]:
-    note = estimate_note(body, width)
+    note = mark_notes(body, width)
     return [EMPTY, *note] if note else []
 
 

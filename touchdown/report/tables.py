@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
 from touchdown.accounting.account import AgentTotals, ModelTotals, ToolTotals
-from touchdown.report.bill import mark
+from touchdown.report.bill import known_cost, mark
 from touchdown.report.format import column_places, count, short, usd
 from touchdown.report.layout import INDENT, Line, line, paragraph, table
 from touchdown.report.text import clean
@@ -31,7 +31,9 @@ def model_lines(models: Sequence[ModelTotals], width: int) -> list[Line]:
             short(input_tokens(model.usage)),
             hit_share(model.usage),
             short(model.usage.output),
-            usd(model.total_usd, places),
+            known_cost(
+                mark(usd(model.total_usd, places), model.basis), model.total_usd, model.complete
+            ),
         )
         for model in shown
     ]
