@@ -8,10 +8,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from touchdown.sessions.readers import recognise
-from touchdown.sessions.source import Found, Problems, Source, read_head
+from touchdown.sessions.source import LONG_HEAD_BYTES, Found, Problems, Source, read_head
 
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 WILDCARDS = "*?["
+JSON_BEGINS = (b"{", b"[")
 JSON_NAMES = (".json", ".jsonl")
 SIDECAR = ".meta.json"
 """A small file beside a session that its reader opens by itself."""
@@ -139,13 +140,16 @@ def _recognised(path: str, named: bool, problems: Problems) -> tuple[str, int, F
                 problems.add(path, "is no file")
             return None
         head = read_head(path)
+        known = recognise(head)
+        if known is None and head.size > len(head.data) and head.data.lstrip()[:1] in JSON_BEGINS:
+            head = read_head(path, LONG_HEAD_BYTES)
+            known = recognise(head)
     except OSError as error:
         if isinstance(error, FileNotFoundError):
             problems.add(path, "there is no such file or folder")
         else:
             problems.refused(path, error)
         return None
-    known = recognise(head)
     if known is not None:
         return known[0].name, head.size, known[1]
     if named:

@@ -15,6 +15,9 @@ from touchdown.sessions.cache_policy import DEFAULT_POLICY, CachePolicy
 HEAD_BYTES = 64 * 1024
 """How much of a file is looked at to recognise it."""
 
+LONG_HEAD_BYTES = 4 * 1024 * 1024
+"""How much where that was too little: a first line may hold a picture or a pasted document."""
+
 MOST_LINES_OF_A_FILE = 3
 """After so many problems of one file the rest is only counted."""
 
@@ -191,7 +194,7 @@ class Reader(Protocol):
         ...
 
 
-def read_head(path: str) -> Head:
+def read_head(path: str, most: int = HEAD_BYTES) -> Head:
     """The head of a file. Errors: ``OSError``."""
     with open(path, "rb") as file:
-        return Head(path, file.read(HEAD_BYTES), os.fstat(file.fileno()).st_size)
+        return Head(path, file.read(most), os.fstat(file.fileno()).st_size)

@@ -1,6 +1,7 @@
 """Transcripts in the projects folder: a session's file and the files of its sub-agents."""
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
@@ -11,10 +12,23 @@ from touchdown.clients.fields import text
 from touchdown.sessions.claude_code.line import Line, decode_line
 from touchdown.sessions.claude_code.transcript import Transcript
 from touchdown.sessions.lines import read_lines, tell_undecoded
-from touchdown.sessions.source import NO_CALLS, Found, Head, Problems, Reported, Session, Source
+from touchdown.sessions.source import (
+    HEAD_BYTES,
+    NO_CALLS,
+    Found,
+    Head,
+    Problems,
+    Reported,
+    Session,
+    Source,
+)
 from touchdown.sessions.times import NO_TIMES, written_ns
 
 MOST_SIDECAR_BYTES = 64 * 1024
+
+_SESSION = re.compile(rb'(?<!\\)"sessionId"\s*:\s*"([^"\\]+)"')
+_SIDE = re.compile(rb'(?<!\\)"isSidechain"\s*:\s*true')
+_BEGINS = re.compile(rb'\s*\{\s*"parentUuid"\s*:\s*(?:null|"[^"]*"),\s*"isSidechain"\s*:')
 
 
 class ClaudeCodeReader:
@@ -28,8 +42,7 @@ class ClaudeCodeReader:
         known = filter(_is_line, head.each())
         first = next(known, None)
         if first is None:
-            long_line = b'"sessionId"' in head.data and b'"parentUuid"' in head.data
-            return Found() if long_line else None
+            return _begun(head.data)
         # Every line is decoded only where one further down may say something else than the first.
         stem = Path(head.path).stem
         forked = b"forkedFrom" in head.data
@@ -81,6 +94,16 @@ def _is_line(record: Mapping[str, object]) -> bool:
     message = record.get("message")
     usage = message.get("usage") if isinstance(message, dict) else None
     return isinstance(usage, dict) and "timestamp" in record and "session_id" not in record
+
+
+def _begun(head: bytes) -> Found | None:
+    """What the beginning of a first line tells that is longer than the head."""
+    if b'"parentUuid"' not in head:
+        return None
+    session = _SESSION.search(head)
+    if session is not None:
+        return Found(session[1].decode("utf-8", "replace"), side=bool(_SIDE.search(head)))
+    return Found() if len(head) > HEAD_BYTES and _BEGINS.match(head) else None
 
 
 def _note_sidecar(path: str, agent: str, transcript: Transcript) -> None:
