@@ -99,3 +99,26 @@ def test_an_equal_total_needs_no_reason(tmp_path: Path) -> None:
     compared = compare(SESSION, read.session.reported, read.account())
     assert compared is not None
     assert (compared.residual_usd, compared.why) == (0, ())
+
+
+def test_a_process_that_went_on_with_a_session_counts_from_0_and_is_added(tmp_path: Path) -> None:
+    runs = [ended(0.02, 2000), ended(0.05, 3000), ended(0.01, 700), ended(0.015, 900)]
+    read = read_one(write(tmp_path / "out.txt", *RUN, *runs))
+    reported = read.session.reported
+    assert reported is not None
+    assert str(reported.usd) == "0.065"
+    assert reported.tokens == {OPUS: 3900}
+    assert {name: str(usd) for name, usd in reported.by_model.items()} == {OPUS: "0.065"}
+
+
+def test_a_dearer_process_is_told_by_its_fewer_tokens(tmp_path: Path) -> None:
+    read = read_one(write(tmp_path / "out.txt", *RUN, ended(0.02, 2000), ended(0.05, 700)))
+    assert read.session.reported is not None
+    assert str(read.session.reported.usd) == "0.07"
+
+
+def test_a_run_that_broke_off_keeps_what_was_told_before(tmp_path: Path) -> None:
+    broken = said("result", subtype="error_during_execution", total_cost_usd=0, modelUsage={})
+    read = read_one(write(tmp_path / "out.txt", *RUN, ended(0.02, 2000), broken))
+    assert read.session.reported is not None
+    assert str(read.session.reported.usd) == "0.02"

@@ -1,9 +1,10 @@
 """The output of ``claude -p --output-format stream-json``: messages in order, and the agent's own totals."""
 
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -14,6 +15,7 @@ from touchdown.sessions.claude_code.transcript import Transcript
 from touchdown.sessions.source import NO_CALLS, Found, Head, Problems, Reported, Session, Source
 from touchdown.sessions.times import NO_TIMES, written_ns
 
+_COUNTS = ("inputTokens", "outputTokens", "cacheReadInputTokens", "cacheCreationInputTokens")
 KINDS = frozenset({"system", "assistant", "user", "result", "stream_event"})
 
 
@@ -53,19 +55,14 @@ class _Stream:
         self.id = name
         self._transcript = Transcript(name, written_ns(path))
         self._lines = 0
-        self._usd: float | None = None
-        self._models: bytes = b"null"
+        self._runs: list[_Totals] = []
         self._open: dict[str | None, Line] = {}
 
     def take(self, line: Line) -> None:
         """Take one line in. Lines of a stream stand in no tree: each follows the one before."""
         self._lines += 1
         if line.type == "result":
-            # Totals run on over the turns of one process: the last ones hold.
-            self._usd = line.total_cost_usd if line.total_cost_usd is not None else self._usd
-            self._models = (
-                bytes(line.model_usage) if bytes(line.model_usage) != b"null" else self._models
-            )
+            self._ended(line)
         elif line.type == "stream_event":
             self._event(line)
         else:
@@ -74,6 +71,17 @@ class _Stream:
             if line.type == "assistant":
                 self._open[agent] = line
             self._transcript.take(line, agent)
+
+    def _ended(self, line: Line) -> None:
+        """Totals run on over the turns of one process: the last ones of each process hold."""
+        told = _Totals(dollars(line.total_cost_usd), _decoded(line.model_usage))
+        before = self._runs[-1] if self._runs else None
+        if before is not None and not told.began_anew(before):
+            told = _Totals(
+                before.usd if told.usd is None else told.usd, told.models or before.models
+            )
+            self._runs.pop()
+        self._runs.append(told)
 
     def _event(self, line: Line) -> None:
         """A partial message: the delta at its end carries the final usage, which full ones lack."""
@@ -112,21 +120,45 @@ class _Stream:
         )
 
     def _reported(self) -> Reported | None:
-        usd = dollars(self._usd)
-        used = _decoded(self._models)
-        if usd is None and not used:
+        by_model: defaultdict[str, Decimal] = defaultdict(Decimal)
+        tokens: Counter[str] = Counter()
+        usd: list[Decimal] = []
+        for run in self._runs:
+            costs = {name: cost for name in run.models if (cost := run.cost(name)) is not None}
+            for name in run.models:
+                tokens[name] += sum(run.tokens(name))
+            for name, cost in costs.items():
+                by_model[name] += cost
+            if run.usd is not None or run.models:
+                usd.append(sum(costs.values(), Decimal(0)) if run.usd is None else run.usd)
+        if not usd:
             return None
-        by_model = {name: cost for name in used if (cost := dollars(_field(used[name], "costUSD")))}
-        tokens = {name: _tokens(used[name]) for name in used}
-        if usd is None:
-            usd = sum(by_model.values(), Decimal(0))
-        return Reported(usd, by_model, tokens, "total_cost_usd")
+        return Reported(sum(usd, Decimal(0)), by_model, tokens, "total_cost_usd")
 
 
-def _tokens(used: object) -> int:
-    names = ("inputTokens", "outputTokens", "cacheReadInputTokens", "cacheCreationInputTokens")
-    counts = (_field(used, name) for name in names)
-    return sum(count for count in counts if isinstance(count, int))
+class _Totals(NamedTuple):
+    """What a ``result`` says of its process so far. Units: US dollars."""
+
+    usd: Decimal | None
+    models: Mapping[str, object]
+
+    def cost(self, model: str) -> Decimal | None:
+        return dollars(_field(self.models[model], "costUSD"))
+
+    def tokens(self, model: str) -> list[int]:
+        """Tokens of one model by kind; none where it is not named."""
+        counts = (_field(self.models.get(model), name) for name in _COUNTS)
+        return [count if isinstance(count, int) else 0 for count in counts]
+
+    def began_anew(self, before: "_Totals") -> bool:
+        """Whether it is of another process than the totals before: a running total never falls."""
+        if self.usd is not None and before.usd is not None and self.usd < before.usd:
+            return True
+        return bool(self.models) and any(
+            now < then
+            for name in before.models
+            for now, then in zip(self.tokens(name), before.tokens(name), strict=True)
+        )
 
 
 def _field(used: object, name: str) -> object:
