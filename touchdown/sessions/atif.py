@@ -79,6 +79,8 @@ class _Trajectory:
     ) -> None:
         self.notes: dict[str, None] = {}
         self.usd: Decimal | None = None
+        self.without_usd = 0
+        """How many of its model calls tell no cost."""
         self.models: set[str] = set()
         self.has_sub_agents = False
         self._recording = recording
@@ -108,6 +110,7 @@ class _Trajectory:
         sub.read()
         self.notes |= sub.notes
         self.models |= sub.models
+        self.without_usd += sub.without_usd
         if sub.usd is not None:
             self.usd = (self.usd or 0) + sub.usd
 
@@ -143,7 +146,9 @@ class _Trajectory:
         if (count(step, "llm_call_count") or 0) > 1:
             self.notes[SEVERAL] = None
         usd = dollars(get(metrics, "cost_usd"))
-        if usd is not None:
+        if usd is None:
+            self.without_usd += 1
+        else:
             self.usd = (self.usd or 0) + usd
         return call
 
@@ -195,5 +200,6 @@ def _reported(document: Mapping[str, object], read: _Trajectory) -> Reported | N
     if usd is not None:
         return Reported(usd, tokens=tokens, said_by="final_metrics.total_cost_usd")
     if read.usd is not None:
-        return Reported(read.usd, tokens=tokens, said_by="metrics.cost_usd")
+        said_by = "metrics.cost_usd"
+        return Reported(read.usd, tokens=tokens, said_by=said_by, without=read.without_usd)
     return None

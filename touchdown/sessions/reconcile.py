@@ -33,8 +33,11 @@ def compare(
 
 
 def _reasons(reported: Reported, account: TaskAccount) -> Iterator[str]:
-    for reason, calls in account.money.incomplete_reasons.items():
-        yield f"not in our total: {reason} ({calls} calls)"
+    if reported.without:
+        yield f"{reported.without:,} of {account.model_calls:,} model calls carry no {reported.said_by}"
+    for reason, number in account.money.incomplete_reasons.items():
+        noun = "call" if number == 1 else "calls"
+        yield f"not in our total: {reason} ({number:,} {noun})"
     ours: Counter[str] = Counter()
     spent: defaultdict[str, Decimal] = defaultdict(Decimal)
     for used in account.models:

@@ -147,6 +147,8 @@ class Reported(Struct, frozen=True):
     """Model to all its tokens, input of every class and output."""
     said_by: str = ""
     """The field it stands in, e.g. ``total_cost_usd``."""
+    without: int = 0
+    """How many of its model calls carry no such figure, where it is one of each call."""
 
 
 class Session(Struct, frozen=True):

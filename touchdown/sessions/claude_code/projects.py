@@ -74,7 +74,7 @@ class ClaudeCodeReader:
             records=list(transcript.records()),
             name=transcript.title,
             project=transcript.project,
-            reported=_reported(transcript.costs),
+            reported=_reported(transcript),
             notes=(NO_TIMES,) if transcript.without_time == transcript.taken else (),
         )
 
@@ -118,9 +118,9 @@ def _note_sidecar(path: str, agent: str, transcript: Transcript) -> None:
     transcript.agents.note_sidecar(agent, text(value, "agentType") or text(value, "description"))
 
 
-def _reported(costs: Mapping[str, float]) -> Reported | None:
+def _reported(transcript: Transcript) -> Reported | None:
+    costs = transcript.costs
     if not costs:
         return None
-    return Reported(
-        sum((Decimal(str(usd)) for usd in costs.values()), Decimal(0)), said_by="costUSD"
-    )
+    usd = sum((Decimal(str(usd)) for usd in costs.values()), Decimal(0))
+    return Reported(usd, said_by="costUSD", without=transcript.answers - len(costs))
