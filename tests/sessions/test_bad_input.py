@@ -48,7 +48,7 @@ def test_a_file_of_another_kind_is_one_line(tmp_path: Path) -> None:
         "empty: is empty",
     ]
     assert problems_of(tmp_path) == [
-        f"{tmp_path}: 1 JSON file in it is no session that can be read"
+        f"{tmp_path}: 1 JSON file in it is no session that can be read: package.json"
     ]
 
 

@@ -4,16 +4,17 @@ import glob
 import os
 import stat
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
+from touchdown.sessions.files import packed_with
 from touchdown.sessions.readers import recognise
 from touchdown.sessions.source import LONG_HEAD_BYTES, Found, Problems, Source, read_head
 
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")
 WILDCARDS = "*?["
 JSON_BEGINS = (b"{", b"[")
-JSON_NAMES = (".json", ".jsonl")
+JSON_NAMES = (".json", ".jsonl", ".json.gz", ".jsonl.gz")
 SIDECAR = ".meta.json"
 """A small file beside a session that its reader opens by itself."""
 
@@ -47,27 +48,32 @@ def find_sources(paths: Iterable[str], problems: Problems) -> list[Source]:
     groups: defaultdict[_Key, list[_File]] = defaultdict(list)
     seen: set[str] = set()
     for path in paths:
-        strangers = 0
+        strangers: list[str] = []
         for file, named in _files(path, problems):
             real = os.path.realpath(file)
             if real in seen:
                 continue
             seen.add(real)
+            told = problems.told
             known = _recognised(file, named, problems)
             if known is not None:
                 reader, size, found = known
                 groups[reader, found.group or real].append((file, size, found))
-            elif not named and file.endswith(JSON_NAMES):
-                strangers += 1
+            elif not named and file.endswith(JSON_NAMES) and problems.told == told:
+                strangers.append(file)
         if strangers:
-            noun = (
-                "JSON file in it is no session"
-                if strangers == 1
-                else "JSON files in it are no sessions"
-            )
-            problems.add(path, f"{strangers} {noun} that can be read")
+            problems.add(path, _said_of(strangers, path))
     sources = (_source(*key, files) for key, files in _joined(groups).items())
     return sorted(sources, key=_order)
+
+
+def _said_of(strangers: Sequence[str], folder: str) -> str:
+    first = os.path.relpath(strangers[0], folder) if os.path.isdir(folder) else strangers[0]
+    if len(strangers) == 1:
+        return f"1 JSON file in it is no session that can be read: {first}"
+    return (
+        f"{len(strangers):,} JSON files in it are no sessions that can be read, the first: {first}"
+    )
 
 
 def _joined(groups: Mapping[_Key, list[_File]]) -> dict[_Key, list[_File]]:
@@ -135,7 +141,8 @@ def _below(folder: str, problems: Problems) -> Iterator[str]:
 
 def _recognised(path: str, named: bool, problems: Problems) -> tuple[str, int, Found] | None:
     try:
-        if not stat.S_ISREG(os.stat(path).st_mode):
+        status = os.stat(path)
+        if not stat.S_ISREG(status.st_mode):
             if named:
                 problems.add(path, "is no file")
             return None
@@ -151,10 +158,16 @@ def _recognised(path: str, named: bool, problems: Problems) -> tuple[str, int, F
             problems.refused(path, error)
         return None
     if known is not None:
-        return known[0].name, head.size, known[1]
-    if named:
+        return known[0].name, status.st_size, known[1]
+    if named or _is_session_unread(path, head.data):
         problems.add(path, *_why_unknown(head.data))
     return None
+
+
+def _is_session_unread(path: str, data: bytes) -> bool:
+    """Whether a file of a folder may well be a session, in a form that is not read."""
+    json = path.endswith(JSON_NAMES)
+    return (json and data.startswith(UTF_16)) or (".json" in path and bool(packed_with(data)))
 
 
 def _why_unknown(data: bytes) -> tuple[str, str]:
@@ -162,4 +175,6 @@ def _why_unknown(data: bytes) -> tuple[str, str]:
         return "is empty", ""
     if data.startswith(UTF_16):
         return "is text in UTF-16, not UTF-8", "convert it with iconv"
+    if packed := packed_with(data):
+        return f"is compressed with {packed}", "unpack it first; only gzip is read as it is"
     return "is no session that touchdown can read", "docs/new-source.md lists those it can"

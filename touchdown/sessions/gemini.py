@@ -13,7 +13,8 @@ from touchdown.clients.fields import count, get, items, length, text
 from touchdown.records import Segment, Usage
 from touchdown.sessions import segments
 from touchdown.sessions.counts import usage_of
-from touchdown.sessions.lines import BUFFER_BYTES, read_document, read_objects
+from touchdown.sessions.files import BUFFER_BYTES, opened
+from touchdown.sessions.lines import read_document, read_objects
 from touchdown.sessions.recording import Call, Recording
 from touchdown.sessions.source import NO_CALLS, Found, Head, Problems, Session, Source
 from touchdown.sessions.times import NO_TIMES, Clock, read_time, written_ns
@@ -92,7 +93,7 @@ class GeminiReader:
 def _records(path: str, problems: Problems) -> Iterator[dict[str, object]]:
     """The records of a file: its lines, or its one document taken apart."""
     try:
-        with open(path, "rb") as file:
+        with opened(path) as file:
             first = file.readline(BUFFER_BYTES)
     except OSError as error:
         problems.refused(path, error)

@@ -5,12 +5,12 @@ from typing import Any
 
 import msgspec
 
+from touchdown.sessions.files import BUFFER_BYTES, opened
 from touchdown.sessions.source import Problems
 
 MOST_BYTES = 64 * 1024 * 1024
 """A longer line is passed over."""
 
-BUFFER_BYTES = 1024 * 1024
 BOM = b"\xef\xbb\xbf"
 
 
@@ -22,7 +22,7 @@ def read_lines(
     A file that cannot be opened or read to its end is told to ``problems``; what was read holds.
     """
     try:
-        with open(path, "rb", BUFFER_BYTES) as file:
+        with opened(path) as file:
             number = 0
             while line := file.readline(most + 1):
                 number += 1
@@ -54,7 +54,7 @@ def read_objects(path: str, problems: Problems) -> Iterator[dict[str, Any]]:
 def read_document(path: str, problems: Problems, most: int = MOST_BYTES) -> dict[str, Any] | None:
     """A file that is one JSON object; ``None``, and told, where it is none or too large to be held."""
     try:
-        with open(path, "rb") as file:
+        with opened(path) as file:
             data = file.read(most + 1)
     except OSError as error:
         problems.refused(path, error)

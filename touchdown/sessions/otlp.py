@@ -1,13 +1,10 @@
 """OpenTelemetry spans as a source: OTLP files, touchdown's own spans and those of other instrumentations."""
 
-import gzip
 import re
-import zlib
 from collections.abc import Iterator
 
 from touchdown.sessions.source import Found, Head, Problems, Session, Source
 
-_GZIP = b"\x1f\x8b"
 _SIGNALS = re.compile(rb'"(resource_?[sS]pans|resource_?[lL]ogs)"\s*:\s*\[')
 _BEFORE = re.compile(rb'[\s\[{\xef\xbb\xbf]*"(resource_?[sS]pans|resource_?[lL]ogs)"')
 _LENGTH_BYTES = 4
@@ -21,7 +18,7 @@ class OtlpReader:
 
     def recognise(self, head: Head) -> Found | None:
         """The first key of the JSON, or a protobuf request with a resource."""
-        data = _unzipped(head.data)
+        data = head.data
         if _BEFORE.match(data) and _SIGNALS.search(data):
             return Found()
         return Found() if _is_request(data) or _is_request(data[_LENGTH_BYTES:]) else None
@@ -36,15 +33,6 @@ class OtlpReader:
                 yield from read_sessions(path, problems)
             except OSError as error:
                 problems.refused(path, error)
-
-
-def _unzipped(data: bytes) -> bytes:
-    if not data.startswith(_GZIP):
-        return data
-    try:
-        return zlib.decompressobj(zlib.MAX_WBITS | 16).decompress(data, 64 * 1024)
-    except (gzip.BadGzipFile, zlib.error):
-        return b""
 
 
 def _is_request(data: bytes) -> bool:

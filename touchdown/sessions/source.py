@@ -1,6 +1,5 @@
 """What a reader of recorded sessions is given and gives: heads of files in, sessions of records out."""
 
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 from functools import cached_property
@@ -11,6 +10,7 @@ from msgspec import Struct, field
 
 from touchdown.records import Told
 from touchdown.sessions.cache_policy import DEFAULT_POLICY, CachePolicy
+from touchdown.sessions.files import read_beginning
 
 HEAD_BYTES = 64 * 1024
 """How much of a file is looked at to recognise it."""
@@ -25,7 +25,10 @@ NO_CALLS = "a session with no model call that carries usage"
 
 
 class Head:
-    """The beginning of a file: all that a reader may look at to say whether it knows the file."""
+    """The beginning of a file: all that a reader may look at to say whether it knows the file.
+
+    Units: ``size`` bytes; of a compressed file, one more than ``data`` has where there are more.
+    """
 
     def __init__(self, path: str, data: bytes, size: int) -> None:
         self.path = path
@@ -116,9 +119,12 @@ class Problems:
         self._kept: list[Problem] = []
         self._left_out: dict[str, int] = {}
         self._of_file: dict[str, int] = {}
+        self.told = 0
+        """How many there were so far."""
 
     def add(self, path: str, what: str, mend: str = "", line: int | None = None) -> None:
         """One more problem."""
+        self.told += 1
         self._of_file[path] = self._of_file.get(path, 0) + 1
         if self._of_file[path] > MOST_LINES_OF_A_FILE:
             self._left_out[path] = self._left_out.get(path, 0) + 1
@@ -127,7 +133,8 @@ class Problems:
 
     def refused(self, path: str, error: OSError) -> None:
         """The system does not let the file be read."""
-        self.add(path, f"cannot be read ({error.strerror or error})", "check its permissions")
+        mend = "check its permissions" if isinstance(error, PermissionError) else ""
+        self.add(path, f"cannot be read ({error.strerror or error})", mend)
 
     def __iter__(self) -> Iterator[Problem]:
         yield from self._kept
@@ -198,5 +205,4 @@ class Reader(Protocol):
 
 def read_head(path: str, most: int = HEAD_BYTES) -> Head:
     """The head of a file. Errors: ``OSError``."""
-    with open(path, "rb") as file:
-        return Head(path, file.read(most), os.fstat(file.fileno()).st_size)
+    return Head(path.removesuffix(".gz"), *read_beginning(path, most))

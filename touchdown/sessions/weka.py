@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from touchdown.records import AgentRun, Record, TaskRecord
 from touchdown.sessions.block_calls import BlockCalls, BlockPrompt
 from touchdown.sessions.cache_policy import Prefixes, policy_note
+from touchdown.sessions.files import opened
 from touchdown.sessions.lines import MOST_BYTES, read_lines
 from touchdown.sessions.source import Found, Head, Problems, Session, Source
 from touchdown.sessions.times import written_ns
@@ -86,7 +87,7 @@ class WekaReader:
 def _traces(path: str, problems: Problems) -> Iterator[_Trace]:
     """The documents of a file: the whole of it, else its lines."""
     try:
-        with open(path, "rb") as file:
+        with opened(path) as file:
             data = file.read(MOST_BYTES + 1)
     except OSError as error:
         problems.refused(path, error)

@@ -111,7 +111,8 @@ def _note_sidecar(path: str, agent: str, transcript: Transcript) -> None:
     if transcript.agents.has_sidecar(agent):
         return
     try:
-        with open(f"{path.removesuffix('.jsonl')}.meta.json", "rb") as file:
+        session = path.removesuffix(".gz").removesuffix(".jsonl")
+        with open(f"{session}.meta.json", "rb") as file:
             value = msgspec.json.decode(file.read(MOST_SIDECAR_BYTES))
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         value = None
