@@ -71,3 +71,18 @@ def test_the_header_says_from_when_to_when_the_calls_are(
     assert header("--by", "day", "--until", "2026-06-01") == (
         "1 session · 1 model call · 2026-06-01"
     )
+
+
+def test_the_outcome_of_a_session_is_not_that_of_each_turn(
+    capsys: pytest.CaptureFixture[str], days: Path, tmp_path: Path
+) -> None:
+    """Three turns of one useful session were three useful tasks, each for a third of its cost."""
+    outcomes = tmp_path / "outcomes.json"
+    outcomes.write_text('{"one": {"resolved": true, "cost": 1}}')
+    assert report(capsys, days, "--outcomes", outcomes)["summary"]["useful"] == 1
+    by_turn = report(capsys, days, "--outcomes", outcomes, "--by", "turn")
+    assert by_turn["summary"]["useful"] == 0
+    assert by_turn["analysis"]["notes"][0].startswith("outcomes are of sessions: ")
+    outcomes.write_text('{"one#2": {"resolved": true, "cost": 1}}')
+    named = report(capsys, days, "--outcomes", outcomes, "--by", "turn")
+    assert [task["outcome"] for task in named["tasks"]] == ["unknown", "useful", "unknown"]

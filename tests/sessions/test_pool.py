@@ -188,10 +188,10 @@ def test_filters_leave_calls_out_and_causes_as_they_are(tmp_path: Path) -> None:
 
 def test_a_turn_is_a_task(tmp_path: Path) -> None:
     claude.write(tmp_path / "one.jsonl", *conversation("one", 0, "m1", "m2"))
-    gathered = gather(tmp_path, view="turn", outcomes={"one": "useful"})
+    gathered = gather(tmp_path, view="turn", outcomes={"one": "useful", "one#1": "useless"})
     assert [a.task.name for a in gathered.accounts] == [
         "turn 1 of project one",
         "turn 2 of project one",
     ]
     assert [a.model_calls for a in gathered.accounts] == [1, 1]
-    assert {a.task.outcome for a in gathered.accounts} == {"useful"}
+    assert [a.task.outcome for a in gathered.accounts] == ["useless", "unknown"]

@@ -108,6 +108,11 @@ _POLICY_HELP = (
 _OUTCOMES_HELP = "JSON of {id: {resolved, cost}}: which sessions were useful"
 
 
+NO_TURN_JUDGED = (
+    "outcomes are of sessions: a turn is judged only where the file names it, as SESSION#NUMBER"
+)
+
+
 def _zone(name: str) -> tzinfo:
     if name.upper() == "UTC":
         return timezone.utc
@@ -167,12 +172,17 @@ def _analysis(args: argparse.Namespace, gathered: Gathered, paths: Sequence[str]
         sizes=gathered.sizes,
         comparisons=gathered.comparisons,
         sources=[_short(path) for path in paths],
-        notes=[f"{note} ({n} sessions)" if n > 1 else note for note, n in gathered.notes.items()],
+        notes=_notes(args, gathered),
         problems=[str(problem) for problem in gathered.problems],
         period=_period(gathered, args.timezone),
         in_order=args.by in IN_ORDER_OF_TIME,
         most_rows=args.limit if args.limit > 0 else sys.maxsize,
     )
+
+
+def _notes(args: argparse.Namespace, gathered: Gathered) -> list[str]:
+    own = [NO_TURN_JUDGED] if args.outcomes and args.by == "turn" else []
+    return own + [f"{note} ({n} sessions)" if n > 1 else note for note, n in gathered.notes.items()]
 
 
 def _period(gathered: Gathered, zone: tzinfo | None) -> str:

@@ -46,8 +46,9 @@ def _answer(session: Session, question: Question, prices: Prices, counted: Set[i
         records = list(without_copies(records, counted))
     sent = [r.sent_at_ns for r in records if isinstance(r, ModelCall) and question.wants(r)]
     ledger = refold(records, prices)
-    judged_by = _outcome_name(session, question)
-    accounts = [_judged(a, judged_by, question) for a in _accounts(ledger, session, question)]
+    name = _outcome_name(session, question)
+    accounts = [_judged(a, name, question) for a in _accounts(ledger, session, question)]
+    named = {name, *(account.task.id for account in accounts)}
     return Answer(
         session=session.id,
         source=session.source,
@@ -57,7 +58,7 @@ def _answer(session: Session, question: Question, prices: Prices, counted: Set[i
         groups={} if question.view in NOT_GROUPED else _groups(ledger, question),
         comparison=_comparison(ledger, session, question, copies),
         notes=session.notes,
-        judged_by=judged_by,
+        judged_by=frozenset(named & question.outcomes.keys()),
         calls=calls,
         first_ns=min(sent, default=None),
         last_ns=max(sent, default=None),
@@ -104,8 +105,10 @@ def _outcome_name(session: Session, question: Question) -> str:
 
 
 def _judged(account: TaskAccount, name: str, question: Question) -> TaskAccount:
-    name = account.task.id if account.task.id in question.outcomes else name
-    if not name:
+    """The account with its outcome. What a session came to says nothing of one of its turns."""
+    if account.task.id in question.outcomes:
+        name = account.task.id
+    elif not name or question.view == "turn":
         return account
     return replace(account, task=replace(account.task, outcome=question.outcomes[name]))
 

@@ -41,7 +41,7 @@ class Gathered(Struct):
             self.sessions += 1
             self.accounts += answer.accounts
             self._group(answer)
-            self._judged.add(answer.judged_by)
+            self._judged |= answer.judged_by
             self._note_times(answer)
             if self.question.view == "5h":
                 self._hours.append(frozenset(answer.groups))

@@ -74,8 +74,8 @@ class Answer(Struct, frozen=True):
     groups: Mapping[str, TaskAccount] = field(default_factory=dict)
     comparison: Comparison | None = None
     notes: tuple[str, ...] = ()
-    judged_by: str = ""
-    """The name under which an outcome was given for it."""
+    judged_by: frozenset[str] = frozenset()
+    """The names under which outcomes were given for it and its turns."""
     calls: frozenset[int] = frozenset()
     """Fingerprints of its model calls."""
     first_ns: int | None = None
