@@ -86,3 +86,27 @@ def test_the_outcome_of_a_session_is_not_that_of_each_turn(
     outcomes.write_text('{"one#2": {"resolved": true, "cost": 1}}')
     named = report(capsys, days, "--outcomes", outcomes, "--by", "turn")
     assert [task["outcome"] for task in named["tasks"]] == ["unknown", "useful", "unknown"]
+
+
+def test_a_place_behind_a_comma_is_below_home_and_every_place_is_named(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CLAUDE_CONFIG_DIR", f"{tmp_path}/none,~/work")
+    assert main(["analyze"]) == 1
+    said = capsys.readouterr().err
+    assert f"standard places: {tmp_path}/none/projects, ~/work/projects, ~/.codex/sessions" in said
+    lines = conversation("one", 0, "m1")
+    claude.write(tmp_path / "home" / "work" / "projects" / "-w" / "one.jsonl", *lines)
+    assert "read: ~/work/projects" in text(capsys)
+
+
+def test_a_session_that_is_all_copied_has_no_row_of_unknowns(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    claude.write(tmp_path / "b.jsonl", *conversation("b", 0, "m1", "m2"))
+    claude.write(tmp_path / "a.jsonl", *conversation("a", 0, "m1", fork=True))
+    claude.write(tmp_path / "c.jsonl", *conversation("c", 0, "m3"))
+    out = text(capsys, tmp_path)
+    table = out[out.index("dearest sessions") : out.index("models ")]
+    assert "unknown" not in table
+    assert "and 1 session without a model call of its own: " in table

@@ -15,7 +15,7 @@ from touchdown.records.task import Outcome
 from touchdown.report import show
 from touchdown.report.analysis import Analysis, AnalysisView
 from touchdown.sessions.cache_policy import CACHE_POLICIES, DEFAULT_POLICY
-from touchdown.sessions.discovery import find_sources, standard_places
+from touchdown.sessions.discovery import find_sources, possible_places, standard_places
 from touchdown.sessions.gathering import Gathered
 from touchdown.sessions.outcomes import OutcomeError, by_name, read_outcomes
 from touchdown.sessions.pool import analyse_all
@@ -45,7 +45,9 @@ def main(argv: list[str]) -> int:
         return _refuse(str(error), MISUSED)
     paths = args.paths or [str(place) for place in standard_places(os.environ)]
     if not paths and not rows:
-        return _refuse("no PATH given, and no sessions in the standard places", NOTHING_READ)
+        looked = ", ".join(_short(str(place)) for place in possible_places(os.environ))
+        why = f"no PATH given, and no sessions in the standard places: {looked}"
+        return _refuse(why, NOTHING_READ)
     problems = Problems()
     sources = find_sources(paths, problems)
     question = _question(args, by_name(rows), alone=len(sources) == 1)

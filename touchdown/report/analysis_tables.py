@@ -12,6 +12,7 @@ from touchdown.report.text import clean
 from touchdown.report.usage import hit_share, input_tokens
 
 MOST_COMPARED = 8
+NO_OWN_CALL = "without a model call of its own: no usage in it, or all of it is counted in another"
 
 TITLES = {
     "session": "dearest sessions",
@@ -45,7 +46,8 @@ class Rows(Protocol):
 def row_lines(found: Rows, width: int) -> list[Line]:
     """One row per group, or per session where there are none: calls, input, share read, tax, cost."""
     folded = found.groups or [account for account in found.accounts if account.policies]
-    ranked = sorted(folded, key=_by_name if found.in_order else _by_cost)
+    called = [account for account in folded if account.model_calls] or folded
+    ranked = sorted(called, key=_by_name if found.in_order else _by_cost)
     left = max(len(ranked) - found.most_rows, 0)
     shown = ranked[left:] if found.in_order else ranked[: found.most_rows]
     places = column_places([account.money.total_usd for account in shown])
@@ -66,6 +68,8 @@ def row_lines(found: Rows, width: int) -> list[Line]:
     if left:
         which = "earlier row" if found.in_order else "cheaper row"
         body.append(line(f"{INDENT}and {count(left, which)} (--limit 0 shows all)", "faint"))
+    if idle := len(folded) - len(called):
+        body += labelled("and", f"{count(idle, found.view)} {NO_OWN_CALL}", width, "faint")
     return body
 
 

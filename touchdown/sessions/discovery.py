@@ -24,19 +24,29 @@ _File = tuple[str, int, Found]
 
 
 def standard_places(environment: Mapping[str, str]) -> list[Path]:
-    """Where Claude Code, Codex and Gemini CLI keep their sessions: the folders of these that are there.
+    """Where Claude Code, Codex and Gemini CLI keep their sessions: the folders of these that are there."""
+    return [place for place in possible_places(environment) if place.is_dir()]
+
+
+def possible_places(environment: Mapping[str, str]) -> list[Path]:
+    """Where they keep them, whether such a folder is there or not.
 
     Source: the vendors' documentation as of 2026-08; ``CLAUDE_CONFIG_DIR``, ``CODEX_HOME`` and
-    ``GEMINI_CLI_HOME`` move them.
+    ``GEMINI_CLI_HOME`` move them. A shell leaves a ``~`` behind a comma as it is.
     """
-    home = Path(os.path.expanduser("~"))
-    own = [Path(part.strip()) for part in environment.get("CLAUDE_CONFIG_DIR", "").split(",")]
-    claude = [part for part in own if part.parts] or [home / ".claude", home / ".config" / "claude"]
-    codex = Path(environment.get("CODEX_HOME", "") or home / ".codex")
-    gemini = Path(environment.get("GEMINI_CLI_HOME", "") or home) / ".gemini"
+
+    def place(path: str) -> Path:
+        return Path(os.path.expanduser(path))
+
+    own = [part.strip() for part in environment.get("CLAUDE_CONFIG_DIR", "").split(",")]
+    claude = [place(part) for part in own if part] or [
+        place("~/.claude"),
+        place("~/.config/claude"),
+    ]
+    codex = place(environment.get("CODEX_HOME", "") or "~/.codex")
+    gemini = place(environment.get("GEMINI_CLI_HOME", "") or "~") / ".gemini"
     places = [*(part / "projects" for part in claude), codex / "sessions"]
-    places += [codex / "archived_sessions", gemini / "tmp"]
-    return [place for place in places if place.is_dir()]
+    return [*places, codex / "archived_sessions", gemini / "tmp"]
 
 
 def find_sources(paths: Iterable[str], problems: Problems) -> list[Source]:
