@@ -1,13 +1,17 @@
 """``touchdown analyze``: amounts that are estimates or lower bounds are marked wherever they stand."""
 
+import io
 import json
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from tests.cli.test_analyze import report, text
 from tests.sessions import claude_lines as claude
 from tests.sessions.claude_lines import answer, prompt, usage
+from tests.sessions.test_pool import gather
+from touchdown.report.analysis import LIST_PRICES, Analysis, AnalysisView
 
 KNOWN = "claude-opus-4-8"
 
@@ -51,3 +55,12 @@ def test_marks_are_explained_where_only_outcomes_are_known(
     out = text(capsys, tmp_path / "none", "--outcomes", tmp_path / "outcomes.json")
     assert "total        ~$3.00" in out
     assert "  ~ estimated by a stated policy or model" in out
+
+
+def test_a_narrow_terminal_is_still_told_what_the_amounts_are(partly_counted: Path) -> None:
+    """What a subscription bills is not known: the end of it was cut at fewer than 70 columns."""
+    view = AnalysisView(Analysis(accounts=gather(partly_counted).accounts))
+    console = Console(width=60, file=io.StringIO())
+    console.print(view)
+    assert isinstance(console.file, io.StringIO)
+    assert LIST_PRICES in " ".join(console.file.getvalue().split())

@@ -13,7 +13,7 @@ from touchdown.report.analysis_tables import comparison_lines, name_lines, row_l
 from touchdown.report.bill import bill_lines, tax_line
 from touchdown.report.findings import finding_lines
 from touchdown.report.format import count
-from touchdown.report.layout import EMPTY, WIDTH, Line, crop, labelled, line
+from touchdown.report.layout import EMPTY, WIDTH, Line, crop, labelled, line, paragraph
 from touchdown.report.notes import mark_notes, note_lines
 from touchdown.report.overview import headline_lines
 from touchdown.report.receipt import Receipt
@@ -117,7 +117,7 @@ def _header(found: Analysis, width: int) -> list[Line]:
     verdict = tax_line(add_money(account.money for account in found.accounts))
     if verdict and len(found.accounts) != 1:
         lines.append(verdict)
-    lines.append(line(LIST_PRICES, "faint"))
+    lines += paragraph(LIST_PRICES, width, "faint", indent="")
     if found.sources:
         lines += labelled("read:", ", ".join(map(clean, found.sources)), width, "faint")
     for note in found.notes[:MOST_NOTES]:
