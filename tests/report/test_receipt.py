@@ -104,6 +104,13 @@ def test_unknown_is_not_zero() -> None:
     assert "$" not in text
 
 
+def test_what_is_unexplained_is_told_in_words() -> None:
+    reasons = {"opaque_input": Decimal("0.02"), "unknown": Decimal("0.01"), "evicted": Decimal(0)}
+    money = Money(Decimal(1), unexplained_usd=Decimal("0.03"), unexplained_reasons=reasons)
+    text = str(Receipt(TaskAccount(LONG.task, money=money)))
+    assert "unexplained: input that was not recorded $0.0200, no cause is known $0.0100" in text
+
+
 def test_no_tax_observed_is_not_a_tax_of_zero() -> None:
     money = Money(total_usd=Decimal(1), work_usd=Decimal(1))
     text = str(Receipt(TaskAccount(LONG.task, money=money)))

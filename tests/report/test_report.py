@@ -56,12 +56,20 @@ def test_the_bill_adds_up_in_exact_decimals() -> None:
     assert sum(map(Decimal, parts)) == Decimal(money["total_usd"])
 
 
+def test_what_is_unexplained_is_told_by_reason() -> None:
+    money = _json(LONG)["tasks"][0]["money"]
+    assert money["unexplained_reasons"].keys() == {"expired_or_evicted"}
+    told = map(Decimal, money["unexplained_reasons"].values())
+    assert sum(told) == Decimal(money["unexplained_usd"])
+
+
 def test_unknown_is_null() -> None:
     task = _json(UNPRICED)["tasks"][0]
     assert task["usage"]["cache_write"] is None
     assert task["usage"]["cache_read"] is None
     assert task["models"][0]["total_usd"] is None
     assert task["money"]["complete"] is False
+    assert task["money"]["incomplete_reasons"] == {"no price for this host": 5}
     assert task["time"] == {
         "total_s": 12.44,
         "work_s": None,

@@ -22,6 +22,14 @@ from touchdown.report.layout import GAP, INDENT, Line, Span, Style, labelled, li
 from touchdown.report.memos import memo_lines
 from touchdown.report.text import cells, clean, cut, pad
 
+UNEXPLAINED = {
+    "unknown": "no cause is known",
+    "unknown_predecessor": "the call before was not seen",
+    "opaque_input": "input that was not recorded",
+    "unsplit": "told as a total only",
+}
+"""How a cause that could not be told is said."""
+
 WIDEST_LABEL = 24
 WIDEST_BAR = 28
 EIGHTHS = " ▏▎▍▌▋▊▉"
@@ -162,7 +170,8 @@ def _gaps(money: Money, width: int) -> list[Line]:
 
 
 def _unexplained(money: Money, width: int) -> list[Line]:
-    known = {why: amount for why, amount in money.unexplained_reasons.items() if amount}
+    reasons = money.unexplained_reasons.items()
+    known = {UNEXPLAINED.get(why, why): amount for why, amount in reasons if amount}
     return labelled("unexplained:", _amounts(known), width, "faint") if known else []
 
 

@@ -118,6 +118,8 @@ def money_report(money: Money) -> MoneyReport:
         unpriced_calls=money.unpriced_calls,
         reported_usd=money.reported_usd,
         within_work=dict(money.within_work),
+        incomplete_reasons=dict(money.incomplete_reasons),
+        unexplained_reasons=dict(money.unexplained_reasons),
     )
 
 

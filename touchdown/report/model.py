@@ -46,6 +46,10 @@ class MoneyReport(Part):
     reported_usd: Usd | None
     within_work: dict[Text, Usd] = Field(default_factory=dict)
     """Parts of ``work_usd`` with an account of their own; they are in it, not beside it."""
+    incomplete_reasons: dict[Text, int] = Field(default_factory=dict)
+    """Why something is not in the total, and at how many calls."""
+    unexplained_reasons: dict[Text, Usd] = Field(default_factory=dict)
+    """Why ``unexplained_usd`` has no cause; it is their sum."""
 
 
 class TimeReport(Part):
