@@ -110,3 +110,12 @@ def test_a_session_that_is_all_copied_has_no_row_of_unknowns(
     table = out[out.index("dearest sessions") : out.index("models ")]
     assert "unknown" not in table
     assert "and 1 session without a model call of its own: " in table
+
+
+def test_a_place_without_a_session_is_named(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "home" / ".codex" / "sessions").mkdir(parents=True)
+    assert main(["analyze"]) == 1
+    said = "touchdown analyze: no session was found in ~/.codex/sessions\n"
+    assert capsys.readouterr().err == said

@@ -59,7 +59,8 @@ def main(argv: list[str]) -> int:
     gathered.settle(rows)
     _tell(gathered)
     if not gathered.accounts:
-        why = "no model call is asked for by these filters" if gathered.sessions else "nothing read"
+        places = ", ".join(map(_short, paths))
+        why = ASKED_FOR_NONE if gathered.sessions else f"no session was found in {places}"
         print(f"touchdown analyze: {why}", file=sys.stderr)
     view = AnalysisView(_analysis(args, gathered, paths))
     if args.json:
@@ -110,6 +111,7 @@ _POLICY_HELP = (
 _OUTCOMES_HELP = "JSON of {id: {resolved, cost}}: which sessions were useful"
 
 
+ASKED_FOR_NONE = "no model call is asked for by these filters"
 NO_TURN_JUDGED = (
     "outcomes are of sessions: a turn is judged only where the file names it, as SESSION#NUMBER"
 )
