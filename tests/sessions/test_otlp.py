@@ -13,6 +13,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 import touchdown
 from tests.sessions.reading import read_all, read_one
+from tests.sessions.test_pool import gather
 from touchdown.prices.book import PriceBook
 from touchdown.testing import Provider, capture
 
@@ -106,6 +107,29 @@ def test_claude_codes_log_events_are_a_session(tmp_path: Path) -> None:
     assert (call.usage.uncached, call.usage.cache_read) == (10, 90)
     assert (call.sent_at_ns, call.duration_ns) == (1_500_000_000, 500_000_000)
     assert [(tool.name, tool.failed) for tool in session.tools] == [("Bash", True)]
+
+
+def test_events_of_a_resumed_session_whose_count_began_anew_are_all_there(tmp_path: Path) -> None:
+    counts = {"session.id": "s1", "model": "claude-sonnet-5", "event.sequence": 1}
+    records = [
+        log("api_request", input_tokens=10, output_tokens=5, **counts) | {"timeUnixNano": f"{at}"}
+        for at in (2_000_000_000, 9_000_000_000, 9_000_000_000)
+    ]
+    scope = {"scope": {"name": "com.anthropic.claude_code.events"}, "logRecords": records}
+    (tmp_path / "a.jsonl").write_text(json.dumps({"resourceLogs": [{"scopeLogs": [scope]}]}))
+    assert [call.sent_at_ns for call in read_one(tmp_path / "a.jsonl").calls] == [
+        2 * 10**9,
+        9 * 10**9,
+    ]
+
+
+def test_a_span_that_lies_in_two_files_is_counted_once(tmp_path: Path) -> None:
+    """Its provider's id may be missing; the span's own is there."""
+    spans = theirs()
+    write(tmp_path / "a", spans, "json")
+    write(tmp_path / "b", spans, "protobuf")
+    gathered = gather(tmp_path)
+    assert sum(account.model_calls for account in gathered.accounts) == 2
 
 
 def test_content_in_a_log_record_joins_its_span(tmp_path: Path) -> None:

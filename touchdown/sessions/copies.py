@@ -9,11 +9,15 @@ from touchdown.records import ModelCall, Segment, Told
 
 
 def fingerprint(call: ModelCall) -> int | None:
-    """A number for the provider's id of an answer; ``None`` where it has none."""
-    if not call.response_id:
+    """A number for the provider's id of an answer, else for its span; ``None`` where it has neither."""
+    if call.response_id:
+        name = f"{call.provider}:{call.response_id}"
+    elif call.trace_id and call.span_id:
+        name = f"{call.trace_id}:{call.span_id}"
+    else:
         return None
-    name = f"{call.provider}:{call.response_id}".encode("utf-8", "surrogatepass")
-    return int.from_bytes(hashlib.blake2b(name, digest_size=8).digest(), "big")
+    data = name.encode("utf-8", "surrogatepass")
+    return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "big")
 
 
 def without_copies(records: Iterable[Told], counted: Set[int]) -> Iterator[Told]:

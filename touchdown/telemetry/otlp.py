@@ -131,7 +131,8 @@ def _event(log: object, scope: str, resource: Mapping[str, Any], number: int) ->
     elif isinstance(body, str) and body.endswith(f".{name}"):
         name = body  # the name is whole only in the text
     session = str(attributes.get("session.id") or "")
-    order = attributes.get("event.sequence", f"{at_ns}.{number}")
+    # A session that is resumed counts its events from the beginning again.
+    order = f"{at_ns}.{attributes.get('event.sequence', f'#{number}')}"
     return SpanView(
         name=name,
         trace_id=_id(_get(log, "traceId"), 32) or session,
