@@ -236,6 +236,19 @@ def test_a_sub_agent_in_a_file_of_its_own_is_part_of_the_session(tmp_path: Path)
     assert read.tools[0].duration_ns == 7 * 10**9
 
 
+def test_an_agent_that_never_came_back_stands_below_the_one_that_began_it(tmp_path: Path) -> None:
+    claude.write(tmp_path / f"{claude.SESSION}.jsonl", *spawning())
+    folder = tmp_path / claude.SESSION / "subagents"
+    asking, side = side_lines("x7", 2), {"isSidechain": True, "agentId": "x7"}
+    begin = tool_use("t9", "Agent", subagent_type="Plan")
+    asking.append(answer("x73", "x72", 4, "msg_x", usage(600, 0, 0, 9), begin, **side))
+    claude.write(folder / "agent-x7.jsonl", *asking)
+    claude.write(folder / "agent-a1.jsonl", *side_lines("a1", 5))
+    (folder / "agent-a1.meta.json").write_text('{"agentType": "Plan", "toolUseId": "t9"}')
+    runs = {run.id: (run.parent_id, run.name) for run in read_one(tmp_path).agents}
+    assert runs == {"x7": (claude.SESSION, "Explore"), "a1": ("x7", "Plan")}
+
+
 def test_sub_agents_inside_the_session_s_file_are_told_apart(tmp_path: Path) -> None:
     """Older versions write them there, without an id."""
     one, two = side_lines("x7", 2), side_lines("x8", 3)

@@ -117,6 +117,8 @@ def _note_sidecar(path: str, agent: str, transcript: Transcript) -> None:
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         value = None
     transcript.agents.note_sidecar(agent, text(value, "agentType") or text(value, "description"))
+    if call := text(value, "toolUseId"):
+        transcript.note_spawn(agent, call)
 
 
 def _reported(transcript: Transcript) -> Reported | None:

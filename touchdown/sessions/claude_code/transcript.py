@@ -58,6 +58,10 @@ class Transcript:
         """How many model calls were found."""
         return len(self._answers)
 
+    def note_spawn(self, agent: str, call_id: str) -> None:
+        """A tool call that was read before began this agent, whether its result came back or not."""
+        self.agents.spawned(agent, *self._tools.spawned_by(call_id))
+
     def take(self, line: Line, agent: str | None = None) -> None:
         """Take one line in. ``agent`` names the side agent that a stream says wrote it."""
         self.title = line.own_title or line.title or self.title or line.summary or ""
@@ -104,7 +108,7 @@ class Transcript:
             if name == self.session:
                 self._main = speaker
             if agent is not None:
-                self.agents.spawned(agent, *self._tools.spawned_by(agent))
+                self.note_spawn(agent, agent)
         return speaker
 
     def _assistant(self, line: Line, speaker: _Speaker, node: Node) -> None:
