@@ -119,3 +119,11 @@ def test_a_place_without_a_session_is_named(
     assert main(["analyze"]) == 1
     said = "touchdown analyze: no session was found in ~/.codex/sessions\n"
     assert capsys.readouterr().err == said
+
+
+@pytest.mark.parametrize("zone", [[], ["--timezone", "Asia/Tokyo"], ["--timezone", "UTC"]])
+def test_the_ends_of_the_calendar_are_no_limit(
+    capsys: pytest.CaptureFixture[str], days: Path, zone: list[str]
+) -> None:
+    ends = ["--since", "0001-01-01", "--until", "9999-12-31"]
+    assert report(capsys, days, *ends, *zone)["tasks"][0]["model_calls"] == 3

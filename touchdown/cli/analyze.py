@@ -158,14 +158,17 @@ def _begin_ns(day: date | None, zone: tzinfo | None) -> int | None:
     if day is None:
         return None
     at = day if isinstance(day, datetime) else datetime.combine(day, time())
-    at = at if at.tzinfo else at.replace(tzinfo=zone) if zone else at.astimezone()
-    return int(at.timestamp()) * 10**9
+    try:
+        at = at if at.tzinfo else at.replace(tzinfo=zone) if zone else at.astimezone()
+        return int(at.timestamp()) * 10**9
+    except (OverflowError, ValueError):
+        return None  # the first and the last days of the calendar: no limit
 
 
 def _end_ns(day: date | None, zone: tzinfo | None) -> int | None:
     if day is None or isinstance(day, datetime):
         return _begin_ns(day, zone)
-    return _begin_ns(day + timedelta(days=1), zone)
+    return None if day == date.max else _begin_ns(day + timedelta(days=1), zone)
 
 
 def _analysis(args: argparse.Namespace, gathered: Gathered, paths: Sequence[str]) -> Analysis:
