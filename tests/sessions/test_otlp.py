@@ -15,6 +15,7 @@ import touchdown
 from tests.sessions.reading import read_all, read_one
 from tests.sessions.test_pool import gather
 from touchdown.prices.book import PriceBook
+from touchdown.report.analysis import Analysis, AnalysisView
 from touchdown.testing import Provider, capture
 
 CHAT = {
@@ -130,6 +131,36 @@ def test_a_span_that_lies_in_two_files_is_counted_once(tmp_path: Path) -> None:
     write(tmp_path / "b", spans, "protobuf")
     gathered = gather(tmp_path)
     assert sum(account.model_calls for account in gathered.accounts) == 2
+
+
+@pytest.mark.parametrize(
+    ("place", "wrong"),
+    [
+        ("attributes", 3.5),
+        ("attributes", True),
+        ("endTimeUnixNano", 1e308),
+        ("startTimeUnixNano", "9" * 400),
+        ("traceId", {"type": 5}),
+    ],
+)
+def test_a_field_of_another_type_is_taken_as_missing(
+    tmp_path: Path, place: str, wrong: object
+) -> None:
+    path = write(tmp_path / "spans.json", theirs(), "json")
+    request = json.loads(path.read_text())
+    agent, *calls = request["resourceSpans"][0]["scopeSpans"][0]["spans"][::-1]
+    agent[place] = wrong
+    path.write_text(json.dumps(request))
+    gathered = gather(tmp_path)
+    assert gathered.problems == []
+    assert sum(account.model_calls for account in gathered.accounts) == len(calls) == 2
+    assert str(AnalysisView(Analysis(accounts=gathered.accounts)))
+
+
+def test_a_count_that_is_no_number_is_unknown_and_not_0(tmp_path: Path) -> None:
+    path = write(tmp_path / "spans.json", theirs(), "json")
+    path.write_text(path.read_text().replace('{"intValue": "10"}', '{"intValue": "ten"}'))
+    assert {call.usage.output for call in read_one(path).calls} == {None}
 
 
 def test_content_in_a_log_record_joins_its_span(tmp_path: Path) -> None:

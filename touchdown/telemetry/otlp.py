@@ -162,7 +162,7 @@ def _items(of: object, name: str) -> list[Any]:
 
 def _attributes(pairs: Any) -> dict[str, Any]:
     found = {}
-    for pair in pairs or ():
+    for pair in pairs if isinstance(pairs, list) else ():
         if isinstance(pair, Mapping):
             found[str(pair.get("key") or "")] = _value(pair.get("value"))
     return {name: value for name, value in found.items() if value is not None}
@@ -188,7 +188,7 @@ def _value(value: Any) -> Any:
             return float(plain) if kind == "doubleValue" and plain in _NOT_FINITE else plain
     whole = _get(value, "intValue")
     if whole is not None:
-        return _whole(whole)
+        return _integer(whole)
     array = _get(value, "arrayValue")
     if array is not None:
         return [_value(item) for item in _items(array, "values")]
@@ -205,11 +205,20 @@ def _of_message_value(value: Any, kind: str | None) -> Any:
     return None if kind is None else getattr(value, kind)
 
 
+_BITS = 64
+
+
 def _whole(value: object) -> int:
+    return _integer(value) or 0
+
+
+def _integer(value: object) -> int | None:
+    """A whole number of at most 64 bits, as OTLP has them; ``None`` for anything else."""
     try:
-        return int(value)  # type: ignore[call-overload, no-any-return]
+        number = int(value)  # type: ignore[call-overload]
     except (TypeError, ValueError, OverflowError):
-        return 0
+        return None
+    return number if number.bit_length() <= _BITS else None
 
 
 def _id(value: object, digits: int) -> str:
