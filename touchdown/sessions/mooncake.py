@@ -16,10 +16,9 @@ from touchdown.sessions.block_calls import BlockCalls, BlockPrompt
 from touchdown.sessions.cache_policy import Prefixes, policy_note
 from touchdown.sessions.lines import read_lines
 from touchdown.sessions.source import Found, Head, Problems, Session, Source
-from touchdown.sessions.times import written_ns
+from touchdown.sessions.times import MILLISECOND_NS, as_ns, written_ns
 from touchdown.sessions.weka import RELATIVE_TIMES
 
-MILLISECOND_NS = 10**6
 BLOCK_TOKENS = (512, 16, 32, 64, 128, 256, 1024, 2048)
 """Sizes of blocks that traces use, the published one first. No row names it: the one that most rows fit."""
 ROWS_TO_SIZE = 1000
@@ -54,10 +53,10 @@ class _Row(msgspec.Struct, gc=False):
     def at_ns(self, before_ns: int) -> int:
         """When it was sent, from 0 on; a turn without a time of its own follows the one before."""
         at_ms = self.timestamp if self.timestamp is not None else self.created_time
-        if at_ms is not None:
-            return int(at_ms * MILLISECOND_NS)
+        if at_ms is not None and (at_ns := as_ns(at_ms, MILLISECOND_NS)) is not None:
+            return at_ns
         wait_ms = self.delay if self.delay is not None else self.delay_ms
-        return before_ns + int(max(wait_ms or 0, 0) * MILLISECOND_NS)
+        return before_ns + max(as_ns(wait_ms or 0, MILLISECOND_NS) or 0, 0)
 
 
 _decode = msgspec.json.Decoder(_Row).decode

@@ -13,6 +13,7 @@ from touchdown.clients.fields import get, items, text
 from touchdown.records import Segment
 from touchdown.sessions import segments
 from touchdown.sessions.history import digest
+from touchdown.sessions.times import SECOND_NS, as_ns
 
 ANSWERS = frozenset(
     {
@@ -114,6 +115,6 @@ def reasoning_chars(item: Mapping[str, object]) -> int:
 
 def _ns(seconds: object) -> int | None:
     try:
-        return round(float(str(seconds)) * 1e9)
-    except (ValueError, OverflowError):
+        return as_ns(float(str(seconds)), SECOND_NS)
+    except ValueError:
         return None

@@ -7,6 +7,10 @@ import msgspec
 
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
+SECOND_NS = 10**9
+MILLISECOND_NS = 10**6
+CENTURY_NS = 100 * 366 * 86_400 * SECOND_NS
+
 NO_TIMES = "it carries no times: the file's own date stands in, and no gap can be seen"
 
 
@@ -31,6 +35,11 @@ def read_time(value: object) -> int | None:
         return ns_of(msgspec.convert(value, datetime))
     except (msgspec.MsgspecError, OverflowError):
         return None
+
+
+def as_ns(number: float, unit_ns: int) -> int | None:
+    """A span of time in nanoseconds; ``None`` for one of more than 100 years, which nobody has seen."""
+    return round(number * unit_ns) if abs(number) < CENTURY_NS / unit_ns else None
 
 
 def written_ns(path: str) -> int:

@@ -20,10 +20,9 @@ from touchdown.sessions.cache_policy import Prefixes, policy_note
 from touchdown.sessions.files import opened
 from touchdown.sessions.lines import MOST_BYTES, read_lines
 from touchdown.sessions.source import Found, Head, Problems, Session, Source
-from touchdown.sessions.times import written_ns
+from touchdown.sessions.times import MILLISECOND_NS, SECOND_NS, as_ns, written_ns
 from touchdown.sessions.turns import Turns
 
-SECOND_NS = 10**9
 UNNAMED = "sub-agent"
 RELATIVE_TIMES = "its times count from 0: the file's own date stands in for its beginning"
 NO_REQUESTS = "a trace without a request"
@@ -138,9 +137,9 @@ class _Gathered:
 
     def _take(self, requests: list[_Request], speaker: _Speaker, start_ns: int) -> None:
         for request in requests:
-            at_ns = start_ns + int(request.t * SECOND_NS)
+            at_ns = start_ns + (as_ns(request.t, SECOND_NS) or 0)
             if request.type == "subagent":
-                self._spawn(request, speaker, at_ns - int(request.duration_ms * 1e6))
+                self._spawn(request, speaker, at_ns - _lasted_ns(request))
             else:
                 if speaker.id == self.id and "tool_result" not in request.input_types:
                     self.turns.begin(at_ns)
@@ -154,7 +153,7 @@ class _Gathered:
             parent_id=parent.id,
             name=request.subagent_type or UNNAMED,
             started_at_ns=start_ns,
-            duration_ns=max(int(request.duration_ms * 1e6), 0),
+            duration_ns=max(_lasted_ns(request), 0),
         )
         self.runs.append(run)
         child = _Speaker(name, request.tool_tokens, request.system_tokens)
@@ -167,14 +166,14 @@ class _Gathered:
             agent_id=speaker.id,
             model=request.model,
             sent_ns=at_ns,
-            duration_ns=max(int(request.api_time * SECOND_NS), 0),
+            duration_ns=max(as_ns(request.api_time, SECOND_NS) or 0, 0),
             blocks=request.blocks,
             block_tokens=self.trace.block_size,
             input_tokens=max(request.input_tokens, 0),
             output_tokens=max(request.output_tokens, 0),
             tools=speaker.tools,
             system=speaker.system,
-            first_chunk_ns=None if ttft is None else max(int(ttft * SECOND_NS), 0),
+            first_chunk_ns=None if ttft is None else max(as_ns(ttft, SECOND_NS) or 0, 0),
             finish_reason=request.stop or "",
             reads_results="tool_result" in request.input_types,
         )
@@ -205,3 +204,7 @@ class _Gathered:
             yield replace(run, task_id=self.turns.use(run.started_at_ns, ended_ns))
         yield from self.turns.records(self.id)
         yield TaskRecord(self.id, self.id, first, last - first, conversation=self.id)
+
+
+def _lasted_ns(request: _Request) -> int:
+    return as_ns(request.duration_ms, MILLISECOND_NS) or 0

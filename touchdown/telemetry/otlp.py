@@ -83,12 +83,14 @@ def _of_message(span: Any, scope: str, resource: Mapping[str, Any]) -> SpanView:
 def _span(span: Mapping[str, Any], scope: str, resource: Mapping[str, Any]) -> SpanView:
     status = _get(span, "status")
     code = _get(status, "code") or 0
+    name, began_ns = str(span.get("name") or ""), _whole(_get(span, "startTimeUnixNano"))
     return SpanView(
-        name=str(span.get("name") or ""),
+        name=name,
         trace_id=_id(_get(span, "traceId"), 32),
-        span_id=_id(_get(span, "spanId"), 16),
+        # Without an id nothing can lie below it, and its usage is still there.
+        span_id=_id(_get(span, "spanId"), 16) or f"{name}/{began_ns}",
         parent_id=_id(_get(span, "parentSpanId"), 16),
-        began_ns=_whole(_get(span, "startTimeUnixNano")),
+        began_ns=began_ns,
         ended_ns=_whole(_get(span, "endTimeUnixNano")),
         attributes=_attributes(_get(span, "attributes")),
         events=tuple(

@@ -12,6 +12,7 @@ from touchdown.records.call import Awaited
 from touchdown.sessions.claude_code.content import Content, argument_chars, thinking_chars
 from touchdown.sessions.claude_code.line import Line, Message
 from touchdown.sessions.history import with_unseen
+from touchdown.sessions.times import MILLISECOND_NS, SECOND_NS, as_ns
 
 PROVIDERS = {"msg_bdrk_": "aws.bedrock", "msg_vrtx_": "gcp.vertex_ai"}
 """How the ids of answers begin where another company sells the model."""
@@ -131,5 +132,7 @@ def attempt_of(line: Line) -> Attempt:
         error = None
     status = error.get("status") if isinstance(error, dict) else None
     known = status if isinstance(status, int) and not isinstance(status, bool) else None
-    backoff_s = max(line.retry_in_ms or 0.0, 0.0) / 1000
-    return Attempt(known, backoff_s, error_type=str(known) if known else "connection")
+    waited_ns = as_ns(line.retry_in_ms or 0.0, MILLISECOND_NS) or 0
+    return Attempt(
+        known, max(waited_ns, 0) / SECOND_NS, error_type=str(known) if known else "connection"
+    )

@@ -2,6 +2,8 @@
 
 import msgspec
 
+from touchdown.sessions.times import MILLISECOND_NS, SECOND_NS, as_ns
+
 
 class Outcome(msgspec.Struct, gc=False):
     """What a result's structured twin says beside its content; it differs from tool to tool."""
@@ -15,9 +17,9 @@ class Outcome(msgspec.Struct, gc=False):
     def duration_ns(self) -> int | None:
         """How long the tool took."""
         if self.duration_s is not None:
-            return int(self.duration_s * 1e9)
+            return as_ns(self.duration_s, SECOND_NS)
         known = self.duration_ms if self.duration_ms is not None else self.total_ms
-        return None if known is None else int(known * 1e6)
+        return None if known is None else as_ns(known, MILLISECOND_NS)
 
 
 class _Spawn(msgspec.Struct, gc=False):
