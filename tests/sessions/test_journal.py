@@ -30,7 +30,7 @@ def test_it_gives_the_ledger_of_the_live_run(tmp_path: Path) -> None:
     script = [Reply(tool_uses=[ToolUse("search", {"pattern": "x"})]), Fault(429), "done"]
     with Provider(script) as provider, capture(journal=path):
         client = anthropic.Anthropic(base_url=provider.url, api_key="k")
-        with touchdown.task("journal") as task:
+        with client, touchdown.task("journal") as task:
             run_agent(client, "look")
             task.useful()
     live = task.totals

@@ -73,7 +73,7 @@ def test_our_own_spans_give_the_live_ledger_with_others_beside_them(tmp_path: Pa
     anthropic = pytest.importorskip("anthropic")
     with Provider(["yes"]) as provider, capture() as seen:
         client = anthropic.Anthropic(base_url=provider.url, api_key="k")
-        with touchdown.task("ours") as task:
+        with client, touchdown.task("ours") as task:
             messages: list[Any] = [{"role": "user", "content": "hi"}]
             client.messages.create(model="claude-sonnet-5", max_tokens=9, messages=messages)
         live = task.totals
