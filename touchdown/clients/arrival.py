@@ -6,6 +6,7 @@ import sys
 from typing import Any
 
 from touchdown.runtime.clocks import CallClocks
+from touchdown.runtime.guard import pass_on
 
 LEAST_WAIT_NS = 20_000_000
 """An answer that came sooner is not asked about."""
@@ -40,5 +41,6 @@ def _lay_ns(response: Any) -> int | None:
         line = response.extensions["network_stream"].get_extra_info("socket")
         told = line.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _LENGTH)
         return int(struct.unpack_from("=I", told, _LAST_DATA_RECEIVED)[0]) * 1_000_000
-    except Exception:  # another transport, a closed socket, no TCP
+    except Exception as error:  # another transport, a closed socket, no TCP
+        pass_on(error)
         return None

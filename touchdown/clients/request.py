@@ -9,6 +9,7 @@ from touchdown.clients.endpoint import endpoint_of
 from touchdown.clients.fields import field_of
 from touchdown.context.blocks import copied
 from touchdown.records import Attempt
+from touchdown.runtime.guard import pass_on
 from touchdown.runtime.sent import Sent
 
 ABSENT = frozenset({"Omit", "NotGiven"})
@@ -176,7 +177,8 @@ def keep_body(sent: Sent, options: object) -> bool:
 def _is_same(known: object, value: object) -> bool:
     try:
         return bool(known == value)
-    except Exception:  # objects of the host's own types
+    except Exception as error:  # objects of the host's own types
+        pass_on(error)
         return False
 
 

@@ -38,15 +38,21 @@ class Sending:
 
     def __enter__(self) -> "Sending":
         self._token = current_sending.set(self)
-        self._begin()
+        try:
+            self._begin()
+        except BaseException as error:  # a signal's, of the host's
+            self.__exit__(type(error), error, None)
+            raise
         return self
 
     def __exit__(self, kind: object, error: BaseException | None, tb: object) -> None:
-        self._end()
-        try:  # noqa: SIM105 - a context manager more in each call
-            current_sending.reset(self._token)
-        except ValueError:  # a coroutine that is closed from another context
-            pass
+        try:
+            self._end()
+        finally:
+            try:  # noqa: SIM105 - a context manager more in each call
+                current_sending.reset(self._token)
+            except ValueError:  # a coroutine that is closed from another context
+                pass
         if error is not None:
             with QUIET:
                 self.seen.fail(error)

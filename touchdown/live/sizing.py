@@ -8,6 +8,7 @@ from touchdown.live.bounds import Terms, priced_usage
 from touchdown.prices.rates import Prices, Rates, Unpriced
 from touchdown.records import ContextShape, ModelCall
 from touchdown.runtime.admission import Asked
+from touchdown.runtime.guard import pass_on
 from touchdown.runtime.identity import now_ns
 from touchdown.runtime.reading import CallReader
 
@@ -69,7 +70,8 @@ def _grown(before: Read, asked: Asked, name: str, given: list[object]) -> Read |
     try:
         if before.rest != rest or not _continues(given, said, by_ends=asked.compared_as_sent):
             return None
-    except Exception:  # objects of the host's own types
+    except Exception as error:  # objects of the host's own types
+        pass_on(error)
         return None
     new = given[len(said) :]
     if not new:

@@ -1,11 +1,12 @@
 """The guard: nothing of ours raises into the host's code, and each place says so once."""
 
-import contextlib
 import functools
 import logging
 import os
+import signal
 import sys
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
 from types import TracebackType
 from typing import ParamSpec, TypeVar
 
@@ -37,8 +38,10 @@ def warn_once(place: str, message: str, *args: object) -> None:
 
 def warn(message: str, *args: object) -> None:
     """Log one warning. Never raises, even when the host's logging does."""
-    with contextlib.suppress(Exception):
+    try:
         logger.warning(message, *args)
+    except Exception as error:
+        pass_on(error)
 
 
 def forget_warnings() -> None:
@@ -47,10 +50,40 @@ def forget_warnings() -> None:
 
 
 def failed(place: str) -> None:
-    """Note that `place` raised, once; called inside an ``except`` block."""
+    """Note that `place` raised, once; called inside an ``except`` block.
+
+    Raises again only what the host's own signal handler raised: see :func:`pass_on`.
+    """
     error = sys.exc_info()[1]
+    if error is not None:
+        pass_on(error)
     told = "" if error is None else f" ({describe(error)})"
     warn_once(f"guard:{place}", "touchdown: %s failed; the call is not affected%s", place, told)
+
+
+def pass_on(error: BaseException) -> None:
+    """Raise again what a signal handler of the host raised: it struck while our code ran, and is no fault.
+
+    Time limits come like this (Celery's soft one, RQ's, ``signal.alarm``), as exceptions of any kind.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return  # handlers run in that one only
+    codes, tb = set(_handlers()), error.__traceback__
+    while tb is not None:
+        if tb.tb_frame.f_code in codes:
+            raise error
+        tb = tb.tb_next
+
+
+def _handlers() -> Iterator[object]:
+    """The code of every handler that the host has written and set."""
+    for number in signal.valid_signals():
+        handler = signal.getsignal(number)
+        if callable(handler):
+            while isinstance(handler, functools.partial):
+                handler = handler.func
+            function = getattr(handler, "__func__", handler)
+            yield getattr(function, "__code__", getattr(type(handler).__call__, "__code__", None))
 
 
 def describe(error: BaseException) -> str:

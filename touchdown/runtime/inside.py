@@ -32,13 +32,15 @@ class Inside:
         return self
 
     def __exit__(self, *_error: object) -> Literal[False]:
-        while self._entered:
-            try:
-                self._entered.pop().__exit__(None, None, None)
-            except Exception:
-                failed("sink.activate")
-        if self._token is not None:
-            # A coroutine or generator may be closed in another context than it ran in.
-            with suppress(ValueError, RuntimeError):
-                reset_place(self._token)
+        try:
+            while self._entered:
+                try:
+                    self._entered.pop().__exit__(None, None, None)
+                except Exception:
+                    failed("sink.activate")
+        finally:
+            if self._token is not None:
+                # A coroutine or generator may be closed in another context than it ran in.
+                with suppress(ValueError, RuntimeError):
+                    reset_place(self._token)
         return False

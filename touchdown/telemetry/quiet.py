@@ -1,10 +1,9 @@
 """Telemetry fails alone: what goes wrong is said once in one line, and never raised."""
 
-import contextlib
 import logging
 from asyncio import CancelledError
 
-from touchdown.runtime.guard import describe
+from touchdown.runtime.guard import describe, pass_on
 
 _log = logging.getLogger("touchdown.telemetry")
 _said: set[str] = set()
@@ -27,12 +26,15 @@ def say_once(place: str, line: str) -> None:
 
 def say(line: str) -> None:
     """Log one warning line. Never raises."""
-    with contextlib.suppress(Exception):
+    try:
         _log.warning("touchdown: %s", line)
+    except Exception as error:
+        pass_on(error)
 
 
 def failed(place: str, error: BaseException) -> None:
-    """Note that `place` raised, once."""
+    """Note that `place` raised, once. Raises again what the host's own signal handler raised."""
+    pass_on(error)
     say_once(place, f"{place} failed ({describe(error)}); the host's call is not affected")
 
 
