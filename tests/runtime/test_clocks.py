@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from touchdown.runtime import core
 from touchdown.runtime.clocks import CallClocks, sketch_of
+from touchdown.runtime.garbage import watch_collector
 from touchdown.runtime.identity import since_epoch
-from touchdown.runtime.marks import cpu_since_s, cpu_so_far_s, mark_of, take_mark, watch_collector
+from touchdown.runtime.marks import cpu_since_s, cpu_so_far_s, mark_of, take_mark
 from touchdown.runtime.place import new_task
 from touchdown.runtime.waits import RECENT, Waits
 

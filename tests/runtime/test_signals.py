@@ -1,6 +1,7 @@
 """Exceptions out of the host's signal handlers: they reach the host, whatever of ours they strike."""
 
 import functools
+import gc
 import signal
 from collections.abc import Callable, Iterator
 
@@ -8,7 +9,8 @@ import pytest
 from openai import OpenAI
 
 from touchdown.clients import stainless
-from touchdown.runtime import guard
+from touchdown.runtime import core, guard
+from touchdown.runtime.garbage import watch_collector
 from touchdown.runtime.inside import Inside
 from touchdown.runtime.place import Place, current_place, new_task
 from touchdown.testing import Provider, capture
@@ -90,3 +92,26 @@ def test_a_step_that_a_time_limit_cuts_off_is_not_stood_in_any_longer() -> None:
     with pytest.raises(TimeLimitError), Inside([Leaving()], Place(task, task.id)):  # type: ignore[list-item]
         pass
     assert current_place() is before
+
+
+def _collect_until_struck() -> None:
+    signal.setitimer(signal.ITIMER_REAL, 0.002)
+    for _ in range(50):
+        gc.collect()
+
+
+def test_a_signal_that_comes_while_garbage_is_collected_is_handled_in_the_hosts_code() -> None:
+    signal.signal(signal.SIGALRM, limit)
+    kept = [[number] for number in range(200_000)]
+    watch_collector(False)
+    others = gc.callbacks[:]
+    gc.callbacks.clear()  # hypothesis has one too, and that is of Python
+    watch_collector(True)
+    try:
+        with pytest.raises(TimeLimitError):
+            _collect_until_struck()
+    finally:
+        watch_collector(False)
+        gc.callbacks[:] = others
+        watch_collector(core.active() is not None)
+    assert kept

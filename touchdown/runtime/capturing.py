@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 
-from touchdown.runtime.marks import watch_collector
+from touchdown.runtime.garbage import watch_collector
 
 
 class Forked(Protocol):

@@ -1,10 +1,10 @@
 """Marks: where a thread stands in CPU and garbage collection, taken at the ends of calls, steps and tasks."""
 
-import gc
 import threading
 import time
 
 from touchdown.records import Mark
+from touchdown.runtime.garbage import collecting_ns, own_collecting_ns
 from touchdown.runtime.identity import process_number
 from touchdown.runtime.loops import LATE_NS, share_of
 from touchdown.runtime.place import TaskState
@@ -20,19 +20,13 @@ made a record later."""
 
 _thread = threading.get_ident
 _cpu_ns = time.thread_time_ns
-_clock_ns = time.perf_counter_ns
-
-_collecting_ns = 0
-_began_ns = _began_cpu_ns = 0
-_collected_cpu_ns: dict[int, int] = {}
-"""By thread: CPU that it spent on collecting."""
 
 
 def take_mark() -> Taken:
     """Where this thread stands now."""
     thread = _thread()
-    cpu_ns = _cpu_ns() - _collected_cpu_ns.get(thread, 0)
-    return thread, cpu_ns, _collecting_ns, LATE_NS.get(thread, 0)
+    cpu_ns = _cpu_ns() - own_collecting_ns()
+    return thread, cpu_ns, collecting_ns(), LATE_NS.get(thread, 0)
 
 
 def owned(task: TaskState, taken: Taken, goes_on: bool = True) -> Taken:
@@ -69,25 +63,3 @@ def cpu_since_s(before: tuple[float, float | None]) -> tuple[float, float | None
     own, children = cpu_so_far_s()
     both_told = children is not None and before[1] is not None
     return own - before[0], children - before[1] if both_told else None  # type: ignore[operator]
-
-
-def watch_collector(on: bool) -> None:
-    """Add up what the garbage collector takes, or stop doing so."""
-    watched = _collected in gc.callbacks
-    if on and not watched:
-        gc.callbacks.append(_collected)
-    elif watched and not on:
-        gc.callbacks.remove(_collected)
-
-
-def _collected(phase: str, _info: dict[str, int]) -> None:
-    """Told by the collector, in the thread that collects while all others wait."""
-    global _collecting_ns, _began_ns, _began_cpu_ns
-    if phase == "start":
-        _began_ns, _began_cpu_ns = _clock_ns(), _cpu_ns()
-    elif _began_ns:
-        thread = _thread()
-        spent = _cpu_ns() - _began_cpu_ns
-        _collected_cpu_ns[thread] = _collected_cpu_ns.get(thread, 0) + spent
-        _collecting_ns += _clock_ns() - _began_ns
-        _began_ns = 0
