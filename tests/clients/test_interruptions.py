@@ -131,3 +131,34 @@ async def test_a_cancellation_at_every_await(
     assert task.result()
     assert (call.status, call.usage.completeness) == ("ok", "full")
     assert n > 2
+
+
+class UntoldError(Exception):
+    """An exception of the host's transport that raises when it is asked for a status."""
+
+    @property
+    def status_code(self) -> int:
+        raise RuntimeError("not to be asked")
+
+
+@pytest.mark.parametrize("api", [CHAT, MESSAGES], ids=str)
+def test_an_exception_that_raises_when_it_is_looked_at_reaches_the_reader_of_a_stream(
+    api: Api, desk: Desk
+) -> None:
+    client = make_client(api.vendor, desk.url(api.vendor))
+    own = client._client._transport
+    desk.begin()
+    desk.script(*[REPLY] * 2)
+    with capture() as seen:
+        client._client._transport = Transport(own, 2, UntoldError())
+        stream = api.of(client).create(**api.ask, **api.streamed)
+        with pytest.raises(UntoldError) as caught:
+            list(stream)
+        assert caught.value.__context__ is None
+        client._client._transport = Transport(own, 2, UntoldError())
+        raw = api.of(client, "with_raw_response").create(**api.ask, **api.streamed)
+        with pytest.raises(UntoldError):
+            list(raw.http_response.iter_bytes())
+        assert [call.status for call in seen.calls] == ["error", "error"]
+    client._client._transport = own
+    client.close()

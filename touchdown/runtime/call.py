@@ -174,9 +174,7 @@ class CallObservation:
             return
         self._error = qualified_name(error)
         self._status = "error" if isinstance(error, Exception) else "cancelled"
-        status = getattr(error, "status_code", None)
-        if isinstance(status, int):
-            self.sent.http_status = status
+        self.sent.note_status(error)
         self._close()
 
     def _close(self) -> None:

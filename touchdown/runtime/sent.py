@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from msgspec import Struct, field
 
 from touchdown.runtime.admission import Admission
+from touchdown.runtime.guard import guarded
 from touchdown.runtime.serving import ServingHost
 
 
@@ -23,3 +24,10 @@ class Sent(Struct):
     """The host that it goes to, where the user named it as self-hosted."""
     admission: Admission | None = None
     """Told where something else goes out than was asked for."""
+
+    @guarded("sent.status")
+    def note_status(self, error: BaseException) -> None:
+        """The HTTP status that an exception tells; one of the host's own may raise when it is asked."""
+        status = getattr(error, "status_code", None)
+        if isinstance(status, int):
+            self.http_status = status
