@@ -4,6 +4,7 @@ The context of the step is attached while the user's code runs and never across 
 gets is of the same kind as without us: a coroutine, a generator, the very future, or the answer itself.
 """
 
+import copy
 import inspect
 import weakref
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Generator
@@ -14,12 +15,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 import wrapt
 from msgspec import Struct
 
-from touchdown.runtime.guard import guarded
+from touchdown.runtime.guard import Guard, failed, guarded
 
 if TYPE_CHECKING:
     Proxy = wrapt.ObjectProxy[Any]
 else:
     Proxy = wrapt.ObjectProxy  # generic from wrapt 2 on only
+
+DRIVING = Guard("driving")
 
 KEEP_CHARS = 1 << 20
 """Text that a generator yields is kept up to here, to be measured and matched with a tool result."""
@@ -46,17 +49,31 @@ def drive(call: Callable[[], Any], seen: Observed) -> Any:
     """Run `call` and tell `seen` how it ended, whatever shape its answer has."""
     with seen:
         answer = call()
-    if isinstance(answer, CoroutineType):
+    try:
+        return _followed(answer, seen)
+    except (
+        Exception
+    ):  # an answer of the host's own type that cannot be followed is the answer all the same
+        failed("driving")
+    with DRIVING:
+        seen.finish(answer)
+    return answer
+
+
+def _followed(answer: Any, seen: Observed) -> Any:
+    """The answer, or what says how it ends. Asked of its type: a proxy may do anything when it is asked."""
+    kind = type(answer)
+    if kind is CoroutineType:
         return _watched(_await, answer, seen)
-    if isinstance(answer, GeneratorType):
+    if kind is GeneratorType:
         legacy = answer.gi_code.co_flags & inspect.CO_ITERABLE_COROUTINE
         return _watched(_await if legacy else _generate, answer, seen)
-    if isinstance(answer, AsyncGeneratorType):
+    if kind is AsyncGeneratorType:
         return _watched(_generate_async, answer, seen)
-    if hasattr(type(answer), "add_done_callback"):
+    if hasattr(kind, "add_done_callback"):
         return _follow_future(answer, seen)
-    if isinstance(answer, Awaitable):
-        return (AwaitedStream if hasattr(answer, "__aiter__") else AwaitedOnce)(answer, seen)
+    if issubclass(kind, Awaitable):
+        return (AwaitedStream if hasattr(kind, "__aiter__") else AwaitedOnce)(answer, seen)
     seen.finish(answer)
     return answer
 
@@ -105,6 +122,15 @@ class AwaitedOnce(Proxy):
 
     def __aexit__(self, *error: Any) -> Any:
         return self.__wrapped__.__aexit__(*error)
+
+    def __copy__(self) -> Any:
+        return copy.copy(self.__wrapped__)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        return copy.deepcopy(self.__wrapped__, memo)
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        return self.__wrapped__.__reduce_ex__(protocol)
 
 
 class AwaitedStream(AwaitedOnce):

@@ -143,8 +143,9 @@ def guarded(place: str) -> Callable[[Callable[P, R]], Callable[P, R | None]]:
 def qualified_name(error: BaseException) -> str:
     """The exception's class as the conventions want it: qualified, bare for builtins."""
     kind = type(error)
-    return (
-        kind.__qualname__
-        if kind.__module__ == "builtins"
-        else f"{kind.__module__}.{kind.__qualname__}"
-    )
+    try:
+        name, module = kind.__qualname__, kind.__module__
+        return name if module == "builtins" else f"{module}.{name}"
+    except Exception as unnamed:  # the class of its class is the host's own
+        pass_on(unnamed)
+        return "Exception"

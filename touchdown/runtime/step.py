@@ -228,16 +228,20 @@ class StepObservation:
 def result_as_text(result: object) -> str | None:
     """What a model would be handed of this result, about; ``None`` for objects of the host's own types.
 
-    Their ``str`` or ``repr`` may run any code (a query, say), so it is not called.
+    Their ``str`` or ``repr`` may run any code (a query, say), so it is not called, and no object is asked
+    for its class, which proxies answer by making what they stand for.
     """
-    if result is None or isinstance(result, str):
-        return result
-    if isinstance(result, (bytes, bytearray)):
-        return bytes(result).decode("utf-8", "replace")
-    if isinstance(result, (int, float, dict, list, tuple)):
+    kind = type(result)
+    if result is None or kind is str:
+        return result  # type: ignore[return-value]
+    if issubclass(kind, str):
+        return str.__str__(result)
+    if issubclass(kind, (bytes, bytearray)):
+        return str(result, "utf-8", "replace")  # type: ignore[call-overload, no-any-return]
+    if issubclass(kind, (int, float, dict, list, tuple)):
         try:
             return json.dumps(result, default=_type_name, ensure_ascii=False)
-        except (TypeError, ValueError, RecursionError):
+        except Exception:  # it is no JSON, or a class of the host's own that raises
             return None
     return None
 
