@@ -231,7 +231,7 @@ class Runtime:
         with IDLE:
             self.implicit.close_idle()
         self.catch_up()
-        drained = self.delivery.drain(timeout_s)
+        drained = self.delivery.settle(timeout_s)
         return flush_all(self.sinks, timeout_s) and drained
 
     def close(self, timeout_s: float = 2.0) -> None:
@@ -245,7 +245,7 @@ class Runtime:
         if self.family is not None:
             self.family.close()
         unheard: list[str] = []
-        self.delivery.drain(left_until(deadline))
+        self.delivery.settle(left_until(deadline))
         with HEARING:
             if self.serving is not None:
                 self.serving.hear(left_until(deadline))

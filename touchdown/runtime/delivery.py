@@ -20,6 +20,9 @@ LINGER_S = 0.02
 
 TEND_S = 1.0
 
+POLL_S = 0.001
+"""How often who waits for the worker looks."""
+
 STUCK_S = 5.0
 """Who asks for totals waits for items in hand, but no longer than this for any one of them."""
 
@@ -62,9 +65,10 @@ class Delivery:
     def _renew(self) -> None:
         self._items: deque[Item] = deque()
         self._signal = threading.Event()
+        self._hurry = threading.Event()
         self._lock = threading.RLock()
         self._worker: threading.Thread | None = None
-        self._busy = False
+        self._drainer = 0
         self._taken = 0
         self._dropping = threading.Lock()
         self._in_hand = threading.RLock()
@@ -105,7 +109,7 @@ class Delivery:
         """Wait for work; false once closed. For the worker."""
         self._signal.wait(1.0)
         if self._signal.is_set() and not self._closed:
-            threading.Event().wait(LINGER_S)
+            self._hurry.wait(LINGER_S)
         return not self._closed
 
     def tend(self) -> None:
@@ -131,16 +135,42 @@ class Delivery:
         if not self._acquire(lock, timeout_s):
             return False
         try:
-            if self._busy:
+            if self._drainer:
                 return True  # asked from inside a delivery: the loop below this frame goes on
-            self._busy = True
+            self._drainer = threading.get_ident()
             try:
                 self._signal.clear()
                 return self._deliver_all(deadline)
             finally:
-                self._busy = False
+                self._drainer = 0
         finally:
             lock.release()
+
+    def settle(self, timeout_s: float) -> bool:
+        """Have the worker deliver all that is pending; false when time was up before.
+
+        Something of the host's that blocks in it (a span processor, its function ``redact``) holds the worker
+        up then, not the thread that asks here.
+        """
+        worker, deadline = self._worker, time.monotonic() + timeout_s
+        if worker is None or not worker.is_alive() or self._drainer == threading.get_ident():
+            return self.drain(timeout_s)
+        self._hurry.set()
+        self._signal.set()
+        try:
+            while not self._is_empty():
+                if time.monotonic() > deadline:
+                    return False
+                time.sleep(POLL_S)
+        finally:
+            self._hurry.clear()
+        return True
+
+    def _is_empty(self) -> bool:
+        if self._items or not self._in_hand.acquire(blocking=False):
+            return False
+        self._in_hand.release()
+        return True
 
     def _acquire(self, lock: Any, timeout_s: float | None) -> bool:
         if timeout_s is not None:
@@ -177,9 +207,10 @@ class Delivery:
 
     def close(self, timeout_s: float) -> int:
         """Deliver what is pending and stop the worker; how many items there was no time for."""
+        done = self.settle(timeout_s)
         self._closed = True
         self._signal.set()
-        if self.drain(timeout_s):
+        if done and self.drain(timeout_s):
             return 0
         waiting = len(self._items)
         # Who keeps the queue has one in hand. It may go on, so nothing is taken from it.
