@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, overload
 from touchdown.runtime import core
 from touchdown.runtime.decorated import Decorated, name_of
 from touchdown.runtime.driving import drive
-from touchdown.runtime.guard import failed as note_failed
 from touchdown.runtime.guard import guarded
 from touchdown.runtime.limits import Limits, OnBudget, read_limits
 from touchdown.runtime.place import TaskState, current_place, standing_place
 from touchdown.runtime.receipt import Receipt, unaccounted
+from touchdown.runtime.ruled import Failed, Ruled
 from touchdown.runtime.step import StepObservation, open_step
 from touchdown.runtime.task_run import TaskRun
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound=Callable[..., Any])
 Outcome = Literal["useful", "useless", "unknown"]
-Failed = Callable[[Any], bool]
 
 
 class Task:
@@ -248,7 +247,7 @@ def _step_decorator(
             if seen is None:
                 return wrapped(*args, **kwargs)
             call = partial(wrapped, *args, **kwargs)
-            return drive(call, seen if failed is None else _Ruled(seen, failed))
+            return drive(call, seen if failed is None else Ruled(seen, failed))
 
         return cast("F", Decorated(function, in_step))
 
@@ -261,35 +260,6 @@ def _open(
 ) -> StepObservation | None:
     arguments = [list(args), dict(kwargs)] if kind == "tool" else None
     return open_step(kind, name, arguments=arguments, **declared)
-
-
-class _Ruled:
-    """A tool's observation that asks the tool's own rule whether a result is a failure."""
-
-    def __init__(self, seen: StepObservation, failed: Failed) -> None:
-        self._seen, self._failed = seen, failed
-
-    def __enter__(self) -> StepObservation:
-        return self._seen.__enter__()
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        tb: TracebackType | None,
-    ) -> None:
-        self._seen.__exit__(kind, error, tb)
-
-    def finish(self, result: object = None, *, status: Any = "ok") -> None:
-        by_rule = None
-        try:
-            by_rule = "rule" if status == "ok" and self._failed(result) else None
-        except Exception:
-            note_failed("tool.failed")
-        self._seen.finish(result, status=status, failed_by=by_rule)
-
-    def fail(self, error: BaseException) -> None:
-        self._seen.fail(error)
 
 
 def current_task() -> Task | None:
