@@ -60,7 +60,9 @@ class BudgetGate:
         self._prices = prices
         self._settle_pending = settle_pending
         self._note_refused = note_refused
-        self._lock = threading.Lock()
+        self._lock = (
+            threading.RLock()
+        )  # a stream that the garbage collector drops may settle inside
         self._agents: OrderedDict[str, _Agent] = OrderedDict()
         self._yardsticks = Yardsticks()
         self._rates = RatesBefore(prices)
@@ -87,7 +89,7 @@ class BudgetGate:
 
     def after_fork(self) -> None:
         """In a child: its calls are its own; what its agents said before is remembered still."""
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     # -- before a call ---------------------------------------------------------------------------
 

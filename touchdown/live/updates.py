@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from touchdown.runtime import core
 from touchdown.runtime.carried import start_apart
-from touchdown.runtime.guard import failed, guarded, warn_once
+from touchdown.runtime.guard import failed, guarded, must_be_awaited, warn_once
 from touchdown.runtime.identity import this_process
 
 if TYPE_CHECKING:
@@ -71,8 +71,8 @@ class Updates:
             mark, changed = runtime.accountant.changed_since(mark)
             self._rest_s = REST * (time.thread_time() - began_s)
             if changed and not self._stop.is_set():
-                self._callback(changed)
-        except Exception:
+                must_be_awaited("the function of on_update", self._callback(changed))
+        except BaseException:  # e.g. of a function that exits: in this thread it ends nothing else
             failed("the function of on_update")
         return mark
 

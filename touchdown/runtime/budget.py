@@ -13,7 +13,7 @@ from typing import Literal
 from msgspec import Struct
 
 from touchdown.prices.cost import EXACT
-from touchdown.runtime.guard import failed, warn, warn_once
+from touchdown.runtime.guard import failed, must_be_awaited, warn, warn_once
 from touchdown.runtime.limits import Amount, BudgetExceeded, Limits, OnBudget, Unit
 from touchdown.runtime.shared_cells import SharedBudget, SharedCells
 
@@ -158,7 +158,8 @@ class Budget:
         """
         asked = self.limits.on_budget
         if callable(asked):
-            asked(exceeded)
+            if must_be_awaited("on_budget", asked(exceeded)):
+                raise exceeded  # it has decided nothing
         elif asked == "raise":
             raise exceeded
         elif not self._warned:

@@ -200,8 +200,8 @@ class CallObservation:
                 show_content(self.reader.content, self._opened)
         finally:
             verdict = self._runtime.settle(record, self._opened)
-        if self._admission is not None:
-            self._admission.settle(record, verdict)
+            if self._admission is not None:
+                self._admission.settle(record, verdict)
 
     def drop(self) -> None:
         """The queue was full."""

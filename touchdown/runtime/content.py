@@ -4,6 +4,7 @@ Nothing here runs unless ``instrument(capture_content=...)`` or the standard var
 """
 
 import json
+from asyncio import CancelledError
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -11,7 +12,7 @@ from typing import Any, Literal
 import msgspec
 
 from touchdown.context.blocks import Block, count_chars
-from touchdown.runtime.guard import failed, warn_once
+from touchdown.runtime.guard import failed, must_be_awaited, warn_once
 
 Where = Literal["NO_CONTENT", "SPAN_ONLY", "EVENT_ONLY", "SPAN_AND_EVENT"]
 PLACES: tuple[Where, ...] = ("NO_CONTENT", "SPAN_ONLY", "EVENT_ONLY", "SPAN_AND_EVENT")
@@ -19,6 +20,9 @@ LIMIT_CHARS = 10_000
 """Characters of each of the attributes; ``content_limit`` sets another."""
 
 Redact = Callable[[str], str]
+
+BROKEN = (Exception, CancelledError, GeneratorExit, SystemExit)
+"""What is a failure where the user's function raises it: it runs wherever somebody asks for totals."""
 
 
 class Failures(msgspec.Struct):
@@ -96,9 +100,11 @@ def redacted(redact: Callable[[str], object], text: str) -> str:
     """
     try:
         shown = redact(text)
-    except Exception:
+    except BROKEN:
         failed("the function redact")
         raise RedactionError from None
+    if must_be_awaited("redact", shown):
+        raise RedactionError
     if not isinstance(shown, str):
         kind = type(shown).__name__
         warn_once("redact", "touchdown: redact gave %s, not a text; the content is dropped", kind)

@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from types import TracebackType
+from types import CoroutineType, TracebackType
 from typing import ParamSpec, TypeVar
 
 P = ParamSpec("P")
@@ -84,6 +84,20 @@ def _handlers() -> Iterator[object]:
                 handler = handler.func
             function = getattr(handler, "__func__", handler)
             yield getattr(function, "__code__", getattr(type(handler).__call__, "__code__", None))
+
+
+def must_be_awaited(place: str, given: object) -> bool:
+    """Whether a function of the host's, whose word is needed at once, gave something to await; said once."""
+    try:
+        if not hasattr(type(given), "__await__"):
+            return False
+        if isinstance(given, CoroutineType):
+            given.close()  # else Python says that it was never awaited, each time
+    except Exception as error:
+        pass_on(error)
+        return False
+    warn_once(f"await:{place}", "touchdown: %s is to be a plain function; nobody awaits it", place)
+    return True
 
 
 def describe(error: BaseException) -> str:

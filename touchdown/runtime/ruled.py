@@ -4,7 +4,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
-from touchdown.runtime.guard import failed
+from touchdown.runtime.guard import failed, must_be_awaited
 from touchdown.runtime.step import StepObservation
 
 Failed = Callable[[Any], bool]
@@ -31,7 +31,8 @@ class Ruled:
     def finish(self, result: object = None, *, status: Any = "ok") -> None:
         by_rule = None
         try:
-            by_rule = "rule" if status == "ok" and self._rule(result) else None
+            said = status == "ok" and self._rule(result)
+            by_rule = "rule" if said and not must_be_awaited("tool(failed=)", said) else None
         except Exception:
             failed("tool.failed")
         self._seen.finish(result, status=status, failed_by=by_rule)
