@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -26,6 +27,20 @@ look()
 """
 
 
+HELD = """
+import builtins, sys, touchdown
+from openai import OpenAI
+from touchdown.testing import Provider
+
+provider = Provider(["hello"]).start()
+touchdown.instrument(journal=sys.argv[1])
+client = OpenAI(base_url=provider.openai_url, api_key="test")
+builtins.held = client.chat.completions.create(model="gpt-5.4", messages=[], stream=True)
+next(builtins.held)
+provider.close()
+"""
+
+
 class Item:
     """Waits until it is let go on."""
 
@@ -46,6 +61,16 @@ def test_a_function_of_the_hosts_that_never_comes_back_does_not_hold_the_exit() 
     )
     assert (done.returncode, done.stdout) == (0, "False\n")
     assert "touchdown: lost at the end: " in done.stderr
+
+
+def test_a_stream_that_the_interpreters_end_drops_is_in_the_journal_and_nothing_is_said(
+    tmp_path: Path,
+) -> None:
+    journal = tmp_path / "journal.jsonl"
+    command = [sys.executable, "-c", HELD, str(journal)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert journal.read_text().count('"ModelCall"') == 1
 
 
 def test_the_worker_delivers_for_whoever_waits_for_a_time() -> None:
