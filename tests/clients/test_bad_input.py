@@ -41,6 +41,7 @@ def usages(api: Api) -> dict[str, Any]:
         "booleans": {given: True, made: False},
         "negative": {given: -5, made: 3},
         "negative output": {given: 5, made: -3},
+        "negative output alone": {made: -3},
         "no output": {given: 12},
         "more cached than there is": {
             given: 5,
@@ -169,6 +170,7 @@ def test_odd_usage(
     assert call.usage.completeness == ("full" if coerced else KNOWN.get(wrong, "none"))
     if call.usage.completeness == "none":
         assert call.usage.problems
+        assert (call.usage.output or 0) >= 0
 
 
 BODIES = {

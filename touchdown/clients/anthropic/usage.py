@@ -25,13 +25,14 @@ def read_usage(usage: object, *, whole: bool = True) -> Usage:
         return Usage()
     of = getter(usage)
     uncached, output = number(of("input_tokens")), number(of("output_tokens"))
-    if uncached is None:
-        return Usage(output=output, problems=("usage without input tokens",))
     read, written = number(of("cache_read_input_tokens")), _written(of)
     details = of("output_tokens_details")
     reasoning = None if details is None else count(details, "thinking_tokens")
-    if min(uncached, output or 0, read or 0, reasoning or 0, *(written or NOTHING).values()) < 0:
+    counts = (uncached or 0, output or 0, read or 0, reasoning or 0)
+    if min(*counts, *(written or NOTHING).values()) < 0:
         return Usage(problems=(NEGATIVE,))
+    if uncached is None:
+        return Usage(output=output, problems=("usage without input tokens",))
     steps = items(of("iterations") or ())
     return Usage(
         uncached=uncached,

@@ -20,15 +20,15 @@ def read_usage(usage: object, server_tools: Mapping[str, int] | None = None) -> 
     output = whole(_either(of, "output_tokens", "completion_tokens"))
     details = getter(_either(of, "input_tokens_details", "prompt_tokens_details"))
     answered = _either(of, "output_tokens_details", "completion_tokens_details")
-    if total_input is None:
-        return Usage(output=output, problems=("usage without input tokens",))
     read, written = whole(details("cached_tokens")), _written(details)
-    cached = sum((written or {}).values())
-    uncached = total_input - (read or 0) - cached
     reasoning = count(answered, "reasoning_tokens")
-    counts = (total_input, output or 0, read or 0, reasoning or 0)
+    counts = (total_input or 0, output or 0, read or 0, reasoning or 0)
     if min(*counts, *(written or NOTHING).values()) < 0:
         return Usage(problems=(NEGATIVE,))
+    if total_input is None:
+        return Usage(output=output, problems=("usage without input tokens",))
+    cached = sum((written or {}).values())
+    uncached = total_input - (read or 0) - cached
     if uncached < 0:
         of_input = f"{read or 0} read + {cached} written of {total_input} input tokens"
         return Usage(output=output, problems=(f"contradictory usage: {of_input}",))
