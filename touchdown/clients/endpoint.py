@@ -12,6 +12,8 @@ OWN_MODULES = frozenset({"_client", "_base_client"})
 class Endpoint(Struct, frozen=True):
     """Where a client sends its requests, as the parts that are asked for."""
 
+    __repr__ = object.__repr__
+
     url: object
     text: str = ""
     host: str = ""

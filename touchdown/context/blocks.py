@@ -18,6 +18,8 @@ MEDIA_KEYS = frozenset({"data", "file_data", "image_url", "url"})
 class Block(Struct):
     """One piece of a request. ``content`` is never changed, kept only until the agent's next call."""
 
+    __repr__ = object.__repr__
+
     kind: SegmentKind
     content: object
     role: str = ""
@@ -39,6 +41,8 @@ class Block(Struct):
 
 class RequestView(Struct):
     """What a reader makes of a request body: its blocks and what else decides about caches."""
+
+    __repr__ = object.__repr__
 
     blocks: list[Block]
     parameters: dict[str, object] = field(default_factory=dict)

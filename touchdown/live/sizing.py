@@ -25,6 +25,8 @@ LISTS = ("system", "tools")
 class Read(Struct):
     """An agent's request, as it was sent and as it was read."""
 
+    __repr__ = object.__repr__
+
     view: RequestView
     reader: CallReader
     name: str = ""

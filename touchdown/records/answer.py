@@ -12,6 +12,8 @@ from touchdown.records.usage import Usage
 class AnswerView(Struct, frozen=True):
     """The facts of one answer. ``terminal`` is false for a background response that still runs."""
 
+    __repr__ = object.__repr__
+
     usage: Usage = Usage()
     response_id: str = ""
     model: str = ""

@@ -35,6 +35,8 @@ class Admission(Protocol):
 class Asked(Struct):
     """A call that is about to be sent, as far as budgets must know it. Not frozen: see ``CallStart``."""
 
+    __repr__ = object.__repr__
+
     reader: CallReader
     vendor: str
     provider: str

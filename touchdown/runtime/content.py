@@ -44,6 +44,8 @@ class ContentOptions:
 class Content(msgspec.Struct, frozen=True):
     """What was said in one call or step, ready to be shown: JSON texts by what they are."""
 
+    __repr__ = object.__repr__
+
     where: Where
     texts: Mapping[str, str] = msgspec.field(default_factory=dict)
     cut_chars: int = 0

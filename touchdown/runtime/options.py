@@ -14,6 +14,8 @@ CONTENT_VARIABLE = "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT"
 class Options(Struct, frozen=True):
     """What ``instrument()`` was asked for and the capture side must know."""
 
+    __repr__ = object.__repr__
+
     stream_usage: bool = False
     cache_diagnostics: bool = False
     digest_key: bytes | None = None

@@ -17,6 +17,8 @@ from touchdown.runtime.identity import new_id, now_ns
 class TaskState(Struct, eq=False):
     """One open task. ``digest_key`` is drawn per root task and inherited by its children."""
 
+    __repr__ = object.__repr__
+
     record: TaskRecord
     root_id: str
     digest_key: bytes

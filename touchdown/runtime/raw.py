@@ -17,6 +17,8 @@ KEEP_BYTES = 8 << 20
 class RawBody(Struct):
     """The bytes of one answer as they came over the wire, up to ``KEEP_BYTES``."""
 
+    __repr__ = object.__repr__
+
     content_type: str = ""
     encoding: str = ""
     parts: list[bytes] = field(default_factory=list)

@@ -12,6 +12,8 @@ from touchdown.runtime.serving import ServingHost
 class Sent(Struct):
     """What is known of a request from its first attempt on. Kept until the call is read."""
 
+    __repr__ = object.__repr__  # what it holds is not to be seen in a traceback's variables
+
     body: Mapping[str, object] = field(default_factory=dict)
     copies: Mapping[str, object] = field(default_factory=dict)
     """Those parts of the body, by name, that are copies of ours; the others may be the host's own objects."""

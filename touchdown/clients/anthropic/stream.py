@@ -15,6 +15,8 @@ from touchdown.integration import AnswerView, Output, ToolRequest
 class MessageStreamReader(Struct):
     """Looks at each event, keeps counts, the first message and the last cumulative usage."""
 
+    __repr__ = object.__repr__
+
     message: object = None
     delta: object = None
     usage: object = None

@@ -147,6 +147,8 @@ def _request(body: Mapping[str, object]) -> dict[str, str | int | float | bool]:
 class ChatStream(Struct):
     """What a stream of chunks tells: sizes as they come, usage from the one chunk that carries it."""
 
+    __repr__ = object.__repr__
+
     usage: object = None
     first: object = None
     counted: object = None

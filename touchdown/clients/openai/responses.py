@@ -131,6 +131,8 @@ class ResponsesReader:
 class ResponsesStream(Struct):
     """What a stream of events tells: sizes as they come, the rest from its last event."""
 
+    __repr__ = object.__repr__
+
     reader: ResponsesReader
     first: object = None
     last: object = None
