@@ -60,9 +60,8 @@ class BudgetGate:
         self._prices = prices
         self._settle_pending = settle_pending
         self._note_refused = note_refused
-        self._lock = (
-            threading.RLock()
-        )  # a stream that the garbage collector drops may settle inside
+        # Re-entrant: a stream that the garbage collector drops settles inside whatever runs.
+        self._lock = threading.RLock()
         self._agents: OrderedDict[str, _Agent] = OrderedDict()
         self._yardsticks = Yardsticks()
         self._rates = RatesBefore(prices)

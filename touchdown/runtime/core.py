@@ -144,9 +144,8 @@ class Runtime:
         try:
             verdict = self.accountant.fold(record)
         except Exception:
-            if (
-                not sys.is_finalizing()
-            ):  # then nothing loads any more, and no one asks: the journal has it
+            # At the interpreter's end nothing loads any more, and nobody asks: the journal has it.
+            if not sys.is_finalizing():
                 failed("accountant.fold")
             self.note_dropped(record.task_id)
         self.delivery.counted = True

@@ -53,7 +53,7 @@ def drive(call: Callable[[], Any], seen: Observed) -> Any:
         return _followed(answer, seen)
     except (
         Exception
-    ):  # an answer of the host's own type that cannot be followed is the answer all the same
+    ):  # of the host's own type; where it cannot be followed it is the answer all the same
         failed("driving")
     with DRIVING:
         seen.finish(answer)

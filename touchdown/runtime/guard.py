@@ -66,9 +66,11 @@ def pass_on(error: BaseException) -> None:
 
     Time limits come like this (Celery's soft one, RQ's, ``signal.alarm``), as exceptions of any kind.
     """
-    if threading.current_thread() is not threading.main_thread():
-        return  # handlers run in that one only
-    codes, tb = set(_handlers()), error.__traceback__
+    tb = error.__traceback__
+    tb = None if tb is None else tb.tb_next  # its first frame is the one that caught it
+    if tb is None or threading.current_thread() is not threading.main_thread():
+        return  # handlers run in that thread only
+    codes = set(_handlers())
     while tb is not None:
         if tb.tb_frame.f_code in codes:
             raise error
