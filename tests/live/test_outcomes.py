@@ -67,7 +67,7 @@ def test_another_process_appends_to_the_journal_and_analyze_takes_it_in(
     path = tmp_path / "journal.jsonl"
     with Provider(["fine"]) as provider, capture(journal=path):
         client = anthropic.Anthropic(base_url=provider.url, api_key="k")
-        with touchdown.task("goal") as task:
+        with client, touchdown.task("goal") as task:
             ask: Any = {"role": "user", "content": "x"}
             client.messages.create(model="claude-sonnet-5", max_tokens=9, messages=[ask])
     touchdown.outcome(task.id, useful=True, journal=path)  # as a process without instrument() does

@@ -16,7 +16,7 @@ def test_two_tasks_share_a_pool_and_a_hosted_call_gets_nothing_of_it() -> None:
             ids = []
             for url in (own.url, own.url, hosted.url):
                 client = anthropic.Anthropic(base_url=url, api_key="none")
-                with touchdown.task("asked") as task:
+                with client, touchdown.task("asked") as task:
                     ids.append(task.id)
                     client.messages.create(
                         model="claude-sonnet-5",
@@ -40,6 +40,7 @@ def test_a_sole_holder_pays_for_what_waits_for_it() -> None:
     with capture(), Provider(lambda _: "ok") as own:
         client = anthropic.Anthropic(base_url=own.url, api_key="none")
         with (
+            client,
             touchdown.capacity(
                 "gpu", usd_per_hour="7200", hosts="127.0.0.1", exclusive=True
             ) as pool,

@@ -49,7 +49,7 @@ def run_agent(url: str) -> tuple[str, str]:
     """A small agent: a call, a tool, a streamed call, a task. What it found, as it sees it."""
     client = openai.OpenAI(base_url=url, api_key="k", max_retries=0)
     history: list[Any] = [{"role": "user", "content": "x"}]
-    with touchdown.task("broken") as task:
+    with client, touchdown.task("broken") as task:
         answer = client.chat.completions.create(model="gpt-5.4", messages=history)
         (use,) = answer.choices[0].message.tool_calls
         found = search(**json.loads(use.function.arguments))

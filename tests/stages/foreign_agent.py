@@ -34,6 +34,7 @@ def ask_openai(url: str) -> None:
     for _ in client.responses.create(model=model, input="Which files?", stream=True):
         pass
     client.embeddings.create(model="text-embedding-3-small", input=["one", "two words"])
+    client.close()
 
 
 def ask_anthropic(url: str) -> None:
@@ -57,6 +58,7 @@ def ask_anthropic(url: str) -> None:
     client.messages.create(**asked)
     for _ in client.messages.create(**{**asked, "stream": True}):
         pass
+    client.close()
 
 
 def _genai(provider: Any) -> None:

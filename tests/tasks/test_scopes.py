@@ -57,7 +57,7 @@ def test_a_call_belongs_to_the_innermost_and_counts_in_every_parent() -> None:
                 model="claude-sonnet-5", max_tokens=9, messages=[{"role": "user", "content": "x"}]
             )
 
-        with touchdown.task("root") as root:
+        with client, touchdown.task("root") as root:
             ask()
             with touchdown.task("middle") as middle:
                 ask()

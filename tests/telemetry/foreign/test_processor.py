@@ -52,9 +52,9 @@ def theirs() -> Theirs:
 
 def ask(provider: Provider) -> str:
     openai = pytest.importorskip("openai")
-    client = openai.OpenAI(base_url=f"{provider.url}/v1", api_key="k", max_retries=0)
     messages = [{"role": "user", "content": "hi"}]
-    return str(client.chat.completions.create(model="gpt-4o-mini", messages=messages).id)
+    with openai.OpenAI(base_url=f"{provider.url}/v1", api_key="k", max_retries=0) as client:
+        return str(client.chat.completions.create(model="gpt-4o-mini", messages=messages).id)
 
 
 def test_a_call_that_only_they_see_is_in_the_task(seen: Capture, theirs: Theirs) -> None:
@@ -143,6 +143,7 @@ def test_a_span_that_is_never_current_is_known_by_its_response_id(
             assert seen.calls == []
         for _ in chunks:
             pass
+        client.close()
         if ends == "after":
             span.end()
     assert task.totals.model_calls == 1
@@ -162,6 +163,7 @@ def test_the_end_of_a_stream_that_came_first_waits_for_ours(seen: Capture, their
         assert seen.calls == []
         for _ in chunks:
             pass
+        client.close()
     assert task.totals.model_calls == 1
 
 
