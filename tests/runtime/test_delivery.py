@@ -63,13 +63,14 @@ def test_a_function_of_the_hosts_that_never_comes_back_does_not_hold_the_exit() 
     assert "touchdown: lost at the end: " in done.stderr
 
 
-def test_a_stream_that_the_interpreters_end_drops_is_in_the_journal_and_nothing_is_said(
+def test_a_stream_that_the_interpreters_end_drops_is_in_the_journal_and_we_say_nothing(
     tmp_path: Path,
 ) -> None:
     journal = tmp_path / "journal.jsonl"
     command = [sys.executable, "-c", HELD, str(journal)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
+    assert done.returncode == 0
+    assert "touchdown: " not in done.stderr  # what the SDK itself says there differs from Python to Python
     assert journal.read_text().count('"ModelCall"') == 1
 
 
