@@ -1,12 +1,47 @@
 """The provider that touchdown builds: what it was given is sent, or told as lost, and nothing else is."""
 
+import os
+import subprocess
+import sys
 import threading
 
 import pytest
 from opentelemetry.sdk.trace import ReadableSpan
 from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
+from tests.telemetry.receiver import receiving
 from touchdown.telemetry.private import CountedProcessor, OwnProvider
+
+FIRST_EXPORT = """
+import sys
+import touchdown
+from touchdown.telemetry.private import CountedExporter, CountedMetricExporter
+
+touchdown.instrument(clients=())
+
+
+@touchdown.tool
+def look():
+    return "seen"
+
+
+def watched(kind):
+    export = kind.export
+
+    def watch(self, *given, **more):
+        before = set(sys.modules)
+        done = export(self, *given, **more)
+        sys.stdout.write(" ".join([kind.__name__, *sorted(set(sys.modules) - before)]) + "\\n")
+        return done
+
+    kind.export = watch
+
+
+watched(CountedExporter)
+watched(CountedMetricExporter)
+look()
+touchdown.flush(30)
+"""
 
 
 class Backend(SpanExporter):
@@ -54,3 +89,17 @@ def test_what_is_counted_is_sent_however_the_end_falls_between(backend: Backend)
     for thread in threads:
         thread.join()
     assert processor.count.given == processor.count.sent == backend.taken
+
+
+def test_nothing_is_imported_while_it_sends_for_a_fork_may_fall_into_it() -> None:
+    """The child waits for ever for an import that a thread of its parent had begun."""
+    with receiving() as receiver:
+        done = subprocess.run(
+            [sys.executable, "-c", FIRST_EXPORT],
+            env={**os.environ, "OTEL_EXPORTER_OTLP_ENDPOINT": receiver.endpoint},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+    assert set(done.stdout.splitlines()) == {"CountedExporter", "CountedMetricExporter"}

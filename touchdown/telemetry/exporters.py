@@ -22,6 +22,10 @@ _PLACES = {
 }
 
 
+_IMPORTED_LATE = "netrc"
+"""By requests at the first request. A child that is forked at that moment would wait for it for ever."""
+
+
 class ExporterError(ValueError):
     """An exporter that cannot be made, in one line: what is wrong and what to do."""
 
@@ -57,7 +61,10 @@ def make_exporter(signal: Signal, name: str) -> object:
         raise ExporterError(f"no {signal} exporter {kind!r}; known: {known}")
     module, _, kind_of_exporter = place.partition(":")
     try:
-        return cast(object, getattr(import_module(module), kind_of_exporter)())
+        made = cast(object, getattr(import_module(module), kind_of_exporter)())
+        if kind == "http/protobuf":
+            import_module(_IMPORTED_LATE)
+        return made
     except Exception as error:
         if kind == "grpc" and isinstance(error, ImportError):
             raise ExporterError(
