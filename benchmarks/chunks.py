@@ -7,12 +7,10 @@ caches. In instructions: the same events are read again, through our iterator an
 
 import asyncio
 import contextlib
-import gc
-import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterator
 
-from paired import Figure, figure
+from paired import Figure, calls_us, figure
 from states import Switch
 from workload import client_of, create_of, request_of, streams_of
 
@@ -69,16 +67,7 @@ def reading(sdk: str, shape: str) -> Iterator[Step]:
 
 def _quickest_us(read: Step, chunks: int) -> float:
     with streams_of(chunks):
-        read()
-        gc.collect()
-        gc.disable()
-        spent = []
-        for _ in range(STREAMS):
-            began = time.thread_time_ns()
-            read()
-            spent.append(time.thread_time_ns() - began)
-        gc.enable()
-    return min(spent) / 1000
+        return min(calls_us(read, STREAMS))
 
 
 class Stream:

@@ -44,8 +44,8 @@ def shown(value: float | None) -> str:
     return "not resolved" if value is None else f"{value:.2f}"
 
 
-def call_us(call: Callable[[], object], calls: int) -> float:
-    """The middle one of some calls, in microseconds of this thread, with garbage collection off."""
+def calls_us(call: Callable[[], object], calls: int) -> list[float]:
+    """Some calls, each in microseconds of this thread, with garbage collection off."""
     call()
     gc.collect()
     gc.disable()
@@ -55,7 +55,12 @@ def call_us(call: Callable[[], object], calls: int) -> float:
         call()
         spent.append(time.thread_time_ns() - began)
     gc.enable()
-    return statistics.median(spent) / 1000
+    return [ns / 1000 for ns in spent]
+
+
+def call_us(call: Callable[[], object], calls: int) -> float:
+    """The middle one of these."""
+    return statistics.median(calls_us(call, calls))
 
 
 def take_turns(
