@@ -97,6 +97,23 @@ def test_the_worker_delivers_for_whoever_waits_for_a_time() -> None:
     assert stuck.threads == other.threads == ["touchdown"]
 
 
+def test_the_worker_does_not_wait_for_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("touchdown.runtime.delivery.TEND_S", 0.0)
+    seen, done, item = [], threading.Event(), Item()
+    item.go_on.set()
+
+    def tend() -> None:
+        if not done.is_set():
+            delivery.put(item)
+            seen.append(delivery.settle(2))
+            done.set()
+
+    delivery = Delivery(tend=tend)
+    delivery.put(item)
+    assert done.wait(30)
+    assert seen == [True]
+
+
 @pytest.mark.parametrize("asks", ["settle", "drain"])
 def test_an_item_that_asks_for_all_that_is_pending_goes_on(asks: str) -> None:
     delivery, seen = Delivery(), []

@@ -153,7 +153,8 @@ class Delivery:
         up then, not the thread that asks here.
         """
         worker, deadline = self._worker, time.monotonic() + timeout_s
-        if worker is None or not worker.is_alive() or self._drainer == threading.get_ident():
+        mine = threading.get_ident()
+        if worker is None or not worker.is_alive() or mine in (worker.ident, self._drainer):
             return self.drain(timeout_s)
         self._hurry.set()
         self._signal.set()

@@ -51,10 +51,8 @@ def drive(call: Callable[[], Any], seen: Observed) -> Any:
         answer = call()
     try:
         return _followed(answer, seen)
-    except (
-        Exception
-    ):  # of the host's own type; where it cannot be followed it is the answer all the same
-        failed("driving")
+    except Exception:
+        failed("driving")  # what cannot be followed is the answer all the same
     with DRIVING:
         seen.finish(answer)
     return answer

@@ -63,7 +63,8 @@ def make_exporter(signal: Signal, name: str) -> object:
     try:
         made = cast(object, getattr(import_module(module), kind_of_exporter)())
         if kind == "http/protobuf":
-            import_module(_IMPORTED_LATE)
+            with contextlib.suppress(ImportError):  # requests goes without it, too
+                import_module(_IMPORTED_LATE)
         return made
     except Exception as error:
         if kind == "grpc" and isinstance(error, ImportError):
