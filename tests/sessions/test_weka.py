@@ -203,6 +203,11 @@ def test_tools_and_the_system_prompt_come_first() -> None:
     assert abs(tokens["system"] - 3318) < 128
 
 
+def test_a_first_chunk_after_ages_is_unknown_and_not_at_once(tmp_path: Path) -> None:
+    path = write(tmp_path / "t.json", request(0, 1, ttft=1e300), request(5, 1, ttft=0.5))
+    assert [call.first_chunk_ns for call in calls_of(path)] == [None, 500_000_000]
+
+
 def test_traces_on_lines_are_sessions(tmp_path: Path) -> None:
     one = write(tmp_path / "one", request(0, 1)).read_text()
     path = tmp_path / "traces"

@@ -52,8 +52,9 @@ class Gathered(Struct):
 
     def _note_times(self, answer: Answer) -> None:
         if answer.first_ns is not None and answer.last_ns is not None:
-            self.first_ns = min(self.first_ns or answer.first_ns, answer.first_ns)
-            self.last_ns = max(self.last_ns or answer.last_ns, answer.last_ns)
+            firsts, lasts = (self.first_ns, answer.first_ns), (self.last_ns, answer.last_ns)
+            self.first_ns = min(ns for ns in firsts if ns is not None)
+            self.last_ns = max(ns for ns in lasts if ns is not None)
 
     def _group(self, answer: Answer) -> None:
         groups: Mapping[str, TaskAccount] = answer.groups

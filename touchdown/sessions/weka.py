@@ -160,7 +160,7 @@ class _Gathered:
         self._take(request.requests, child, start_ns)
 
     def _prompt(self, request: _Request, speaker: _Speaker, at_ns: int) -> BlockPrompt:
-        ttft = request.ttft
+        first_ns = None if request.ttft is None else as_ns(request.ttft, SECOND_NS)
         return BlockPrompt(
             id=f"{self.id}:{len(self.prompts) + 1}",
             agent_id=speaker.id,
@@ -173,7 +173,7 @@ class _Gathered:
             output_tokens=max(request.output_tokens, 0),
             tools=speaker.tools,
             system=speaker.system,
-            first_chunk_ns=None if ttft is None else max(as_ns(ttft, SECOND_NS) or 0, 0),
+            first_chunk_ns=None if first_ns is None else max(first_ns, 0),
             finish_reason=request.stop or "",
             reads_results="tool_result" in request.input_types,
         )
