@@ -204,6 +204,8 @@ def test_what_sglangs_scheduler_began_before_its_front_end_noted_it_counts_once(
     assert sum(timing.phases_ns.values()) == timing.total_ns
     assert abs((timing.frontend_ns or 0) - 15_000_000) < 1_000
     assert sglang(first_token_latency=0.280).frontend_ns == 0
+    odd = sglang(e2e_latency=-1.0, first_token_latency=-2.0)
+    assert (odd.total_ns, odd.queue_ns) == (None, 250_000_000)
 
 
 def test_sglangs_loads_from_storage_are_taken_out_of_its_queue() -> None:

@@ -168,7 +168,7 @@ def _times(found: Figures, said: object) -> None:
 def _not_twice(values: dict[str, int]) -> None:
     """Its front end looks at the clock after it handed on: the scheduler may have begun by then."""
     others = ("queue_ns", "kv_load_ns", "prefill_ns", "decode_ns")
-    if "frontend_ns" in values and "decode_ns" in values:
+    if values.keys() >= {"frontend_ns", "decode_ns", "total_ns"}:
         rest = values["total_ns"] - sum(values.get(name, 0) for name in others)
         values["frontend_ns"] = min(values["frontend_ns"], max(rest, 0))
 
